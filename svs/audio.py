@@ -1,0 +1,92 @@
+"""Audio: samples with their rate; read, resample, write whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+class AudioError(ValueError):
+    """A sound file that cannot be read or written; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Audio:
+    """One channel of sound.
+
+    samples:     (samples,) float32, nominally within ±1.
+    sample_rate: Hz.
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+
+    def __post_init__(self):
+        if self.samples.ndim != 1:
+            raise ValueError(f"Audio: samples have shape {self.samples.shape}; one channel is wanted")
+        if not self.sample_rate > 0:
+            raise ValueError(f"Audio: sample_rate is {self.sample_rate}; it must be above 0 Hz")
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.sample_rate
+
+    @classmethod
+    def read(cls, path, sample_rate: int | None = None) -> Audio:
+        """Read WAV, FLAC, OGG or MP3, mixed to one channel, resampled when sample_rate (Hz) is given.
+
+        Raises AudioError naming the file and the reason.
+        """
+        import soundfile
+
+        path = Path(path)
+        if not path.is_file():
+            raise AudioError(f"{path}: no such file")
+        try:
+            samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+            raise AudioError(f"{path}: not a sound file that can be read ({error})") from None
+        audio = cls(samples.mean(axis=1), rate)
+        return audio if sample_rate is None else audio.resample(sample_rate)
+
+    def resample(self, sample_rate: int) -> Audio:
+        """The same sound at another rate (soxr, high quality)."""
+        if sample_rate == self.sample_rate:
+            return self
+        import soxr
+
+        return Audio(soxr.resample(self.samples, self.sample_rate, sample_rate).astype(np.float32), sample_rate)
+
+    def write(self, path) -> None:
+        """Write 16-bit PCM WAV; the file appears whole or not at all. Raises AudioError."""
+        import soundfile
+
+        def save(temporary):
+            soundfile.write(temporary, self.samples, self.sample_rate, subtype="PCM_16", format="WAV")
+
+        write_atomically(path, save)
+
+
+def write_atomically(path, save) -> None:
+    """Call save(temporary path) beside `path`, then move the result over it; raises AudioError."""
+    path = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be written ({error.strerror}); choose a folder that exists and is yours") from None
+    try:
+        save(temporary)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)

@@ -1,0 +1,50 @@
+"""Units: cents and hertz, seconds, frames and samples.
+
+Pitch is in cents everywhere, 100 × MIDI note number (A4 = 440 Hz = 6900), continuous. Hertz appear
+only at the edges: a tracker's output, an oscillator's input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SAMPLE_RATE = 44_100
+A4_HZ = 440.0
+A4_CENTS = 6900.0
+
+
+def hz_to_cents(hz):
+    """Cents of a frequency (scalar or array, Hz > 0); A4 = 440 Hz gives 6900."""
+    hz = np.asarray(hz, dtype=np.float64)
+    if np.any(~(hz > 0)):
+        raise ValueError("hz_to_cents: frequencies must be above 0 Hz; mask unvoiced frames first")
+    return A4_CENTS + 1200.0 * np.log2(hz / A4_HZ)
+
+
+def cents_to_hz(cents):
+    """Frequency in Hz of cents (scalar or array); 6900 gives 440 Hz."""
+    return A4_HZ * np.exp2((np.asarray(cents, dtype=np.float64) - A4_CENTS) / 1200.0)
+
+
+@dataclass(frozen=True)
+class FrameGrid:
+    """Frames at a constant hop: frame i is centred at i × hop_seconds."""
+
+    hop_seconds: float = 0.01
+
+    def __post_init__(self):
+        if not self.hop_seconds > 0:
+            raise ValueError(f"FrameGrid: hop_seconds is {self.hop_seconds}; it must be above 0")
+
+    def frames(self, seconds: float) -> int:
+        """Number of frames whose centres lie in [0, seconds)."""
+        return int(np.ceil(round(seconds / self.hop_seconds, 6)))
+
+    def times(self, frames: int) -> np.ndarray:
+        """Centre of every frame in seconds, (frames,) float64."""
+        return np.arange(frames) * self.hop_seconds
+
+
+PITCH_GRID = FrameGrid(0.01)
