@@ -1,0 +1,19 @@
+"""A short line to sing, built without files or models."""
+
+import pytest
+
+from svs.score import Note
+
+
+@pytest.fixture
+def line():
+    """"My bonnie lies" with a melisma, a rest and an elided pair of vowels; score time starts at 0."""
+    return (
+        Note(0.0, 0.5, 6000, "My", phonemes=("M", "AY1")),
+        Note(0.5, 0.5, 6400, "bon", "begin", phonemes=("B", "AA1")),
+        Note(1.0, 0.5, 6200, "nie", "end", phonemes=("N", "IY0")),
+        Note(1.5, 0.5, 6000, None, melisma=True, slurred=True),
+        Note(2.0, 1.0, 6700, "lies", bar=2, phonemes=("L", "AY1", "Z")),
+        Note(3.5, 0.5, 6500, "strengths", bar=3, phonemes=("S", "T", "R", "EH1", "NG", "K", "TH", "S")),
+        Note(4.0, 0.5, 6500, "do I", bar=3, phonemes=("D", "UW1", "AY1")),
+    )
