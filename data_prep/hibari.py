@@ -1,0 +1,262 @@
+"""Hibari made to sing: a small speech synthesiser whose durations, pitch and loudness are commanded.
+
+Hibari 0.2.1 (https://pypi.org/project/hibari-tts, Maureese Williams 2026, Apache-2.0) is one American
+female voice distilled from Kokoro-82M's `af_heart`, 14 MB with the package, about 30 times faster than
+real time here. Its ONNX graph is cut in two:
+
+    token ids ─ encoder ─ features per token ─(we repeat them: durations)─┐
+                └ prosody: natural durations, F0, energy                   ├─ decoder ─ spectra ─ waveform
+                                       energy, time-warped per phone ──────┤
+                                       F0: ours ───────────────────────────┘
+
+so every phone lasts as long as we say and the harmonic source has exactly the F0 we say. The energy of
+the natural reading is warped phone by phone on to the new durations; left to itself a vowel held far
+beyond its natural length fades.
+
+The sound runs LEAD_FRAMES ahead of the tokens (Kokoro's own word times subtract three of its 25 ms
+frames for the same reason); the token track is delayed by as much here, so a phone sounds where it was
+commanded.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+
+FRAME_RATE = 80  # Hz: decoder frames, F0 and energy
+LEAD_FRAMES = 5  # 62 ms, measured on sibilants between vowels: how far sound precedes tokens
+SILENT_ENERGY = -9.3  # what the prosody net says in silence
+
+# ARPAbet → Hibari's alphabet (misaki, American)
+MISAKI = {
+    "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "W", "AY": "I", "B": "b", "CH": "ʧ", "D": "d", "DH": "ð",
+    "EH": "ɛ", "ER": "ɜɹ", "EY": "A", "F": "f", "G": "ɡ", "HH": "h", "IH": "ɪ", "IY": "i", "JH": "ʤ", "K": "k",
+    "L": "l", "M": "m", "N": "n", "NG": "ŋ", "OW": "O", "OY": "Y", "P": "p", "R": "ɹ", "S": "s", "SH": "ʃ",
+    "T": "t", "TH": "θ", "UH": "ʊ", "UW": "u", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
+}  # fmt: skip
+_FEATURES, _DURATIONS, _ENERGY = "/Transpose_22_output_0", "/Clip_output_0", "/Mul_62_output_0"
+_REPEATED, _F0 = "/Reshape_42_output_0", "/Relu_output_0"
+_STRESS_IDS = (156, 157)  # ˈ ˌ
+VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+UNVOICED = frozenset("P T K CH F TH S SH HH SIL".split())
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """ids: (tokens,) int64. owner: (tokens,) index of the phone each token renders; -1 for none."""
+
+    ids: np.ndarray
+    owner: np.ndarray
+
+
+def _tokens(phones: Sequence[str], word_starts: Sequence[bool] | None, vocab: dict[str, int]) -> _Tokens:
+    """Spell phones in the model's alphabet, with stress marks, spaces between words and commas at rests."""
+    ids, owner = [], []
+
+    def put(symbols, phone):
+        for symbol in symbols:
+            ids.append(vocab[symbol])
+            owner.append(phone)
+
+    last = len(phones) - 1
+    ids.append(0)
+    owner.append(0 if phones[0] == "SIL" else -1)
+    for index, phone in enumerate(phones):
+        name, stress = phone.rstrip("012"), phone[-1]
+        if name == "SIL":
+            if index == last:
+                put(".", index)
+            elif index > 0:
+                put(", ", index)
+            continue
+        if word_starts is not None and word_starts[index] and index and phones[index - 1] != "SIL":
+            put(" ", -1)
+        if name not in MISAKI:
+            raise ValueError(f"hibari: unknown phone {phone!r} at position {index}; ARPAbet or SIL is wanted")
+        spelling = MISAKI[name]
+        if name in VOWELS and stress in "12":
+            put("ˈ" if stress == "1" else "ˌ", index)
+        if stress == "0" and name in ("AH", "ER"):
+            spelling = spelling.replace("ʌ", "ə").replace("ɜ", "ə")
+        put(spelling, index)
+    ids.append(0)
+    owner.append(last if phones[-1] == "SIL" else -1)
+    return _Tokens(np.array(ids, np.int64), np.array(owner))
+
+
+class HibariTeacher:
+    """Sings ARPAbet phones at commanded durations and pitch. Needs hibari-tts, onnx and onnxruntime."""
+
+    sample_rate = 24_000
+    f0_rate = FRAME_RATE
+    voices = {"hibari": "female"}
+
+    def __init__(self, threads: int = 1, lead_frames: int = LEAD_FRAMES):
+        try:
+            import hibari
+            import onnx
+            import onnxruntime
+        except ImportError as error:
+            raise ImportError(
+                f"hibari: {error}; pip install --no-deps hibari-tts==0.2.1, then pip install onnx onnxruntime"
+            ) from None
+        from hibari.dsp import synth
+        from onnx.utils import Extractor
+
+        assets = Path(hibari.__file__).parent / "assets"
+        self._vocab = json.loads((assets / "vocab.json").read_text(encoding="utf-8"))
+        self._synth = synth
+        self._lead = lead_frames
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = threads
+        options.log_severity_level = 3
+
+        model = onnx.load(assets / "hibari.onnx")
+        info, floats = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+        model.graph.value_info.extend(
+            [info(_FEATURES, floats, [1, 128, "L"]), info(_DURATIONS, floats, ["L"]), info(_ENERGY, floats, [1, "F"]),
+             info(_REPEATED, floats, [1, 128, "F"]), info(_F0, floats, [1, "F"])]
+        )  # fmt: skip
+        cut = Extractor(model).extract_model
+
+        def session(inputs, outputs):
+            part = cut(inputs, outputs).SerializeToString()
+            return onnxruntime.InferenceSession(part, options, providers=["CPUExecutionProvider"])
+
+        self._encoder = session(["ids", "speed"], [_FEATURES, _DURATIONS, _ENERGY])
+        self._decoder = session([_REPEATED, _F0, _ENERGY], ["lh", "theta", "ln", "lr", "phi"])
+
+    def natural_durations(
+        self, voice: str, phones: Sequence[str], word_starts: Sequence[bool] | None = None
+    ) -> np.ndarray:
+        """Seconds each phone would last in speech, (phones,) float64."""
+        reading = self._read(phones, word_starts)
+        return np.diff(reading.edges) / FRAME_RATE
+
+    def sing(
+        self,
+        voice: str,
+        phones: Sequence[str],
+        durations_seconds: Sequence[float],
+        f0_hz: np.ndarray,
+        word_starts: Sequence[bool] | None = None,
+        seed: int = 0,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Sing phones at the given durations and pitch.
+
+        phones:            ARPAbet, stress digits allowed, and SIL.
+        durations_seconds: one for each phone; boundaries are rounded to 12.5 ms, and no phone is lost.
+        f0_hz:             (frames,) Hz at f0_rate, frame i centred at (i + 0.5) / f0_rate; its value on
+                           unvoiced phones and silence is ignored.
+        word_starts:       True on the first phone of every word; helps the reading.
+        Returns samples, float32 at sample_rate, and the durations really used in seconds.
+        """
+        durations_seconds = np.asarray(durations_seconds, dtype=np.float64)
+        if len(durations_seconds) != len(phones):
+            raise ValueError(f"sing: {len(phones)} phones but {len(durations_seconds)} durations")
+        if not np.all(durations_seconds > 0):
+            raise ValueError(f"sing: shortest duration is {durations_seconds.min()} s; all must be above 0")
+        edges = np.round(np.concatenate([[0.0], np.cumsum(durations_seconds)]) * FRAME_RATE).astype(int)
+        for index in range(len(phones)):  # every phone keeps at least one frame
+            edges[index + 1] = max(edges[index + 1], edges[index] + 1)
+        reading = self._read(phones, word_starts)
+
+        frames = edges[-1]
+        token_of_frame = np.concatenate(
+            [_fill(reading.tokens, reading.frames, phone, edges[phone + 1] - edges[phone]) for phone in range(len(phones))]
+        )
+        # Delay the tokens; what they lack at the start is the opening pad, what runs over the end is not heard.
+        track = np.concatenate([np.zeros(self._lead, int), token_of_frame])[:frames]
+
+        energy = np.empty(frames)
+        for phone, name in enumerate(phones):
+            low, high = reading.edges[phone], reading.edges[phone + 1]
+            source = reading.energy[low:high] if high > low else reading.energy[low : low + 1]
+            energy[edges[phone] : edges[phone + 1]] = _stretch(source, edges[phone + 1] - edges[phone])
+            if name == "SIL":
+                energy[edges[phone] : edges[phone + 1]] = SILENT_ENERGY
+            elif name.rstrip("012") in VOWELS:
+                here = energy[edges[phone] : edges[phone + 1]]
+                here += self.evenness * np.maximum(0, self.level - here)
+
+        f0 = np.interp(np.arange(frames), np.arange(len(f0_hz)), f0_hz)
+        for phone, name in enumerate(phones):
+            if name.rstrip("012") in UNVOICED:
+                f0[edges[phone] : edges[phone + 1]] = 0
+        spectra = self._decoder.run(
+            None,
+            {
+                _REPEATED: np.ascontiguousarray(reading.features[:, :, track]),
+                _F0: f0[None].astype(np.float32),
+                _ENERGY: energy[None].astype(np.float32),
+            },
+        )
+        audio = self._synth(*(part[0] for part in spectra), f0.astype(np.float32), np.random.default_rng(seed))
+        return audio, np.diff(edges) / FRAME_RATE
+
+    level, evenness = 7.2, 0.5  # energy every sung vowel is drawn towards, and how far
+
+    def _read(self, phones, word_starts):
+        tokens = _tokens(phones, word_starts, self._vocab)
+        features, units, energy = self._encoder.run(
+            None, {"ids": tokens.ids[None], "speed": np.ones(1, np.float32)}
+        )
+        frames = 2 * units.ravel().astype(int)
+        return _Reading(tokens, features, frames, _phone_edges(tokens, frames, phones, self._lead), energy.ravel())
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the model would say by itself.
+
+    frames: (tokens,) natural length of each token. edges: (phones + 1,) frame where each phone sounds.
+    features: (1, 128, tokens). energy: (frames,).
+    """
+
+    tokens: _Tokens
+    features: np.ndarray
+    frames: np.ndarray
+    edges: np.ndarray
+    energy: np.ndarray
+
+
+def _phone_edges(tokens: _Tokens, frames: np.ndarray, phones: Sequence[str], lead: int) -> np.ndarray:
+    """Frames between which each phone sounds; a space belongs to a consonant after it, else to the phone before."""
+    owner = tokens.owner.copy()
+    for token in np.flatnonzero(owner[1:-1] < 0) + 1:
+        following = owner[token + 1]
+        owner[token] = owner[token - 1] if phones[following].rstrip("012") in VOWELS else following
+    ends = np.cumsum(frames)
+    first = frames[0] if owner[0] < 0 else 0
+    edges = [first]
+    for phone in range(len(phones)):
+        mine = np.flatnonzero(owner == phone)
+        edges.append(ends[mine[-1]])
+    return np.maximum(np.array(edges) - lead, 0)
+
+
+def _fill(tokens: _Tokens, natural: np.ndarray, phone: int, length: int) -> np.ndarray:
+    """Token index for each of `length` frames of a phone: its tokens in order, all but the last at most natural."""
+    mine = np.flatnonzero(tokens.owner == phone)
+    share = natural[mine] / natural[mine].sum() * length
+    if len(mine) == 2 and tokens.ids[mine[0]] in _STRESS_IDS:
+        share = np.array([min(share[0], natural[mine[0]]), 0])
+        share[1] = length - share[0]
+    ends = np.round(np.cumsum(share)).astype(int)
+    ends[-1] = length
+    return np.repeat(mine, np.diff(np.concatenate([[0], ends])))
+
+
+def _stretch(values: np.ndarray, length: int) -> np.ndarray:
+    """Resample to `length`; when longer, the first and last three frames keep their pace and the middle gives."""
+    count = len(values)
+    if length <= count or count < 3:
+        return np.interp(np.linspace(0, count - 1, length), np.arange(count), values)
+    edge = min(3, (count - 1) // 2)
+    middle = np.linspace(edge, count - 1 - edge, length - 2 * edge)
+    where = np.concatenate([np.arange(edge), middle, np.arange(count - edge, count)])
+    return np.interp(where, np.arange(count), values)
