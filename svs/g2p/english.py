@@ -1,0 +1,371 @@
+"""English lyrics to ARPAbet: CMUdict, then what singers write, then word formation, then a small network.
+
+Without a context a dictionary word has its citation form, exactly CMUdict's first. With one (a sung line) function
+words take the form singers use ("the" before a vowel is DH IY0, "and" keeps its full vowel) and heteronyms are told
+apart by their neighbours (svs/g2p/heteronyms.py).
+
+cmudict.dict.gz is CMUdict unchanged (BSD, cmudict.LICENSE). The network for unknown words is g2p-en's
+(Park & Kim 2019, Apache-2.0), read from that package's weights without importing it: the import wants NLTK downloads.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import importlib.util
+import re
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+
+from svs.g2p import Context, Pronouncer
+from svs.g2p.heteronyms import choose
+
+HERE = Path(__file__).parent
+
+VOICELESS = {"P", "T", "K", "F", "TH", "S", "SH", "CH", "HH"}
+SIBILANT = {"S", "Z", "SH", "ZH", "CH", "JH"}
+MONTHS_AND_TITLES = {"st.": "saint", "dr.": "doctor", "&": "and"}
+LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "ð": "th", "þ": "th"}
+
+# Sung form first. Everything else keeps CMUdict's order.
+SUNG = {
+    "a": "AH0",
+    "and": "AE1 N D",
+    "cause": "K AO1 Z",
+    "'cause": "K AH1 Z",
+    "doth": "D AH1 TH",
+    "for": "F AO1 R",
+    "saith": "S EH1 TH",
+    "st": "S EY1 N T",
+    "dr": "D AA1 K T ER0",
+    "to": "T UW1",
+    "was": "W AH1 Z",
+}
+
+
+def is_vowel(phone: str) -> bool:
+    return phone[-1].isdigit()
+
+
+def load() -> English:
+    return English()
+
+
+class English(Pronouncer):
+    language = "en"
+
+    def __init__(self):
+        with gzip.open(HERE / "cmudict.dict.gz", "rt", encoding="utf-8") as file:
+            self.cmudict = read_dictionary(file.read())
+        self.lexicon = read_dictionary((HERE / "english.lexicon").read_text(encoding="utf-8"))
+
+    def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
+        text = normalize(word)
+        if not re.search("[a-z0-9&]", text):
+            raise ValueError(f"{word!r} has no letters to sing")
+        found = self.known(text)
+        if not found:
+            parts = [part for part in re.split(r"[^a-z0-9.&']+", spell_numbers(text)) if re.search("[a-z&]", part)]
+            found = combine([self.formed(part) for part in parts])
+        return found if context is None else self.sung(text, found, context)
+
+    def known(self, text: str) -> list[tuple[str, ...]]:
+        """Pronunciations of a word that stands in CMUdict or the lexicon, [] otherwise."""
+        for form in dict.fromkeys((text, text.rstrip("."), text.strip(".'"))):
+            for dictionary in (self.cmudict, self.lexicon):
+                if form in dictionary:
+                    return variants(dictionary, form)
+        return []
+
+    def sung(self, text: str, found: list[tuple[str, ...]], context: Context) -> list[tuple[str, ...]]:
+        """The same pronunciations, the one to sing in this place first."""
+        if text == "the":
+            return [("DH", "IY0") if self.starts_with_vowel(context.neighbour(1)) else ("DH", "AH0")]
+        preferred = SUNG.get(text) or SUNG.get(text.strip(".'")) or choose(text.strip(".'"), context)
+        if not preferred:
+            return found
+        first = tuple(preferred.split())
+        return [first] + [phones for phones in found if phones != first]
+
+    def starts_with_vowel(self, word: str) -> bool:
+        try:
+            return bool(word) and is_vowel(self.phones(word)[0])
+        except ValueError:
+            return False
+
+    def formed(self, text: str) -> list[tuple[str, ...]]:
+        """Pronunciations of one word by dictionary, contraction, ending, compound, or at last the network."""
+        if text in MONTHS_AND_TITLES:
+            text = MONTHS_AND_TITLES[text]
+        return (
+            self.known(text)
+            or self.contracted(text)
+            or self.derived(text)
+            or self.compounded(text)
+            or self.interjected(text)
+            or [network().predict(re.sub("[^a-z]", "", text))]
+        )
+
+    def contracted(self, text: str) -> list[tuple[str, ...]]:
+        """Words with an apostrophe: singin', bless'd, heav'n, hea'n's, conqu'ror, the Lord's."""
+        if "'" not in text.strip("'") and not text.endswith("'"):
+            return []
+        if text.endswith("in'"):
+            return [with_dropped_g(phones) for phones in self.words(text[:-1] + "g")]
+        if text.endswith("'s"):
+            return [plural(phones) for phones in self.formed(text[:-2])]
+        if text.endswith("'"):
+            return self.formed(text[:-1])
+        if text.endswith(("'d", "'t")) and (stems := self.words(text[:-2]) or self.words(text[:-2] + "e")):
+            return [past(phones, sung_apart=False) for phones in stems]
+        if text.endswith("'st") and (stems := self.words(text[:-3])):
+            return [phones + ("S", "T") for phones in stems]
+        for ending, phones in {"'ll": ("L",), "'ve": ("V",), "'re": ("R",), "'m": ("M",)}.items():
+            if text.endswith(ending):
+                return [stem + phones for stem in self.formed(text[: -len(ending)])]
+        for vowel in ("e", "o", "i", "a", "u", "ee", "v", ""):
+            full = text.replace("'", vowel, 1)
+            found = self.contracted(full) if "'" in full else self.words(full)
+            if found:
+                return [elide(phones, vowel_groups(text[: text.index("'")])) for phones in found]
+        return self.formed(text.replace("'", ""))
+
+    def words(self, text: str) -> list[tuple[str, ...]]:
+        """A known word or one with a known ending, [] otherwise."""
+        return self.known(text) or self.derived(text)
+
+    def derived(self, text: str) -> list[tuple[str, ...]]:
+        """A known stem with an ending or prefix: makest, leadeth, defiled, gladness, unharmed."""
+        for ending, spoken in ENDINGS:
+            if text.endswith(ending) and len(text) - len(ending) >= 2:
+                for stem in stems(text[: -len(ending)], ending):
+                    if found := self.known(stem) or (self.derived(stem) if len(stem) > 4 else []):
+                        return [spoken(phones) for phones in found]
+        for prefix, phones in PREFIXES.items():
+            if text.startswith(prefix) and len(text) - len(prefix) >= 4:
+                if found := self.words(text[len(prefix) :]):
+                    return [phones + stem for stem in found]
+        return []
+
+    def compounded(self, text: str) -> list[tuple[str, ...]]:
+        """Two known words written as one, cut as evenly as possible: forever·more, dew·pearl."""
+        cuts = sorted(range(3, len(text) - 2), key=lambda cut: abs(2 * cut - len(text)))
+        for cut in cuts:
+            first, second = self.known(text[:cut]), self.words(text[cut:])
+            if first and second:
+                return combine([first, [unstressed_once(phones) for phones in second]])
+        return []
+
+    def interjected(self, text: str) -> list[tuple[str, ...]]:
+        """Drawn-out cries and refrains: ohhh, aaah, lalala, mmmm."""
+        plain = re.sub(r"(.)\1{2,}", r"\1", text)
+        if plain != text and (found := self.known(plain) or self.known(re.sub(r"(.)\1{2,}", r"\1\1", text))):
+            return found
+        if repeated := re.fullmatch(r"((?:la|na|da|ha|ba|do|doo|ho|he|hey|wo|ya|ye)h?)\1+", text):
+            once = self.known(repeated[1])
+            return [phones * (len(text) // len(repeated[1])) for phones in once]
+        return []
+
+
+def read_dictionary(text: str) -> dict[str, str]:
+    """word → its phones in one string; further pronunciations have keys like "read(2)"."""
+    return dict(line.split(" ", 1) for line in text.splitlines() if line and not line.startswith("# "))
+
+
+def variants(dictionary: dict[str, str], word: str) -> list[tuple[str, ...]]:
+    keys = [word]
+    while f"{word}({len(keys) + 1})" in dictionary:
+        keys.append(f"{word}({len(keys) + 1})")
+    return [tuple(dictionary[key].split(" #")[0].split()) for key in keys]
+
+
+def normalize(word: str) -> str:
+    """Lower case, plain apostrophes, no accents, no punctuation around; apostrophes and final points stay."""
+    text = unicodedata.normalize("NFKC", word).lower()
+    text = re.sub("[’‘ʼ‛`´′]", "'", text)
+    text = "".join(LETTERS.get(letter, letter) for letter in text)
+    text = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
+    text = re.sub(r"^[^a-z0-9'&]+|[^a-z0-9'.&]+$", "", text)
+    if text.startswith("'") and text.endswith("'") and len(text) > 2:
+        text = text[1:-1]
+    return re.sub(r"[^a-z0-9'.&]+$", "", text)
+
+
+def spell_numbers(text: str) -> str:
+    """Digits as words: 12 → twelve, 1st → first."""
+    if not any(letter.isdigit() for letter in text):
+        return text
+    import inflect
+
+    engine = inflect.engine()
+    spelled = re.sub(r"\d+(?:st|nd|rd|th)?", lambda number: f" {engine.number_to_words(number[0])} ", text)
+    return spelled.replace(",", " ").strip()
+
+
+def combine(words: list[list[tuple[str, ...]]]) -> list[tuple[str, ...]]:
+    """Likeliest pronunciations joined, then each word's alternatives one at a time."""
+    best = [found[0] for found in words]
+    result = [sum(best, ())]
+    for place, found in enumerate(words):
+        for other in found[1:]:
+            result.append(sum(best[:place] + [other] + best[place + 1 :], ()))
+    return list(dict.fromkeys(result))
+
+
+def plural(phones: tuple[str, ...]) -> tuple[str, ...]:
+    if phones[-1] in SIBILANT:
+        return phones + ("IH0", "Z")
+    return phones + ("S" if phones[-1] in VOICELESS else "Z",)
+
+
+def past(phones: tuple[str, ...], sung_apart: bool = True) -> tuple[str, ...]:
+    """With "-ed"; sung_apart: after T and D the ending is a syllable (else the poet's bless'd leaves none)."""
+    if phones[-1] in ("T", "D"):
+        return phones + ("IH0", "D") if sung_apart else phones
+    return phones + ("T" if phones[-1] in VOICELESS else "D",)
+
+
+def with_dropped_g(phones: tuple[str, ...]) -> tuple[str, ...]:
+    return phones[:-1] + ("N",) if phones[-1] == "NG" else phones
+
+
+def appended(*ending: str):
+    return lambda phones: phones + ending
+
+
+def comparative(phones: tuple[str, ...]) -> tuple[str, ...]:
+    return phones + ("ER0",)
+
+
+def adverb(phones: tuple[str, ...]) -> tuple[str, ...]:
+    return phones + (("IY0",) if phones[-1] == "L" else ("L", "IY0"))
+
+
+ENDINGS = [
+    ("ing", appended("IH0", "NG")),
+    ("in", lambda phones: phones + ("IH0", "N")),
+    ("ed", past),
+    ("eth", appended("AH0", "TH")),
+    ("est", appended("AH0", "S", "T")),
+    ("edst", lambda phones: past(phones) + ("S", "T")),
+    ("ness", appended("N", "AH0", "S")),
+    ("less", appended("L", "AH0", "S")),
+    ("ful", appended("F", "AH0", "L")),
+    ("some", appended("S", "AH0", "M")),
+    ("ward", appended("W", "ER0", "D")),
+    ("wards", appended("W", "ER0", "D", "Z")),
+    ("ment", appended("M", "AH0", "N", "T")),
+    ("hood", appended("HH", "UH2", "D")),
+    ("ship", appended("SH", "IH0", "P")),
+    ("most", appended("M", "OW2", "S", "T")),
+    ("ly", adverb),
+    ("ers", lambda phones: comparative(phones) + ("Z",)),
+    ("er", comparative),
+    ("ish", appended("IH0", "SH")),
+    ("y", appended("IY0")),
+    ("en", appended("AH0", "N")),
+    ("es", plural),
+    ("s", plural),
+]
+PREFIXES = {
+    "un": ("AH0", "N"),
+    "re": ("R", "IY0"),
+    "be": ("B", "IH0"),
+    "dis": ("D", "IH0", "S"),
+    "mis": ("M", "IH0", "S"),
+    "out": ("AW1", "T"),
+    "over": ("OW1", "V", "ER0"),
+    "inter": ("IH2", "N", "T", "ER0"),
+    "fore": ("F", "AO1", "R"),
+    "in": ("IH0", "N"),
+}
+
+
+def stems(rest: str, ending: str) -> list[str]:
+    """Spellings a stem may have had: mak(est) → make, knock, stopp(ing) → stop, happi(ness) → happy."""
+    forms = [rest]
+    if ending[0] in "aeiouy":
+        if len(rest) > 2 and rest[-1] == rest[-2]:
+            forms.append(rest[:-1])
+        forms.insert(0 if rest[-1] in "cgvzsu" else len(forms), rest + "e")
+    if rest.endswith("i"):
+        forms.append(rest[:-1] + "y")
+    if ending == "in" and rest:
+        forms = [form for form in forms if len(form) > 2]
+    return [form for form in forms if ending != "s" or not rest.endswith(("s", "'"))]
+
+
+def unstressed_once(phones: tuple[str, ...]) -> tuple[str, ...]:
+    """Primary stress made secondary: the second half of a compound."""
+    return tuple(phone.replace("1", "2") for phone in phones)
+
+
+def vowel_groups(letters: str) -> int:
+    return len(re.findall("[aeiouy]+", letters.replace("qu", "q")))
+
+
+def elide(phones: tuple[str, ...], place: int) -> tuple[str, ...]:
+    """Without the unstressed vowel at or next to the place-th nucleus: HH EH1 V AH0 N → HH EH1 V N; ER0 leaves R."""
+    nuclei = [index for index, phone in enumerate(phones) if is_vowel(phone)]
+    for candidate in (place, place + 1, place - 1):
+        if 0 <= candidate < len(nuclei) and phones[nuclei[candidate]][-1] == "0":
+            index = nuclei[candidate]
+            left = ("R",) if phones[index] == "ER0" and phones[index + 1 : index + 2] != ("R",) else ()
+            return phones[:index] + left + phones[index + 1 :]
+    return phones
+
+
+@functools.cache
+def network() -> Network:
+    return Network()
+
+
+class Network:
+    """g2p-en's encoder–decoder: two GRUs over letters and phones, greedy.
+
+    https://github.com/Kyubyong/g2p/blob/master/g2p_en/g2p.py
+    """
+
+    LETTERS = ["<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz"]
+    PHONES = (
+        "<pad> <unk> <s> </s> AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH EH0 "
+        "EH1 EH2 ER0 ER1 ER2 EY0 EY1 EY2 F G HH IH0 IH1 IH2 IY0 IY1 IY2 JH K L M N NG OW0 OW1 OW2 OY0 OY1 OY2 P R S "
+        "SH T TH UH0 UH1 UH2 UW UW0 UW1 UW2 V W Y Z ZH"
+    ).split()
+    START, END = 2, 3
+
+    def __init__(self):
+        package = importlib.util.find_spec("g2p_en")
+        if package is None:
+            raise ModuleNotFoundError("words outside the dictionary need the package g2p-en: pip install g2p-en")
+        with np.load(Path(package.submodule_search_locations[0]) / "checkpoint20.npz") as weights:
+            self.weights = {name: weights[name] for name in weights.files}
+
+    def step(self, part: str, x: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """One GRU step. x: (embedding,), h: (hidden,) → (hidden,)."""
+        w = self.weights
+        of_x = w[f"{part}_w_ih"] @ x + w[f"{part}_b_ih"]
+        of_h = w[f"{part}_w_hh"] @ h + w[f"{part}_b_hh"]
+        reset, update = np.split(1 / (1 + np.exp(-(of_x + of_h)[: 2 * len(h)])), 2)
+        new = np.tanh(of_x[2 * len(h) :] + reset * of_h[2 * len(h) :])
+        return (1 - update) * new + update * h
+
+    def predict(self, letters: str) -> tuple[str, ...]:
+        """Phones of a-z letters. Raises ValueError where the network finds none."""
+        w = self.weights
+        h = np.zeros(w["enc_w_hh"].shape[1], np.float32)
+        for letter in [*letters, "</s>"]:
+            h = self.step("enc", w["enc_emb"][self.LETTERS.index(letter)], h)
+        phones, last = [], self.START
+        for _ in range(3 * len(letters) + 5):
+            h = self.step("dec", w["dec_emb"][last], h)
+            last = int(np.argmax(w["fc_w"] @ h + w["fc_b"]))
+            if last == self.END:
+                break
+            phones.append("UW1" if self.PHONES[last] == "UW" else self.PHONES[last])
+        spoken = tuple(phone for phone in phones if not phone.startswith("<"))
+        if not spoken:
+            raise ValueError(f"{letters!r} could not be pronounced")
+        return spoken
