@@ -1,0 +1,148 @@
+"""F0 tracking: from sound to a contour in cents on the pitch grid.
+
+Conventions
+- Frame i of every tracker describes the sound at exactly i × hop_seconds; a tracker whose own frames lie elsewhere is
+  padded or interpolated (in cents, within voiced runs) until they do.
+- The curve has grid.frames(audio.seconds) frames.
+- Unvoiced frames carry cents too: a straight line between the voiced frames around them, the nearest voiced value at
+  the ends, and A4 when nothing is voiced. Only `voiced` tells them apart.
+- No tracker is smoothed or octave-corrected here: what it says is what an evaluation sees.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from svs.audio import Audio
+from svs.pitch import PitchCurve
+from svs.units import A4_CENTS, PITCH_GRID, FrameGrid, hz_to_cents
+
+
+def track(
+    audio: Audio,
+    tracker: str = "praat",
+    floor_hz: float = 65.0,
+    ceiling_hz: float = 1100.0,
+    grid: FrameGrid = PITCH_GRID,
+) -> PitchCurve:
+    """Track the fundamental frequency of one voice.
+
+    tracker: a key of TRACKERS: "praat" (autocorrelation, Boersma 1993), "harvest" (Morise 2017), "harvest+stonemask",
+             "pyin" (Mauch & Dixon 2014), "swiftf0".
+    floor_hz, ceiling_hz: search range. Praat's window is three periods of the floor.
+    Silence gives a curve without a voiced frame, empty audio an empty curve.
+    Raises ValueError for an unknown tracker, a range the sound cannot hold or samples that are not finite,
+    ImportError when the tracker's package is missing.
+    """
+    if tracker not in TRACKERS:
+        raise ValueError(f"track: no tracker {tracker!r}; choose one of {', '.join(TRACKERS)}")
+    if not 0 < floor_hz < ceiling_hz < audio.sample_rate / 2:
+        raise ValueError(
+            f"track: floor {floor_hz} Hz and ceiling {ceiling_hz} Hz must satisfy 0 < floor < ceiling < "
+            f"{audio.sample_rate / 2:g} Hz, half the sample rate"
+        )
+    if not np.all(np.isfinite(audio.samples)):
+        raise ValueError("track: samples contain NaN or infinity; the file is damaged")
+    frames = grid.frames(audio.seconds)
+    if not np.any(audio.samples):
+        return curve_from_hz(np.zeros(frames), grid)
+    f0_hz = TRACKERS[tracker](audio, floor_hz, ceiling_hz, grid, frames)
+    return curve_from_hz(f0_hz, grid)
+
+
+def curve_from_hz(f0_hz: np.ndarray, grid: FrameGrid = PITCH_GRID) -> PitchCurve:
+    """A curve from (frames,) Hz where 0 means unvoiced, the convention of WORLD and mir_eval."""
+    f0_hz = np.asarray(f0_hz, dtype=np.float64)
+    voiced = f0_hz > 0
+    cents = np.full(len(f0_hz), A4_CENTS)
+    if voiced.any():
+        at = np.flatnonzero(voiced)
+        cents = np.interp(np.arange(len(f0_hz)), at, hz_to_cents(f0_hz[at]))
+    return PitchCurve(cents, voiced, grid.hop_seconds)
+
+
+def _praat(audio, floor_hz, ceiling_hz, grid, frames):
+    import parselmouth
+
+    # Praat centres its frames in the sound and fits in as many windows of 3/floor as it can. Zeros on both sides
+    # make that number `frames` and put the first frame on the first sample (to half a sample where the hop is no
+    # whole number of samples). Boersma (1993); Sound_to_Pitch.cpp, Sampled_shortTermAnalysis.
+    rate, hop = audio.sample_rate, grid.hop_seconds
+    before = int(np.ceil(1.5 / floor_hz * rate)) + 1
+    total = round(2 * before + (frames - 1) * hop * rate)
+    after = total - before - len(audio.samples)
+    samples = np.pad(audio.samples.astype(np.float64), (before, max(after, 0)))[:total]
+    pitch = parselmouth.Sound(samples, rate).to_pitch_ac(
+        time_step=hop, pitch_floor=floor_hz, pitch_ceiling=ceiling_hz, max_number_of_candidates=15
+    )
+    f0_hz = pitch.selected_array["frequency"]
+    assert len(f0_hz) == frames, (len(f0_hz), frames)
+    return f0_hz
+
+
+def _harvest(audio, floor_hz, ceiling_hz, grid, frames):
+    import pyworld
+
+    f0_hz, _ = pyworld.harvest(
+        audio.samples.astype(np.float64),
+        audio.sample_rate,
+        f0_floor=floor_hz,
+        f0_ceil=ceiling_hz,
+        frame_period=1000 * grid.hop_seconds,
+    )
+    return f0_hz[:frames]
+
+
+def _harvest_stonemask(audio, floor_hz, ceiling_hz, grid, frames):
+    import pyworld
+
+    f0_hz = _harvest(audio, floor_hz, ceiling_hz, grid, frames)
+    return pyworld.stonemask(audio.samples.astype(np.float64), f0_hz, grid.times(frames), audio.sample_rate)
+
+
+def _pyin(audio, floor_hz, ceiling_hz, grid, frames):
+    import librosa
+
+    rate = 24_000  # whole samples per 10 ms, and a quarter of the work of 44.1 kHz
+    hop = round(grid.hop_seconds * rate)
+    if abs(hop - grid.hop_seconds * rate) > 1e-6:
+        raise ValueError(f"track: pyin needs a hop of whole samples at {rate} Hz; {grid.hop_seconds} s is not")
+    samples = audio.resample(rate).samples
+    samples = np.pad(samples, (0, max(0, frames * hop - len(samples))))
+    f0_hz, voiced, _ = librosa.pyin(
+        samples, fmin=floor_hz, fmax=ceiling_hz, sr=rate, frame_length=2048, hop_length=hop, center=True
+    )
+    return np.where(voiced, f0_hz, 0.0)[:frames]
+
+
+def _swiftf0(audio, floor_hz, ceiling_hz, grid, frames):
+    try:
+        from swift_f0 import SwiftF0
+    except ImportError:
+        raise ImportError("track: the swiftf0 tracker needs the package swift-f0: pip install swift-f0==0.3.0") from None
+    # Its frames are 16 ms apart; a tail of zeros brings one beyond the last frame wanted, so all lie between two.
+    samples = np.pad(audio.samples, (0, audio.sample_rate // 20))
+    found = SwiftF0(threads=1).detect(samples, audio.sample_rate, floor_hz, ceiling_hz)
+    f0_hz = np.where(found.confidence >= 0.5, found.pitch_hz, 0.0)
+    return _onto_grid(found.timestamps, f0_hz, grid.times(frames))
+
+
+def _onto_grid(times, f0_hz, wanted):
+    """Hz at the wanted times, interpolated in cents where both neighbours are voiced, else the nearest frame's."""
+    right = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
+    left = right - 1
+    weight = np.clip((wanted - times[left]) / (times[right] - times[left]), 0, 1)
+    low, high = f0_hz[left], f0_hz[right]
+    nearest = np.where(weight < 0.5, low, high)
+    both = (low > 0) & (high > 0)
+    between = np.exp2((1 - weight) * np.log2(np.where(both, low, 1)) + weight * np.log2(np.where(both, high, 1)))
+    return np.where(both, between, nearest)
+
+
+TRACKERS = {
+    "praat": _praat,
+    "harvest": _harvest,
+    "harvest+stonemask": _harvest_stonemask,
+    "pyin": _pyin,
+    "swiftf0": _swiftf0,
+}
