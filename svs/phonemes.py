@@ -104,7 +104,7 @@ def features(phone: str) -> Phone:
 class Syllable:
     """onset and coda: consonants; nucleus: the vowel with its stress digit.
 
-    The nucleus is a nasal or liquid in a hum ("mm"). The coda holds further vowels where the score puts
+    The nucleus is a consonant where there is no vowel ("mm"). The coda holds further vowels where the score puts
     several syllables of the word on one note.
     """
 
@@ -118,13 +118,12 @@ class Syllable:
 
 
 def nuclei(phones: Sequence[str]) -> list[int]:
-    """Places of the vowels, or of the last nasal or liquid where there is none. Raises ValueError if neither."""
+    """Places of the vowels; without any, of the first nasal, liquid or glide ("mm"), else the last phone ("shh")."""
+    if not phones:
+        raise ValueError("nothing to sing: no phones")
     places = [place for place, phone in enumerate(phones) if is_vowel(phone)]
-    if not places:
-        places = [place for place, phone in enumerate(phones) if features(phone).manner in ("nasal", "liquid")][-1:]
-    if not places:
-        raise ValueError(f"{' '.join(phones) or 'nothing'} has no vowel, nasal or liquid that could carry a pitch")
-    return places
+    sonorants = [place for place, phone in enumerate(phones) if is_sonorant(phone)]
+    return places or sonorants[:1] or [len(phones) - 1]
 
 
 def syllabify(phones: Sequence[str], spelling: Sequence[str] | None = None) -> list[Syllable]:
@@ -164,7 +163,7 @@ def fit_syllables(phones: Sequence[str], count: int, spelling: Sequence[str] | N
 
     Too many syllables: unstressed vowels are elided as poets do (heav'n, ev'ry, glor-yous), or two share a note.
     Too few: "-ed" becomes a syllable, consonants R, L, Y grow a vowel (fi-er, mil-li-on), or a vowel is sung again.
-    Raises ValueError for count < 1 or phones without anything to carry a pitch.
+    Raises ValueError for count < 1 or no phones.
     """
     if count < 1:
         raise ValueError(f"fit_syllables: {count} notes; a word needs at least 1")
@@ -193,7 +192,7 @@ def _elide(phones: tuple[str, ...]) -> tuple[str, ...] | None:
         if vowel == "ER0":
             cost, rest = (1 if beside else 2 if onward else 6), ("R",)
         elif vowel in ("IY0", "IH0") and onward and before:
-            cost, rest = 2, () if before[0] in ("Y", "SH", "CH", "JH", "ZH", "R") else ("Y",)
+            cost, rest = 2, () if before[0] in ("Y", "SH", "CH", "JH", "ZH") else ("Y",)
         elif vowel in ("UW0", "OW0") and onward and before:
             cost, rest = 3, ("W",)
         elif vowel in ("AH0", "IH0") and place > 0 and after and after[0] in ("R", "L", "N", "M"):
@@ -391,7 +390,7 @@ def pronounce(part: Part, g2p: Pronouncer) -> Part:
             if any(syllable.startswith("[") for syllable in word.spelling):
                 sung = _bracketed(word)
             else:
-                sung = [syllable.phones for syllable in _spoken(word, g2p, Context(texts, number))]
+                sung = [syllable.phones for syllable in _spoken(word, line, g2p, Context(texts, number))]
         except ValueError as error:
             raise ScoreError(f"{where(part, word.notes[0])}: lyric {word.text!r}: {error}") from None
         for note, phones in zip(word.notes, sung):
@@ -407,12 +406,18 @@ def pronounce(part: Part, g2p: Pronouncer) -> Part:
     )
 
 
-def _spoken(word: Word, g2p: Pronouncer, context: Context) -> list[Syllable]:
-    """The pronunciation that has as many syllables as the score, else the likeliest, fitted."""
+def _spoken(word: Word, line: list[Word], g2p: Pronouncer, context: Context) -> list[Syllable]:
+    """The pronunciation that has as many syllables as the score, else the likeliest, fitted.
+
+    A word without a vowel of its own ("th'", "'s") may lean on another that shares its note.
+    """
     count = len(word.notes)
     found = g2p.pronunciations(word.text, context)
-    phones = next((phones for phones in found if len(nuclei(phones)) == count), found[0])
-    return fit_syllables(phones, count, word.spelling)
+    shared = any(other is not word and set(other.notes) & set(word.notes) for other in line)
+    if shared and not any(map(is_vowel, found[0])):
+        return [Syllable((), found[0][0], found[0][1:])]
+    fitting = [phones for phones in found if sum(map(is_vowel, phones)) == count]
+    return fit_syllables((fitting or found)[0], count, word.spelling)
 
 
 def _bracketed(word: Word) -> list[tuple[str, ...]]:

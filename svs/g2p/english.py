@@ -26,24 +26,8 @@ HERE = Path(__file__).parent
 
 VOICELESS = {"P", "T", "K", "F", "TH", "S", "SH", "CH", "HH"}
 SIBILANT = {"S", "Z", "SH", "ZH", "CH", "JH"}
-MONTHS_AND_TITLES = {"st.": "saint", "dr.": "doctor", "&": "and"}
+TITLES = {"st.": "saint", "dr.": "doctor", "&": "and"}
 LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "ð": "th", "þ": "th"}
-
-# Sung form first. Everything else keeps CMUdict's order.
-SUNG = {
-    "a": "AH0",
-    "and": "AE1 N D",
-    "cause": "K AO1 Z",
-    "'cause": "K AH1 Z",
-    "doth": "D AH1 TH",
-    "for": "F AO1 R",
-    "saith": "S EH1 TH",
-    "st": "S EY1 N T",
-    "dr": "D AA1 K T ER0",
-    "to": "T UW1",
-    "was": "W AH1 Z",
-}
-
 
 def is_vowel(phone: str) -> bool:
     return phone[-1].isdigit()
@@ -63,6 +47,8 @@ class English(Pronouncer):
 
     def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
         text = normalize(word)
+        if re.search("[èé]d$", word.lower()) and (stem := self.words(text[:-2]) or self.words(text[:-1])):
+            return [phones + ("AH0", "D") for phones in stem]
         if not re.search("[a-z0-9&]", text):
             raise ValueError(f"{word!r} has no letters to sing")
         found = self.known(text)
@@ -73,21 +59,19 @@ class English(Pronouncer):
 
     def known(self, text: str) -> list[tuple[str, ...]]:
         """Pronunciations of a word that stands in CMUdict or the lexicon, [] otherwise."""
-        for form in dict.fromkeys((text, text.rstrip("."), text.strip(".'"))):
-            for dictionary in (self.cmudict, self.lexicon):
-                if form in dictionary:
-                    return variants(dictionary, form)
+        for form in dict.fromkeys((text, text.rstrip("."))):
+            if found := variants(self.cmudict, form) + variants(self.lexicon, form):
+                return list(dict.fromkeys(found))
         return []
 
     def sung(self, text: str, found: list[tuple[str, ...]], context: Context) -> list[tuple[str, ...]]:
         """The same pronunciations, the one to sing in this place first."""
-        if text == "the":
+        bare = text.rstrip(".")
+        if bare == "the":
             return [("DH", "IY0") if self.starts_with_vowel(context.neighbour(1)) else ("DH", "AH0")]
-        preferred = SUNG.get(text) or SUNG.get(text.strip(".'")) or choose(text.strip(".'"), context)
-        if not preferred:
-            return found
-        first = tuple(preferred.split())
-        return [first] + [phones for phones in found if phones != first]
+        chosen = choose(bare, context)
+        preferred = [tuple(chosen.split())] if chosen else variants(self.lexicon, bare)
+        return list(dict.fromkeys(preferred + found))
 
     def starts_with_vowel(self, word: str) -> bool:
         try:
@@ -97,27 +81,29 @@ class English(Pronouncer):
 
     def formed(self, text: str) -> list[tuple[str, ...]]:
         """Pronunciations of one word by dictionary, contraction, ending, compound, or at last the network."""
-        if text in MONTHS_AND_TITLES:
-            text = MONTHS_AND_TITLES[text]
+        if text in TITLES:
+            text = TITLES[text]
         return (
             self.known(text)
             or self.contracted(text)
+            or self.interjected(text)
             or self.derived(text)
             or self.compounded(text)
-            or self.interjected(text)
             or [network().predict(re.sub("[^a-z]", "", text))]
         )
 
     def contracted(self, text: str) -> list[tuple[str, ...]]:
-        """Words with an apostrophe: singin', bless'd, heav'n, hea'n's, conqu'ror, the Lord's."""
+        """Words with an apostrophe: singin', bless'd, heav'n, heav'n's, conqu'ror, the Lord's."""
         if "'" not in text.strip("'") and not text.endswith("'"):
             return []
         if text.endswith("in'"):
             return [with_dropped_g(phones) for phones in self.words(text[:-1] + "g")]
         if text.endswith("'s"):
             return [plural(phones) for phones in self.formed(text[:-2])]
-        if text.endswith("'"):
-            return self.formed(text[:-1])
+        if clipped := re.fullmatch("(th'|t'|o'er)([a-z']{2,})", text):
+            return combine([self.known(clipped[1]), self.formed(clipped[2])])
+        if text[0] == "'" or text[-1] == "'":
+            return self.formed(text.strip("'"))
         if text.endswith(("'d", "'t")) and (stems := self.words(text[:-2]) or self.words(text[:-2] + "e")):
             return [past(phones, sung_apart=False) for phones in stems]
         if text.endswith("'st") and (stems := self.words(text[:-3])):
@@ -129,7 +115,9 @@ class English(Pronouncer):
             full = text.replace("'", vowel, 1)
             found = self.contracted(full) if "'" in full else self.words(full)
             if found:
-                return [elide(phones, vowel_groups(text[: text.index("'")])) for phones in found]
+                place, spelled = vowel_groups(text[: text.index("'")]), vowel_groups(text)
+                elided = [phones if nuclei(phones) <= spelled else elide(phones, place) for phones in found]
+                return sorted(elided, key=lambda phones: nuclei(phones) != spelled)
         return self.formed(text.replace("'", ""))
 
     def words(self, text: str) -> list[tuple[str, ...]]:
@@ -151,7 +139,7 @@ class English(Pronouncer):
 
     def compounded(self, text: str) -> list[tuple[str, ...]]:
         """Two known words written as one, cut as evenly as possible: forever·more, dew·pearl."""
-        cuts = sorted(range(3, len(text) - 2), key=lambda cut: abs(2 * cut - len(text)))
+        cuts = sorted(range(4, len(text) - 3), key=lambda cut: abs(2 * cut - len(text)))
         for cut in cuts:
             first, second = self.known(text[:cut]), self.words(text[cut:])
             if first and second:
@@ -170,14 +158,15 @@ class English(Pronouncer):
 
 
 def read_dictionary(text: str) -> dict[str, str]:
-    """word → its phones in one string; further pronunciations have keys like "read(2)"."""
+    """Word → its phones in one string; further pronunciations have keys like "read(2)"."""
     return dict(line.split(" ", 1) for line in text.splitlines() if line and not line.startswith("# "))
 
 
 def variants(dictionary: dict[str, str], word: str) -> list[tuple[str, ...]]:
     keys = [word]
-    while f"{word}({len(keys) + 1})" in dictionary:
+    while keys[-1] in dictionary:
         keys.append(f"{word}({len(keys) + 1})")
+    keys.pop()
     return [tuple(dictionary[key].split(" #")[0].split()) for key in keys]
 
 
@@ -287,13 +276,13 @@ def stems(rest: str, ending: str) -> list[str]:
     """Spellings a stem may have had: mak(est) → make, knock, stopp(ing) → stop, happi(ness) → happy."""
     forms = [rest]
     if ending[0] in "aeiouy":
-        if len(rest) > 2 and rest[-1] == rest[-2]:
+        doubled = len(rest) > 2 and rest[-1] == rest[-2]
+        if doubled:
             forms.append(rest[:-1])
-        forms.insert(0 if rest[-1] in "cgvzsu" else len(forms), rest + "e")
+        hidden_e = rest[-1] in "cgvzsu" or re.fullmatch("[^aeiouy]*[aeiouy][^aeiouywx]", rest)
+        forms.insert(0 if hidden_e and not doubled else len(forms), rest + "e")
     if rest.endswith("i"):
-        forms.append(rest[:-1] + "y")
-    if ending == "in" and rest:
-        forms = [form for form in forms if len(form) > 2]
+        forms.insert(0, rest[:-1] + "y")
     return [form for form in forms if ending != "s" or not rest.endswith(("s", "'"))]
 
 
@@ -303,7 +292,12 @@ def unstressed_once(phones: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def vowel_groups(letters: str) -> int:
-    return len(re.findall("[aeiouy]+", letters.replace("qu", "q")))
+    """Syllables as the spelling suggests, a silent final e not counted."""
+    return len(re.findall("[aeiouy]+", re.sub("(?<=[^aeiouyl'])es?$", "", letters.replace("qu", "q"))))
+
+
+def nuclei(phones: tuple[str, ...]) -> int:
+    return sum(map(is_vowel, phones))
 
 
 def elide(phones: tuple[str, ...], place: int) -> tuple[str, ...]:
@@ -312,7 +306,9 @@ def elide(phones: tuple[str, ...], place: int) -> tuple[str, ...]:
     for candidate in (place, place + 1, place - 1):
         if 0 <= candidate < len(nuclei) and phones[nuclei[candidate]][-1] == "0":
             index = nuclei[candidate]
-            left = ("R",) if phones[index] == "ER0" and phones[index + 1 : index + 2] != ("R",) else ()
+            left = {"ER0": ("R",), "OW0": ("W",), "UW0": ("W",)}.get(phones[index], ())
+            if phones[index + 1 : index + 2] == left:
+                left = ()
             return phones[:index] + left + phones[index + 1 :]
     return phones
 

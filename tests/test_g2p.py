@@ -1,0 +1,155 @@
+"""English words as they are sung, known ones by the dictionary and unknown ones without a download."""
+
+import csv
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from svs import g2p
+from svs.g2p import Context
+from svs.phonemes import PHONES, nuclei, strip_stress
+
+CASES = Path(__file__).parents[2] / "shared" / "cases"
+needs_cases = pytest.mark.skipif(not CASES.exists(), reason=f"{CASES} is not here")
+ENGLISH = g2p.load("en")
+
+
+def sung(text: str, index: int = 0) -> str:
+    words = tuple(text.split())
+    return " ".join(ENGLISH.phones(words[index], Context(words, index)))
+
+
+@pytest.mark.parametrize("language", g2p.LANGUAGES)
+def test_every_language_keeps_its_promises(language):
+    pronouncer = g2p.load(language)
+    assert pronouncer.language == language
+    assert g2p.load(f"{language.upper()}-XX").language == language
+    found = pronouncer.pronunciations("la")
+    assert found[0] == pronouncer.phones("la")
+    assert all(strip_stress(phone) in PHONES for phone in found[0])
+    with pytest.raises(ValueError, match="no letters to sing"):
+        pronouncer.phones("…")
+
+
+def test_an_unknown_language_is_answered_with_those_there_are():
+    with pytest.raises(ValueError, match="'xx' is not supported; available: .*en"):
+        g2p.load("xx")
+
+
+@pytest.mark.parametrize(
+    "word, phones",
+    [
+        ("wonder", "W AH1 N D ER0"),
+        ("O", "OW1"),
+        ("Hallelujah!", "HH AE2 L AH0 L UW1 Y AH0"),
+        ("o'er", "AO1 R"),
+        ("o’er", "AO1 R"),
+        ("heav'n", "HH EH1 V N"),
+        ("’twas", "T W AH1 Z"),
+        ("ne'er", "N EH1 R"),
+        ("'tis", "T IH1 Z"),
+        ("e'er", "EH1 R"),
+        ("th'", "DH"),
+        ("ev'ry", "EH1 V R IY0"),
+        ("ev'rything", "EH1 V R IY0 TH IH2 NG"),
+        ("'neath", "N IY1 TH"),
+        ("flow'r", "F L AW1 R"),
+        ("conqu'ror", "K AA1 NG K R ER0"),
+        ("ling'ring", "L IH1 NG G R IH0 NG"),
+        ("bless'd", "B L EH1 S T"),
+        ("blessèd", "B L EH1 S AH0 D"),
+        ("lovin'", "L AH1 V IH0 N"),
+        ("heartbeatin'", "HH AA1 R T B IY2 T IH0 N"),
+        ("John’s", "JH AA1 N Z"),
+        ("heav’ns’", "HH EH1 V N Z"),
+        ("Canaan's", "K EY1 N AH0 N Z"),
+        ("lovest", "L AH1 V AH0 S T"),
+        ("maketh", "M EY1 K AH0 TH"),
+        ("knowest", "N OW1 AH0 S T"),
+        ("gladness", "G L AE1 D N AH0 S"),
+        ("forevermore", "F ER0 EH1 V ER0 M AO2 R"),
+        ("ever-green", "EH1 V ER0 G R IY1 N"),
+        ("thee", "DH IY1"),
+        ("hath", "HH AE1 TH"),
+        ("doth", "D AH1 TH"),
+        ("lalala", "L AA1 L AA1 L AA1"),
+        ("ohhhh", "OW1"),
+        ("Mr.", "M IH1 S T ER0"),
+        ("St.", "S EY1 N T"),
+        ("12", "T W EH1 L V"),
+        ("21st", "T W EH1 N T IY0 F ER1 S T"),
+    ],
+)
+def test_words_that_singers_meet(word, phones):
+    assert sung(word) == phones
+
+
+@pytest.mark.parametrize(
+    "line, phones",
+    [
+        ("the hour", "DH IY0"),
+        ("the moon", "DH AH0"),
+        ("the one", "DH AH0"),
+        ("the", "DH AH0"),
+        ("a rose", "AH0"),
+        ("and so", "AE1 N D"),
+    ],
+)
+def test_function_words_have_their_sung_form(line, phones):
+    assert sung(line) == phones
+
+
+def test_without_a_line_words_have_their_citation_form():
+    assert ENGLISH.phones("the") == ("DH", "AH0")
+    assert ENGLISH.phones("and") == ("AH0", "N", "D")
+
+
+def test_unknown_words_come_from_the_network():
+    assert ENGLISH.phones("activationist")[:3] == ("AE2", "K", "T")
+    assert all(strip_stress(phone) in PHONES for phone in ENGLISH.phones("zwyxnq"))
+
+
+def test_unknown_words_need_neither_nltk_nor_torch():
+    code = (
+        "import sys; from svs import g2p; print(*g2p.load('en').phones('jaggeresque'));"
+        "assert not {'nltk', 'torch', 'g2p_en', 'inflect'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout.startswith("JH AE1 G ER0")
+
+
+@needs_cases
+def test_every_word_of_cmudict_is_exactly_its_first_pronunciation():
+    wrong = []
+    for row in (CASES / "30_g2p_cmudict" / "cmudict.dict").read_text().splitlines():
+        word, phones = row.split(" #")[0].split(" ", 1)
+        if not re.search(r"\(\d\)$", word) and " ".join(ENGLISH.phones(word)) != phones.strip():
+            wrong.append(word)
+    assert wrong == []
+
+
+@needs_cases
+def test_sacred_harp_words_have_the_syllables_engraved():
+    right = total = 0
+    for path in sorted((CASES / "32_syll_sacred_harp").glob("[0-9]*.txt")):
+        for row in path.read_text().splitlines()[1:]:
+            for word in re.findall(r"[\w’'·-]*[^\W\d_][\w’'·-]*", row):
+                counts = {len(nuclei(phones)) for phones in ENGLISH.pronunciations(word.replace("·", ""))}
+                right += len(re.split("[·-]", word)) in counts
+                total += 1
+    assert total > 10_000
+    assert right / total > 0.99
+
+
+@needs_cases
+def test_songs_in_english_have_the_syllables_engraved():
+    with open(CASES / "36_hard_words" / "lieder_en_syllables.tsv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["status"] != "oov"]
+    right = sum(
+        int(row["n"]) in {len(nuclei(phones)) for phones in ENGLISH.pronunciations(row["word"])} for row in rows
+    )
+    assert right / len(rows) > 0.97
