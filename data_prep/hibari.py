@@ -11,7 +11,8 @@ real time here. Its ONNX graph is cut in two:
 
 so every phone lasts as long as we say and the harmonic source has exactly the F0 we say. The energy of
 the natural reading is warped phone by phone on to the new durations; left to itself a vowel held far
-beyond its natural length fades.
+beyond its natural length fades. Above HIGHEST_READ the decoder is told HIGHEST_READ, and the spectrum it gives at
+those harmonics is laid under the true ones; so pitch holds within a cent from 130 to 620 Hz.
 
 The sound runs LEAD_FRAMES ahead of the tokens (Kokoro's own word times subtract three of its 25 ms
 frames for the same reason); the token track is delayed by as much here, so a phone sounds where it was
@@ -29,6 +30,8 @@ import numpy as np
 
 FRAME_RATE = 80  # Hz: decoder frames, F0 and energy
 LEAD_FRAMES = 5  # 62 ms, measured on sibilants between vowels: how far sound precedes tokens
+HIGHEST_READ = 300.0  # Hz; above 350 the decoder, which knows speech, loses level and then pitch
+BIN = 20.0  # Hz between bins of the decoder's spectra
 SILENT_ENERGY = -9.3  # what the prosody net says in silence
 
 # ARPAbet → Hibari's alphabet (misaki, American)
@@ -53,9 +56,10 @@ class _Tokens:
     owner: np.ndarray
 
 
-def _tokens(phones: Sequence[str], word_starts: Sequence[bool] | None, vocab: dict[str, int]) -> _Tokens:
+def _tokens(phones: Sequence[str], words: Sequence[int] | None, vocab: dict[str, int]) -> _Tokens:
     """Spell phones in the model's alphabet, with stress marks, spaces between words and commas at rests."""
     ids, owner = [], []
+    starts = set(words or ())
 
     def put(symbols, phone):
         for symbol in symbols:
@@ -73,7 +77,7 @@ def _tokens(phones: Sequence[str], word_starts: Sequence[bool] | None, vocab: di
             elif index > 0:
                 put(", ", index)
             continue
-        if word_starts is not None and word_starts[index] and index and phones[index - 1] != "SIL":
+        if index in starts and index and phones[index - 1] != "SIL":
             put(" ", -1)
         if name not in MISAKI:
             raise ValueError(f"hibari: unknown phone {phone!r} at position {index}; ARPAbet or SIL is wanted")
@@ -92,8 +96,7 @@ class HibariTeacher:
     """Sings ARPAbet phones at commanded durations and pitch. Needs hibari-tts, onnx and onnxruntime."""
 
     sample_rate = 24_000
-    f0_rate = FRAME_RATE
-    voices = {"hibari": "female"}
+    voices = ("hibari",)
 
     def __init__(self, threads: int = 1, lead_frames: int = LEAD_FRAMES):
         try:
@@ -130,40 +133,38 @@ class HibariTeacher:
         self._encoder = session(["ids", "speed"], [_FEATURES, _DURATIONS, _ENERGY])
         self._decoder = session([_REPEATED, _F0, _ENERGY], ["lh", "theta", "ln", "lr", "phi"])
 
-    def natural_durations(
-        self, voice: str, phones: Sequence[str], word_starts: Sequence[bool] | None = None
-    ) -> np.ndarray:
+    def natural_durations(self, voice: str, phones: Sequence[str], words: Sequence[int] | None = None) -> np.ndarray:
         """Seconds each phone would last in speech, (phones,) float64."""
-        reading = self._read(phones, word_starts)
+        reading = self._read(phones, words)
         return np.diff(reading.edges) / FRAME_RATE
 
     def sing(
         self,
         voice: str,
         phones: Sequence[str],
-        durations_seconds: Sequence[float],
-        f0_hz: np.ndarray,
-        word_starts: Sequence[bool] | None = None,
+        durations: Sequence[float],
+        f0: np.ndarray,
+        words: Sequence[int] | None = None,
+        f0_hop: float = 1 / FRAME_RATE,
         seed: int = 0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Sing phones at the given durations and pitch.
 
-        phones:            ARPAbet, stress digits allowed, and SIL.
-        durations_seconds: one for each phone; boundaries are rounded to 12.5 ms, and no phone is lost.
-        f0_hz:             (frames,) Hz at f0_rate, frame i centred at (i + 0.5) / f0_rate; its value on
-                           unvoiced phones and silence is ignored.
-        word_starts:       True on the first phone of every word; helps the reading.
-        Returns samples, float32 at sample_rate, and the durations really used in seconds.
+        phones:    ARPAbet, stress digits allowed, and SIL.
+        durations: seconds per phone; boundaries are rounded to 12.5 ms, and no phone is lost.
+        f0:        Hz, value i at i × f0_hop seconds; ignored on unvoiced phones and silence, > 0 elsewhere.
+        words:     indices of the phones that begin words, which the model reads as spaces; they take no time.
+        Returns samples, float32 at sample_rate, and the seconds per phone really used, (phones,) float64.
         """
-        durations_seconds = np.asarray(durations_seconds, dtype=np.float64)
-        if len(durations_seconds) != len(phones):
-            raise ValueError(f"sing: {len(phones)} phones but {len(durations_seconds)} durations")
-        if not np.all(durations_seconds > 0):
-            raise ValueError(f"sing: shortest duration is {durations_seconds.min()} s; all must be above 0")
-        edges = np.round(np.concatenate([[0.0], np.cumsum(durations_seconds)]) * FRAME_RATE).astype(int)
+        durations = np.asarray(durations, dtype=np.float64)
+        if len(durations) != len(phones):
+            raise ValueError(f"sing: {len(phones)} phones but {len(durations)} durations")
+        if not np.all(durations > 0):
+            raise ValueError(f"sing: shortest duration is {durations.min()} s; all must be above 0")
+        edges = np.round(np.concatenate([[0.0], np.cumsum(durations)]) * FRAME_RATE).astype(int)
         for index in range(len(phones)):  # every phone keeps at least one frame
             edges[index + 1] = max(edges[index + 1], edges[index] + 1)
-        reading = self._read(phones, word_starts)
+        reading = self._read(phones, words)
 
         frames = edges[-1]
         token_of_frame = np.concatenate(
@@ -183,25 +184,33 @@ class HibariTeacher:
                 here = energy[edges[phone] : edges[phone + 1]]
                 here += self.evenness * np.maximum(0, self.level - here)
 
-        f0 = np.interp(np.arange(frames), np.arange(len(f0_hz)), f0_hz)
+        f0 = np.asarray(f0, dtype=np.float64)
+        if not np.any(f0 > 0):
+            raise ValueError("sing: f0 has no value above 0 Hz")
+        known = np.flatnonzero(f0 > 0)
+        f0 = np.exp(np.interp((np.arange(frames) + 0.5) / FRAME_RATE, known * f0_hop, np.log(f0[known])))
         for phone, name in enumerate(phones):
             if name.rstrip("012") in UNVOICED:
                 f0[edges[phone] : edges[phone + 1]] = 0
-        spectra = self._decoder.run(
+        believed = np.minimum(f0, HIGHEST_READ)
+        harmonic, phase, *rest = self._decoder.run(
             None,
             {
                 _REPEATED: np.ascontiguousarray(reading.features[:, :, track]),
-                _F0: f0[None].astype(np.float32),
+                _F0: believed[None].astype(np.float32),
                 _ENERGY: energy[None].astype(np.float32),
             },
         )
-        audio = self._synth(*(part[0] for part in spectra), f0.astype(np.float32), np.random.default_rng(seed))
+        for frame in np.flatnonzero(f0 > HIGHEST_READ):
+            _move_harmonics(harmonic[0, :, frame], phase[0, :, frame], HIGHEST_READ, f0[frame])
+        spectra = (harmonic[0], phase[0], *(part[0] for part in rest))
+        audio = self._synth(*spectra, f0.astype(np.float32), np.random.default_rng(seed))
         return audio, np.diff(edges) / FRAME_RATE
 
-    level, evenness = 7.2, 0.5  # energy every sung vowel is drawn towards, and how far
+    level, evenness = 7.2, 0.6  # energy every sung vowel is drawn towards, and how far
 
-    def _read(self, phones, word_starts):
-        tokens = _tokens(phones, word_starts, self._vocab)
+    def _read(self, phones, words):
+        tokens = _tokens(phones, words, self._vocab)
         features, units, energy = self._encoder.run(
             None, {"ids": tokens.ids[None], "speed": np.ones(1, np.float32)}
         )
@@ -249,6 +258,21 @@ def _fill(tokens: _Tokens, natural: np.ndarray, phone: int, length: int) -> np.n
     ends = np.round(np.cumsum(share)).astype(int)
     ends[-1] = length
     return np.repeat(mine, np.diff(np.concatenate([[0], ends])))
+
+
+def _move_harmonics(harmonic: np.ndarray, phase: np.ndarray, read_hz: float, f0_hz: float) -> None:
+    """Make one frame's harmonic filter, good at multiples of read_hz, smooth in between, so that f0_hz can pass; in place.
+
+    harmonic: (bins,) log magnitude. phase: (bins,) the filter's phase is π tanh of it. Fewer harmonics carry less
+    power, and singers are louder when high: hence the gain.
+    """
+    bins = np.arange(len(harmonic)) * BIN
+    at = np.arange(read_hz, bins[-1] + 1, read_hz)
+    nearest = np.round(at / BIN).astype(int)
+    harmonic[:] = np.interp(bins, at, harmonic[nearest]) + 1.2 * np.log(f0_hz / read_hz)
+    turn = np.interp(bins, at, np.unwrap(np.pi * np.tanh(phase[nearest])))
+    turn = (turn + np.pi) % (2 * np.pi) - np.pi
+    phase[:] = np.arctanh(np.clip(turn / np.pi, -0.9999, 0.9999))
 
 
 def _stretch(values: np.ndarray, length: int) -> np.ndarray:
