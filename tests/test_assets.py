@@ -1,0 +1,58 @@
+"""The scores that come with the project are whole: full bars, a syllable for every note that needs one."""
+
+import xml.etree.ElementTree as ET
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+SCORES = sorted((Path(__file__).parent.parent / "assets" / "scores").glob("*.musicxml"))
+
+
+@pytest.fixture(params=SCORES, ids=lambda path: path.stem)
+def tree(request):
+    return ET.parse(request.param)
+
+
+def test_there_are_at_least_twelve_songs():
+    assert len(SCORES) >= 12
+
+
+def test_every_score_names_its_authors_and_is_free(tree):
+    assert tree.findtext("work/work-title")
+    assert {creator.get("type") for creator in tree.findall("identification/creator")} == {"composer", "lyricist"}
+    assert tree.findtext("identification/rights") == "Public domain"
+    assert float(tree.find(".//sound").get("tempo")) > 0
+
+
+def test_bars_fill_the_time_signature(tree):
+    quarters = Fraction(int(tree.findtext(".//divisions")))
+    full = Fraction(4 * int(tree.findtext(".//beats")), int(tree.findtext(".//beat-type")))
+    measures = tree.findall(".//measure")
+    lengths = [sum(int(d.text) for d in measure.findall("note/duration")) / quarters for measure in measures]
+    if measures[0].get("implicit") == "yes":
+        lengths = [lengths[0] + lengths[-1], *lengths[1:-1]]
+    assert set(lengths) == {full}
+
+
+def test_every_verse_has_a_syllable_or_a_melisma_on_every_note(tree):
+    sung = [n for n in tree.findall(".//note") if n.find("pitch") is not None and n.find("tie[@type='stop']") is None]
+    verses = {lyric.get("number") for lyric in tree.findall(".//lyric")}
+    assert verses
+    for verse in verses:
+        extended, inside_word = False, False
+        for note in sung:
+            lyric = note.find(f"lyric[@number='{verse}']")
+            if lyric is None:
+                assert extended
+                continue
+            syllabic = lyric.findtext("syllabic")
+            assert (syllabic in ("middle", "end")) == inside_word
+            inside_word = syllabic in ("begin", "middle")
+            extended = lyric.find("extend") is not None
+        assert not inside_word
+
+
+def test_slurs_open_and_close_by_turns(tree):
+    turns = [slur.get("type") for slur in tree.findall(".//slur")]
+    assert turns == ["start", "stop"] * (len(turns) // 2)
