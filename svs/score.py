@@ -1,12 +1,42 @@
-"""Scores: notes in seconds and cents, with their syllables."""
+"""Scores: notes in seconds and cents, with their syllables.
+
+`read_score` reads the page (`svs.musicxml`, `svs.midi`), puts its measures in playing order (`svs.repeats`) and
+sings it here: verses, ties, grace notes, tempo and fermatas become onsets and durations in seconds. MusicXML is
+walked directly, since music21 errs silently on just the facts singing needs (see `svs.musicxml`); music21 reads the
+other formats.
+
+Conventions:
+- Pass n through a repeat sings verse n where the score has one; a refrain printed once is sung every time.
+- A note without a syllable continues the vowel before it: over no rest always, over a rest only inside a word or
+  under an extender line. Any other note without a syllable is an error, unless `missing_lyric` says what to sing.
+- An acciaccatura falls on the beat and takes 70 ms of the note that follows; an appoggiatura takes its written value,
+  at most half of that note. The syllable begins with the grace note, so that the word meets the beat.
+- Without a tempo mark a quarter note takes half a second (120 a minute), and `Score.remarks` says so.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 
-class ScoreError(ValueError):
-    """A score that cannot be read or sung; the message says where, what was found and what to do."""
+from svs.repeats import play_order
+from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_name
+
+__all__ = ["Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
+
+MUSICXML = (".musicxml", ".xml", ".mxl")
+MIDI = (".mid", ".midi", ".kar", ".smf", ".rmi")
+MUSIC21 = {".abc": "abc", ".krn": "humdrum", ".mei": "mei", ".capx": "capella", ".nwctxt": "noteworthytext"}
+DEFAULT_TEMPO = 120.0  # quarter notes a minute
+ACCIACCATURA_SECONDS = 0.07
+FEW_OF_MOST = 0.25  # lines with fewer than this share of the most syllables are asides: ossias, cues, duet entries
+FEW_SYLLABLES = 4  # so many of another verse in a row are its text, fewer are a melisma in this verse
 
 
 @dataclass(frozen=True)
@@ -50,5 +80,580 @@ class Part:
 
 @dataclass(frozen=True)
 class Score:
+    """All sung lines of a score; remarks say in one line each what was assumed or left out in reading it."""
+
     title: str
     parts: tuple[Part, ...] = field(default_factory=tuple)
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def from_notes(cls, notes, *, title: str = "", name: str = "Voice", language: str = "en") -> Score:
+        """A score of one part from (onset seconds, duration seconds, pitch, syllable) tuples.
+
+        pitch: cents, or a note name such as "Bb3". syllable: hyphens join a word, "twin-" "-kle"; None continues the
+        vowel before. Raises ScoreError for notes that overlap, last no time or begin with no syllable.
+        """
+        sung: list[Note] = []
+        inside_word = False
+        for number, (onset, duration, pitch, syllable) in enumerate(sorted(notes, key=lambda n: n[0]), 1):
+            cents = note_cents(pitch) if isinstance(pitch, str) else float(pitch)
+            where = f"note {number} ({note_name(cents)})"
+            if not duration > 0:
+                raise ScoreError(f"{where}: lasts {duration} s; a duration above 0 is wanted")
+            if sung and onset < sung[-1].end - 1e-6:
+                raise ScoreError(f"{where}: begins at {onset:g} s, before note {number - 1} ends at {sung[-1].end:g} s")
+            lyric = None if syllable is None else _clean(syllable, inside_word)
+            if lyric is None and (not sung or syllable is not None):
+                raise ScoreError(f"{where}: no lyric. Give the note a syllable, or None to continue the vowel before it")
+            slurred = lyric is None and onset <= sung[-1].end + 1e-3
+            place = lyric.syllabic if lyric else "single"
+            text = lyric.text if lyric else None
+            sung.append(Note(float(onset), float(duration), cents, text, place, lyric is None, slurred))
+            if lyric:
+                inside_word = place in ("begin", "middle")
+        return cls(title, (Part(name, language, tuple(sung)),))
+
+
+def _clean(syllable, inside_word):
+    from svs.musicxml import clean_lyric
+
+    return clean_lyric(syllable, "end" if inside_word else "single")
+
+
+def read_score(
+    path,
+    *,
+    verse: int | str = 1,
+    transpose: float = 0.0,
+    tempo: float = 1.0,
+    language: str = "en",
+    fermata: float = 1.75,
+    missing_lyric: str | None = None,
+) -> Score:
+    """Read MusicXML (.musicxml, .xml, .mxl), MIDI with lyrics (.mid, .kar), or what music21 reads (.abc, .krn, .mei).
+
+    verse: the verse of the first pass, or "all" for every verse one after another.
+    transpose: semitones, fractions allowed. tempo: factor; 2 is twice as fast.
+    fermata: factor by which a held note lasts longer. language: of the lyrics, handed on to the parts.
+    missing_lyric: syllable for notes that have none and continue no vowel; None raises.
+    Parts come in score order, those with few syllables last. Raises ScoreError, one line: file, place, what to do.
+    """
+    path = Path(path)
+    for name, value, low in (("tempo", tempo, 0), ("fermata", fermata, 0)):
+        if not (low < value < np.inf):
+            raise ScoreError(f"{name} is {value}; a factor above 0 is wanted")
+    if not np.isfinite(transpose):
+        raise ScoreError(f"transpose is {transpose}; a number of semitones is wanted")
+    verse = _verse(verse)
+    score = read_written(path)
+    lines, remarks = vocal_lines(score, missing_lyric)
+    playing = play_order(score.measures)
+    sung, order = _choose_verses(score, lines, playing, verse)
+    if not score.tempos:
+        words = f" (“{score.tempo_words}” gives none)" if score.tempo_words else ""
+        remarks.append(f"no tempo mark{words}: {DEFAULT_TEMPO:g} quarter notes a minute")
+    clock = _Clock(score, order, [line for _, _, line in lines], tempo, fermata)
+    parts = []
+    most = max(_syllables(line) for _, _, line in lines)
+    for (name, part, line), items in zip(lines, sung):
+        try:
+            notes = _perform(items, clock, part, score.file, 100.0 * transpose, missing_lyric)
+        except ScoreError as error:
+            if _syllables(line) >= FEW_OF_MOST * most:
+                raise
+            remarks.append(f"{name}: not sung ({error})")
+            continue
+        if notes:
+            parts.append(Part(name, language, tuple(notes)))
+    return Score(score.title or path.stem, tuple(parts), tuple(remarks))
+
+
+def _verse(verse):
+    if isinstance(verse, str) and verse.strip().lower() == "all":
+        return "all"
+    try:
+        number = int(verse)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1:
+        raise ScoreError(f"verse is {verse!r}; a number from 1, or 'all', is wanted")
+    return number
+
+
+def read_written(path) -> WrittenScore:
+    """The page of a score file, before repeats and seconds. Raises ScoreError of one line."""
+    path = Path(path)
+    if path.is_dir():
+        raise ScoreError(f"{path}: a folder, not a score")
+    if not path.is_file():
+        raise ScoreError(f"{path}: no such file")
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(4096)
+    except OSError as error:
+        raise ScoreError(f"{path}: cannot be read ({error.strerror})") from None
+    suffix = path.suffix.lower()
+    if not head:
+        raise ScoreError(f"{path.name}: an empty file, not a score")
+    if head[:4] in (b"MThd", b"RIFF") or suffix in MIDI:
+        from svs.midi import read_midi
+
+        return read_midi(path)
+    if suffix in MUSICXML or b"<score-" in head:
+        from svs.musicxml import read_musicxml
+
+        return read_musicxml(path)
+    if suffix in MUSIC21:
+        return _read_with_music21(path, MUSIC21[suffix])
+    hint = " Export it from MuseScore as MusicXML." if suffix in (".mscz", ".mscx") else ""
+    raise ScoreError(
+        f"{path.name}: not a score that can be read; wanted MusicXML ({', '.join(MUSICXML)}), "
+        f"MIDI ({', '.join(MIDI[:3])}) or {', '.join(MUSIC21)}.{hint}"
+    )
+
+
+def _read_with_music21(path, format):
+    """Other formats, turned into MusicXML by music21 so that they take the same path as all scores."""
+    import warnings
+
+    from svs.musicxml import parse_musicxml
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import music21
+
+            stream = music21.converter.parse(path, format=format, forceSource=True)
+            if isinstance(stream, music21.stream.Opus):
+                stream = stream.scores[0]
+            data = music21.musicxml.m21ToXml.GeneralObjectExporter(stream).parse()
+    except Exception as error:  # music21 raises whatever its parsers meet
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ScoreError(f"{path.name}: not a score that music21 can read ({reason[:200]})") from None
+    return parse_musicxml(data, path.name)
+
+
+# ---------------------------------------------------------------------------------------------- sung lines
+
+
+def vocal_lines(score: WrittenScore, missing_lyric: str | None = None):
+    """([(name, part, notes of one voice in written order)], remarks) of the parts that have lyrics.
+
+    Chords are reduced to their top note. Raises ScoreError when no part has lyrics.
+    """
+    found, remarks = [], []
+    for part in score.parts:
+        found += [(part, *line) for line in _lines_of(part, remarks)]
+        for what, count in sorted(part.skipped.items()):
+            remarks.append(f"{part.name}: {count} {what} left out")
+    if not found and missing_lyric is not None:
+        part = next((p for p in score.parts if p.notes), None)
+        if part is not None:
+            found = [(part, "", _top_notes(_voice(part, Counter(n.voice for n in part.notes).most_common(1)[0][0])))]
+    if not found:
+        counts = [f"{part.name}: {len(part.notes)} notes" for part in score.parts if part.notes]
+        what = f"no lyrics in any part ({'; '.join(counts[:6])})" if counts else "no notes in any part"
+        raise ScoreError(f"{score.file}: {what}. Write syllables under the line to be sung and export the score again")
+    most = max(_syllables(notes) for _, _, notes in found)
+    kept = []
+    for entry in found:
+        few = _syllables(entry[2]) < 0.1 * len(entry[2])
+        if few and len(found) > 1 and _syllables(entry[2]) < most:
+            remarks.append(f"{entry[0].name}: {_syllables(entry[2])} syllables under {len(entry[2])} notes, not sung")
+        else:
+            kept.append(entry)
+    kept.sort(key=lambda entry: _syllables(entry[2]) < FEW_OF_MOST * most)
+    names: Counter = Counter()
+    lines = []
+    for part, voice, notes in kept:
+        name = f"{part.name} (voice {voice})" if voice else part.name
+        names[name] += 1
+        lines.append((name if names[name] == 1 else f"{name} {names[name]}", part, notes))
+    return lines, remarks
+
+
+def _syllables(notes):
+    return sum(bool(note.lyrics) for note in notes)
+
+
+def _voice(part, voice):
+    return [note for note in part.notes if note.voice == voice]
+
+
+def _lines_of(part: WrittenPart, remarks):
+    """[(voice label, notes)]: voices with lyrics; voices that never sound together are one singer."""
+    counts = Counter(note.voice for note in part.notes if note.lyrics)
+    lines: list[tuple[str, list[WrittenNote]]] = []
+    for voice, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])):
+        notes = _voice(part, voice)
+        for _, line in lines:
+            free = _outside(notes, line)
+            minor = count < FEW_OF_MOST * _syllables(line)
+            if len(free) == len(notes) or minor:
+                line += [note for note in free if note.lyrics or len(free) == len(notes)]
+                if len(free) < len(notes):
+                    remarks.append(f"{part.name}: {len(notes) - len(free)} notes of voice {voice} below the line left out")
+                break
+        else:
+            lines.append((voice if lines else "", notes))
+    return [(label, _top_notes(notes)) for label, notes in lines]
+
+
+def _outside(notes, line):
+    """The notes that do not sound together with any note of the line."""
+    spans: dict[int, list] = {}
+    for note in line:
+        if not note.grace:
+            spans.setdefault(note.measure, []).append((note.offset, note.offset + note.duration))
+    return [
+        note for note in notes
+        if not any(start < note.offset + note.duration and note.offset < end for start, end in spans.get(note.measure, ()))
+    ]
+
+
+def _top_notes(notes):
+    """One note at a time: the top of each chord, with the lyrics of any of its notes."""
+    line: list[WrittenNote] = []
+    for note in sorted(notes, key=lambda n: (n.measure, n.offset, not n.grace)):
+        same = line and (line[-1].measure, line[-1].offset) == (note.measure, note.offset)
+        if same and (note.chord if note.grace else not line[-1].grace):
+            top, other = (note, line[-1]) if note.cents > line[-1].cents else (line[-1], note)
+            line[-1] = replace(
+                top, lyrics=top.lyrics or other.lyrics, fermata=top.fermata or other.fermata,
+                slurred=top.slurred or other.slurred, ordinal=min(top.ordinal, other.ordinal),
+            )
+        else:
+            line.append(note)
+    return line
+
+
+# ---------------------------------------------------------------------------------------------- verses
+
+
+@dataclass
+class _Item:
+    """A written note as it is played once. onset, duration: quarters; place: index of its measure in playing order."""
+
+    onset: Fraction
+    duration: Fraction
+    note: WrittenNote
+    place: int
+    wanted: int
+    bar: int
+    lyric: Lyric | None = None
+    tie_start: bool = False
+
+    @property
+    def end(self):
+        return self.onset + self.duration
+
+
+def _choose_verses(score, lines, playing, verse):
+    """(items of every line with their lyrics chosen, order of measures) for one verse or all."""
+    verses = sorted({lyric.verse for _, _, line in lines for note in line for lyric in note.lyrics})
+    if verse != "all" and verse not in verses and verse != 1:
+        raise ScoreError(
+            f"{score.file}: no verse {verse}; the score has {'verses' if len(verses) > 1 else 'verse'} "
+            f"{', '.join(map(str, verses)) or 'none'}"
+        )
+    sung = [[] for _ in lines]
+    order: list[int] = []
+    pending = list(verses) if verse == "all" and verses else [verses[0] if verse == "all" and verses else verse]
+    while pending:
+        first = pending[0]
+        heard = {first}
+        for (_, part, line), items in zip(lines, sung):
+            new = _play(score, line, playing, first, order)
+            _assign_lyrics(new, first, part.legato)
+            heard |= {item.lyric.verse for item in new if item.lyric and item.lyric.verse == item.wanted}
+            items += new
+        order += playing
+        pending = [v for v in pending if v not in heard] if verse == "all" else []
+    return sung, order
+
+
+def _play(score, line, playing, first, before):
+    by_measure: dict[int, list[WrittenNote]] = {}
+    for note in line:
+        by_measure.setdefault(note.measure, []).append(note)
+    start = sum((score.measures[i].length for i in before), Fraction(0))
+    visits: Counter = Counter()
+    items = []
+    for place, index in enumerate(playing, len(before)):
+        visits[index] += 1
+        for note in by_measure.get(index, ()):
+            wanted, bar = first + visits[index] - 1, score.measures[index].number
+            items.append(_Item(start + note.offset, note.duration, note, place, wanted, bar, tie_start=note.tie_start))
+        start += score.measures[index].length
+    return items
+
+
+def _assign_lyrics(items, first, legato):
+    """Each note the syllable of its verse; stretches printed for one verse only, such as refrains, are sung in all."""
+    i = 0
+    while i < len(items):
+        item = items[i]
+        item.lyric = item.note.lyric(item.wanted)
+        if item.lyric is not None:
+            i += 1
+            continue
+        stop = i
+        while stop < len(items) and items[stop].note.lyric(items[stop].wanted) is None:
+            stop += 1
+        start = i
+        if i > 0:  # up to the next rest it may be a melisma of the syllable before
+            rest = next(
+                (j for j in range(i, stop) if items[j].onset > items[j - 1].end + legato), stop
+            )
+            if sum(bool(x.note.lyrics) for x in items[i:rest]) < FEW_SYLLABLES:
+                start = rest
+        run = items[start:stop]
+        printed = {lyric.verse for x in run for lyric in x.note.lyrics}
+        if printed:
+            verse = first if first in printed else min(printed)
+            for x in run:
+                x.lyric = x.note.lyric(verse)
+        i = stop
+
+
+# ---------------------------------------------------------------------------------------------- time
+
+
+class _Clock:
+    """Seconds of a place in the played score, from tempo marks and fermatas."""
+
+    def __init__(self, score, order, lines, tempo, fermata):
+        held: dict[int, list] = {}
+        for line in lines:
+            for note in line:
+                if note.fermata and not note.grace:
+                    held.setdefault(note.measure, []).append((note.offset, note.offset + note.duration))
+        for part in score.parts:
+            if any(n.lyrics for n in part.notes):
+                for index, offset, quarters in part.fermata_rests:
+                    held.setdefault(index, []).append((offset, offset + quarters))
+        marks: dict[int, list] = {}
+        for index, offset, bpm in score.tempos:
+            marks.setdefault(index, []).append((offset, bpm))
+        at_start, bpm = [], DEFAULT_TEMPO
+        for index in range(len(score.measures)):
+            for offset, value in marks.get(index, ()):
+                if offset == 0:
+                    bpm = value
+            at_start.append(bpm)
+            bpm = marks[index][-1][1] if index in marks else bpm
+
+        quarters, seconds = [0.0], [0.0]
+        start = Fraction(0)
+        for index in order:
+            length = score.measures[index].length
+            edges = {Fraction(0), length} | {offset for offset, _ in marks.get(index, ()) if offset < length}
+            edges |= {min(edge, length) for span in held.get(index, ()) for edge in span}
+            bpm = at_start[index]
+            places = sorted(edges)
+            for here, there in zip(places, places[1:]):
+                bpm = next((value for offset, value in reversed(marks.get(index, ())) if offset == here), bpm)
+                stretch = fermata if any(a <= here and there <= b for a, b in held.get(index, ())) else 1.0
+                seconds.append(seconds[-1] + float(there - here) * 60.0 / bpm * stretch / tempo)
+                quarters.append(float(start + there))
+            start += length
+        self.quarters, self.seconds_at = quarters, seconds
+
+    def seconds(self, quarters) -> float:
+        quarters = float(quarters)
+        i = min(max(bisect_right(self.quarters, quarters) - 1, 0), max(len(self.quarters) - 2, 0))
+        if i + 1 >= len(self.quarters):
+            return self.seconds_at[i] + (quarters - self.quarters[i]) * 0.5
+        width = self.quarters[i + 1] - self.quarters[i]
+        rate = (self.seconds_at[i + 1] - self.seconds_at[i]) / width if width else 0.5
+        return self.seconds_at[i] + (quarters - self.quarters[i]) * rate
+
+
+# ---------------------------------------------------------------------------------------------- performance
+
+
+def _perform(items, clock, part, file, shift, missing_lyric):
+    """Notes in seconds from the items of one line in playing order."""
+    items = _without_overlap(_tied(items, part.legato))
+    notes: list[Note] = []
+    graces: list[_Item] = []
+    previous: _Item | None = None  # last main note
+    last_lyric: Lyric | None = None
+    for item in items:
+        if item.note.grace:
+            graces.append(item)
+            continue
+        after = [g for g in graces if g.note.steals_previous or g.place != item.place or g.onset < item.onset]
+        before = [g for g in graces if not any(g is a for a in after)]
+        graces = []
+        if after:
+            last_lyric = _sing_afterbeats(after, notes, clock, shift) or last_lyric
+        if before and item.lyric is not None and not any(g.lyric for g in before):
+            before[0].lyric, item.lyric = item.lyric, None  # the word begins with the grace note
+        begin, end = clock.seconds(item.onset), clock.seconds(item.end)
+        shares = _shares(before, item, clock, end - begin)
+        connected = previous is not None and item.onset <= previous.end + part.legato
+        for grace, share in zip(before, shares):
+            note = _note(grace, begin, share, shift, connected, last_lyric, notes, file, part, missing_lyric)
+            notes.append(note)
+            last_lyric = grace.lyric or last_lyric
+            begin += share
+            connected = True
+        note = _note(item, begin, end - begin, shift, connected, last_lyric, notes, file, part, missing_lyric)
+        if note.melisma and note.slurred and notes and notes[-1].end < note.onset:
+            notes[-1] = replace(notes[-1], duration=note.onset - notes[-1].onset)
+        notes.append(note)
+        last_lyric = item.lyric or last_lyric
+        previous = item
+    if graces:
+        _sing_afterbeats(graces, notes, clock, shift)
+    return _in_order(notes)
+
+
+def _tied(items, legato):
+    """Join tied notes as they are played, across barlines and repeats; a new syllable breaks a tie."""
+    joined: list[_Item] = []
+    for item in items:
+        before = next((j for j in reversed(joined[-4:]) if not j.note.grace), None)
+        follows = before is not None and before.note.cents == item.note.cents and abs(item.onset - before.end) <= legato
+        if follows and item.lyric is None and not item.note.grace and (before.tie_start or item.note.tie_stop):
+            before.duration = item.end - before.onset
+            before.tie_start = item.tie_start
+        else:
+            joined.append(item)
+    return joined
+
+
+def _without_overlap(items):
+    """Shorten notes that reach into the next; of two that begin together the later of the file is left out."""
+    kept: list[_Item] = []
+    main: _Item | None = None
+    for item in items:
+        if not item.note.grace:
+            if main is not None and item.onset <= main.onset:
+                main.duration = max(main.duration, item.duration)
+                continue
+            if main is not None and main.end > item.onset:
+                main.duration = item.onset - main.onset
+            main = item
+        kept.append(item)
+    return kept
+
+
+def _shares(graces, item, clock, seconds):
+    """Seconds each grace note takes from the beginning of a note of so many seconds; at most half of it in all."""
+    wanted = [
+        ACCIACCATURA_SECONDS if g.note.grace == "acciaccatura" or not g.note.grace_quarters
+        else clock.seconds(item.onset + g.note.grace_quarters) - clock.seconds(item.onset)
+        for g in graces
+    ]
+    total = sum(wanted)
+    scale = min(1.0, 0.5 * seconds / total) if total else 1.0
+    return [share * scale for share in wanted]
+
+
+def _sing_afterbeats(graces, notes, clock, shift):
+    """Grace notes before the beat take their time from the note before, at most half of it. Last lyric, or None."""
+    if not notes:
+        return None
+    boundary = clock.seconds(graces[0].onset)
+    before = notes[-1]
+    total = min(ACCIACCATURA_SECONDS * len(graces), 0.5 * before.duration)
+    begin = min(before.end, boundary - total) if before.end >= boundary - total else before.end
+    if begin <= before.onset:
+        return None
+    notes[-1] = replace(before, duration=begin - before.onset)
+    lyric = None
+    for grace in graces:
+        lyric = grace.lyric or lyric
+        text = grace.lyric.text if grace.lyric else None
+        place = grace.lyric.syllabic if grace.lyric else "single"
+        cents = grace.note.cents + shift
+        share = total / len(graces)
+        notes.append(Note(begin, share, cents, text, place, text is None, True, before.bar, grace.note.loudness))
+        begin += share
+    return lyric
+
+
+def _note(item, onset, duration, shift, connected, last_lyric, notes, file, part, missing_lyric):
+    written, lyric = item.note, item.lyric
+    if lyric is None and not (notes and (connected or _carries_on(last_lyric))):
+        if missing_lyric is None:
+            raise ScoreError(
+                f"{file}, {part.name}, bar {item.bar}, note {written.ordinal} ({note_name(written.cents)}): no lyric. "
+                "Add a syllable, slur it to the note before, or name a syllable for such notes (missing_lyric)"
+            )
+        lyric = item.lyric = Lyric(item.wanted, missing_lyric)
+    melisma = lyric is None
+    return Note(
+        onset, duration, written.cents + shift, None if melisma else lyric.text,
+        "single" if melisma else lyric.syllabic, melisma, connected and (melisma or written.slurred), item.bar,
+        round(written.loudness, 2),
+    )
+
+
+def _carries_on(lyric):
+    """True where a syllable may go on after a rest: inside a word, or under an extender line."""
+    return lyric is not None and (lyric.extend or lyric.syllabic in ("begin", "middle"))
+
+
+def _in_order(notes):
+    """Notes sorted, without overlap, none shorter than the shortest that can be sung."""
+    kept: list[Note] = []
+    for note in notes:
+        if kept and kept[-1].end > note.onset:
+            kept[-1] = replace(kept[-1], duration=note.onset - kept[-1].onset)
+        kept.append(note)
+    return [note for note in kept if note.duration > 1e-4]
+
+
+# ---------------------------------------------------------------------------------------------- parts and JSON
+
+
+def select_part(score: Score, which: int | str | None = None) -> Part:
+    """A part by number from 1, by name or by an unambiguous piece of its name; None gives the first.
+
+    Raises ScoreError naming the parts there are.
+    """
+    names = ", ".join(f"{number} {part.name!r}" for number, part in enumerate(score.parts, 1))
+    if not score.parts:
+        raise ScoreError(f"{score.title or 'score'}: has no sung part")
+    if which is None:
+        return score.parts[0]
+    wanted = str(which).strip()
+    exact = [part for part in score.parts if part.name.casefold() == wanted.casefold()]
+    if exact:
+        return exact[0]
+    if re.fullmatch(r"\d+", wanted) and 1 <= int(wanted) <= len(score.parts):
+        return score.parts[int(wanted) - 1]
+    partial = [part for part in score.parts if wanted and wanted.casefold() in part.name.casefold()]
+    if len(partial) == 1 and not wanted.isdigit():
+        return partial[0]
+    found = "fits several parts" if len(partial) > 1 else "is not a part"
+    raise ScoreError(f"{score.title or 'score'}: {wanted!r} {found}; the sung parts are {names}")
+
+
+def score_to_json(score: Score) -> dict:
+    """The score as plain JSON values: seconds, cents; `lyric` null and `melisma` true where a vowel continues."""
+    return {
+        "title": score.title,
+        "parts": [
+            {
+                "name": part.name,
+                "language": part.language,
+                "notes": [
+                    {
+                        "onset": note.onset,
+                        "duration": note.duration,
+                        "cents": note.cents,
+                        "lyric": note.lyric,
+                        "phonemes": list(note.phonemes),
+                        "melisma": note.melisma,
+                        "bar": note.bar,
+                    }
+                    for note in part.notes
+                ],
+            }
+            for part in score.parts
+        ],
+    }

@@ -1,0 +1,619 @@
+"""MusicXML as it is written: measures, notes, lyrics, repeats, tempo and dynamics, by a direct walk over the XML.
+
+Why not music21? It reads almost every file, but errs silently where a singer would stumble: cue notes come back as
+sung, measure offsets drift after split measures, ties break, lyrics on rests and the <extend> lines that mark a
+melisma are dropped, and repeats are played wrong in a third of songs. All of these are plain facts of the file, and
+a walk that keeps one clock per measure reads them exactly. music21 reads what it is best at, the other formats
+(ABC, Humdrum, MEI …), and hands them over as MusicXML, so that every score takes this one path.
+
+The text of a score is not trusted: entity definitions, archives that unpack to more than 64 MB and paths that
+leave the archive are refused.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+import zipfile
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+from xml.parsers import expat
+
+from svs.written import STEPS, Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
+
+MAX_BYTES = 64 * 2**20
+DYNAMICS_DB = {
+    "pppppp": -24.0, "ppppp": -21.0, "pppp": -18.0, "ppp": -15.0, "pp": -10.0, "p": -6.0, "mp": -3.0, "n": -24.0,
+    "mf": 0.0, "f": 3.0, "ff": 6.0, "fff": 9.0, "ffff": 11.0, "fffff": 12.0, "ffffff": 12.0, "pf": 3.0,
+}
+ACCENTS_DB = {"sf": 3.0, "sfz": 3.0, "sffz": 4.0, "fz": 3.0, "rf": 2.0, "rfz": 2.0, "sfp": 3.0, "fp": 3.0, "sfpp": 3.0}
+WEDGE_DB = 3.0  # one dynamic step, when a hairpin leads to no written dynamic
+TYPE_QUARTERS = {
+    "maxima": Fraction(32), "long": Fraction(16), "breve": Fraction(8), "whole": Fraction(4), "half": Fraction(2),
+    "quarter": Fraction(1), "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8),
+    "64th": Fraction(1, 16), "128th": Fraction(1, 32), "256th": Fraction(1, 64), "512th": Fraction(1, 128),
+    "1024th": Fraction(1, 256),
+}
+UNPITCHED_HEADS = ("x", "cross", "circle-x")
+
+
+def read_musicxml(path) -> WrittenScore:
+    """Read .musicxml, .xml or .mxl, partwise or timewise. Raises ScoreError of one line."""
+    path = Path(path)
+    return parse_musicxml(unpack(path.read_bytes(), path.name), path.name)
+
+
+def unpack(data: bytes, file: str) -> bytes:
+    """The MusicXML text of a file that may be an .mxl archive."""
+    if data[:2] != b"PK":
+        if len(data) > MAX_BYTES:
+            raise ScoreError(f"{file}: {len(data) >> 20} MB of XML; scores above {MAX_BYTES >> 20} MB are refused")
+        return data
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        names = archive.namelist()
+        if any(name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) for name in names):
+            raise ScoreError(f"{file}: the archive holds a path outside itself; refused. Export the score anew")
+        root = None
+        if "META-INF/container.xml" in names:
+            container = _tree(_member(archive, "META-INF/container.xml", file), file)
+            files = [element for element in container.iter() if _tag(element) == "rootfile"]
+            root = next((f.get("full-path") for f in files if "pdf" not in (f.get("media-type") or "")), None)
+        if root not in names:
+            scores = [n for n in names if n.lower().endswith((".musicxml", ".xml")) and not n.startswith("META-INF")]
+            if not scores:
+                raise ScoreError(f"{file}: an archive without a score inside ({', '.join(names[:3]) or 'empty'})")
+            root = scores[0]
+        return _member(archive, root, file)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+        if isinstance(error, ScoreError):
+            raise
+        raise ScoreError(f"{file}: a damaged .mxl archive ({error}); export the score anew") from None
+    except Exception as error:  # zlib.error and lzma.LZMAError share no base class
+        raise ScoreError(f"{file}: a damaged .mxl archive ({error}); export the score anew") from None
+
+
+def _member(archive, name, file):
+    with archive.open(name) as member:
+        data = member.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ScoreError(f"{file}: unpacks to more than {MAX_BYTES >> 20} MB; refused")
+    return data
+
+
+def _tree(data, file):
+    """Parse XML from strangers: entity definitions are refused before anything is expanded."""
+    data = _as_utf8(data)
+
+    def refuse(name, *_):
+        raise ScoreError(f"{file}: defines the XML entity {name!r}; scores with entity definitions are refused")
+
+    class Prolog(Exception):
+        pass
+
+    def stop(*_):
+        raise Prolog
+
+    guard = expat.ParserCreate()
+    guard.EntityDeclHandler = refuse
+    guard.StartElementHandler = stop
+    try:
+        guard.Parse(data, True)
+    except Prolog:
+        pass
+    except (expat.ExpatError, ValueError):
+        pass  # reported by the parser below, with its line number
+    try:
+        return ElementTree.fromstring(data)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise ScoreError(f"{file}: not well-formed XML ({error}); export it as MusicXML again") from None
+
+
+def _as_utf8(data):
+    """Text in an encoding expat does not know, or declared wrongly, as UTF-8 with its declaration removed."""
+    declared = re.match(rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["'][^>]*\?>""", data)
+    if not declared:
+        return data.lstrip() if data[:1].isspace() else data
+    name = declared[1].decode().lower()
+    body = data[declared.end():]
+    for encoding in (name, "utf-8", "cp1252", "latin-1"):
+        try:
+            return b'<?xml version="1.0" encoding="UTF-8"?>' + body.decode(encoding).encode()
+        except (LookupError, UnicodeError):
+            continue
+    return data
+
+
+def _tag(element):
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def parse_musicxml(data: bytes, file: str) -> WrittenScore:
+    """Read the text of a MusicXML score; `file` names it in errors."""
+    root = _tree(data, file)
+    for element in root.iter():
+        if isinstance(element.tag, str) and "}" in element.tag:
+            element.tag = _tag(element)
+    if root.tag == "score-timewise":
+        parts = _partwise(root)
+    elif root.tag == "score-partwise":
+        parts = [(part.get("id") or f"P{i}", part.findall("measure")) for i, part in enumerate(root.findall("part"), 1)]
+    else:
+        raise ScoreError(f"{file}: not a score (its outermost element is <{root.tag}>, not <score-partwise>)")
+    if not any(measures for _, measures in parts):
+        raise ScoreError(f"{file}: a score without measures; there is nothing to sing")
+
+    names = {}
+    for entry in root.iterfind("part-list/score-part"):
+        display = "".join(t.text or "" for t in entry.iterfind("part-name-display/display-text"))
+        names[entry.get("id")] = " ".join((entry.findtext("part-name") or display or "").split())
+    title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
+    score = WrittenScore(file, " ".join(title.split()))
+    score.measures = [Measure() for _ in range(max(len(measures) for _, measures in parts))]
+    lengths = [Fraction(0)] * len(score.measures)
+    times: list[Fraction | None] = [None] * len(score.measures)
+    tempos: dict[tuple[int, Fraction], float] = {}
+    for identity, measures in parts:
+        walk = _PartWalk(score, WrittenPart(names.get(identity) or identity, identity), lengths, times, tempos)
+        for index, element in enumerate(measures):
+            walk.measure(index, element)
+        walk.finish()
+        score.parts.append(walk.part)
+    for index, measure in enumerate(score.measures):
+        measure.length = lengths[index] or times[index] or Fraction(4)
+    score.tempos = [(index, offset, bpm) for (index, offset), bpm in sorted(tempos.items())]
+    _settle_endings(score.measures)
+    _settle_codas(score.measures)
+    return score
+
+
+def _partwise(root):
+    """(part id, its measures) of a timewise score."""
+    parts: dict[str, list] = {}
+    for measure in root.findall("measure"):
+        for part in measure.findall("part"):
+            element = ElementTree.Element("measure", measure.attrib)
+            element.extend(list(part))
+            parts.setdefault(part.get("id") or "P1", []).append(element)
+    return list(parts.items())
+
+
+def _settle_endings(measures):
+    """Spread each volta bracket from its start to its stop, and number those without a number in their order."""
+    open_numbers, anonymous = frozenset(), 0
+    for i, measure in enumerate(measures):
+        if measure.ending_starts:
+            if not measure.endings:
+                anonymous = anonymous + 1 if i and measures[i - 1].endings else 1
+                measure.endings = frozenset({anonymous})
+            open_numbers = measure.endings
+        elif open_numbers:
+            measure.endings = open_numbers
+        else:
+            measure.endings = frozenset()
+            measure.ending_stops = False
+        if open_numbers:
+            nothing_follows = i + 1 == len(measures) or measures[i + 1].ending_starts
+            if measure.ending_stops or measure.repeat_end or nothing_follows:
+                measure.ending_stops = True
+                open_numbers = frozenset()
+
+
+def _settle_codas(measures):
+    """Signs without <sound>: the first of two coda signs says where to leave, the second where to arrive."""
+    marked = [i for i, measure in enumerate(measures) if measure.coda]
+    leaves = [i for i, measure in enumerate(measures) if measure.to_coda is not None]
+    jumps = [i for i, measure in enumerate(measures) if measure.da_capo or measure.dal_segno is not None]
+    if not leaves and len(marked) >= 2 and jumps and marked[0] < jumps[0] <= marked[-1]:
+        first = measures[marked[0]]
+        # a sign to leave stands at the end of its measure; as the sign is read at the start, leave before it
+        first.to_coda, first.coda = next(iter(measures[marked[-1]].coda)), set()
+
+
+class _PartWalk:
+    """One clock through the measures of one part."""
+
+    def __init__(self, score, part, lengths, times, tempos):
+        self.score, self.part, self.lengths, self.times, self.tempos = score, part, lengths, times, tempos
+        self.divisions = Fraction(1)
+        self.bar_length = None
+        self.transposition: dict[str | None, float] = {}
+        self.number = 0
+        self.slurs: dict[str, dict] = {}
+        self.dynamics: list[tuple] = []  # (measure, offset, "level"|"wedge"|"stop"|"accent", dB or direction)
+        self.last_by_voice: dict[str, WrittenNote] = {}
+
+    def measure(self, index, element):
+        self.index, self.cursor, self.previous = index, Fraction(0), Fraction(0)
+        self.ordinal, self.here = 0, self.score.measures[index]
+        digits = re.match(r"\d+", element.get("number") or "")
+        if digits:
+            self.number = int(digits[0])
+        if not self.part.notes or self.here.number == 1:
+            self.here.number = self.number
+        furthest = Fraction(0)
+        for child in element:
+            tag = child.tag
+            if tag == "note":
+                self.note(child)
+            elif tag == "backup":
+                self.cursor = max(Fraction(0), self.cursor - self.quarters(child))
+            elif tag == "forward":
+                self.cursor += self.quarters(child)
+            elif tag == "attributes":
+                self.attributes(child)
+            elif tag == "direction":
+                self.direction(child)
+            elif tag == "sound":
+                self.sound(child, self.at(child))
+            elif tag == "barline":
+                self.barline(child)
+            furthest = max(furthest, self.cursor)
+        self.lengths[index] = max(self.lengths[index], furthest)
+        if self.bar_length:
+            self.times[index] = self.bar_length
+
+    def where(self):
+        return f"{self.score.file}, part {self.part.name!r}, bar {self.number}, note {self.ordinal}"
+
+    def number_of(self, text, name):
+        try:
+            return Fraction((text or "").strip())
+        except (ValueError, ZeroDivisionError):
+            raise ScoreError(f"{self.where()}: <{name}> is {text!r}; a number is wanted") from None
+
+    def quarters(self, element):
+        text = element.findtext("duration")
+        return Fraction(0) if text is None else self.number_of(text, "duration") / self.divisions
+
+    def at(self, element):
+        """Offset in quarters of a direction or sound, within its measure."""
+        offset = element.findtext("offset")
+        return max(Fraction(0), self.cursor + (self.number_of(offset, "offset") / self.divisions if offset else 0))
+
+    def attributes(self, element):
+        divisions = element.findtext("divisions")
+        if divisions is not None:
+            self.divisions = self.number_of(divisions, "divisions")
+            if self.divisions <= 0:
+                raise ScoreError(f"{self.where()}: <divisions> is {divisions!r}; it must be above 0")
+        for time in element.iterfind("time"):
+            beats = [b.text or "" for b in time.iterfind("beats")]
+            units = [u.text or "" for u in time.iterfind("beat-type")]
+            try:
+                self.bar_length = sum(
+                    (sum(Fraction(n) for n in b.split("+")) * 4 / Fraction(u) for b, u in zip(beats, units)), Fraction(0)
+                )
+            except (ValueError, ZeroDivisionError):
+                self.bar_length = None
+        for transpose in element.iterfind("transpose"):
+            semitones = self.number_of(transpose.findtext("chromatic") or "0", "chromatic")
+            octaves = self.number_of(transpose.findtext("octave-change") or "0", "octave-change")
+            self.transposition[transpose.get("number")] = float(100 * (semitones + 12 * octaves))
+
+    def note(self, element):
+        grace, chord = element.find("grace"), element.find("chord") is not None
+        rest, pitch = element.find("rest"), element.find("pitch")
+        if rest is None:
+            self.ordinal += 1
+        duration = Fraction(0) if grace is not None else self.quarters(element)
+        if grace is None and element.find("duration") is None:
+            duration = self.note_value(element)
+        onset = self.previous if chord else self.cursor
+        if not chord:
+            self.previous = self.cursor
+            self.cursor += duration
+        notations = element.findall("notations")
+        fermata = any(n.find("fermata") is not None for n in notations)
+        cue = element.find("cue") is not None
+        if rest is not None:
+            if fermata and not cue:
+                self.part.fermata_rests.append((self.index, onset, duration))
+            if any(lyric.findtext("text") for lyric in element.iterfind("lyric")):
+                self.skip("lyrics on rests")
+            return
+        heads = [(head.text or "").strip() for head in element.iterfind("notehead")]
+        if cue or pitch is None or any(head in UNPITCHED_HEADS for head in heads):
+            self.skip("cue notes" if cue else "unpitched notes")
+            return
+        if duration < 0 or (duration == 0 and grace is None):
+            return
+        note = WrittenNote(self.index, onset, duration, self.cents(element, pitch), ordinal=self.ordinal, chord=chord)
+        staff = element.findtext("staff")
+        note.voice = (element.findtext("voice") or "1").strip() + (f"/{staff.strip()}" if staff else "")
+        note.lyrics = self.lyrics(element)
+        note.fermata = fermata
+        ties = [t.get("type") for t in element.iterfind("tie")]
+        ties = ties or [t.get("type") for n in notations for t in n.iterfind("tied")]
+        note.tie_start, note.tie_stop = "start" in ties or "continue" in ties, "stop" in ties or "continue" in ties
+        if grace is not None:
+            slashed = grace.get("slash", "no") == "yes"
+            note.grace = "acciaccatura" if slashed else "appoggiatura"
+            note.grace_quarters = self.note_value(element)
+            note.steals_previous = grace.get("steal-time-previous") is not None
+        self.slur(note, notations)
+        for accent in (a for n in notations for a in n.iterfind("dynamics")):
+            self.dynamic(accent, note.offset)
+        self.part.notes.append(note)
+
+    def skip(self, what):
+        self.part.skipped[what] = self.part.skipped.get(what, 0) + 1
+
+    def note_value(self, element):
+        """Quarters of a note sign with its dots and tuplet ratio."""
+        value = TYPE_QUARTERS.get((element.findtext("type") or "").strip(), Fraction(0))
+        value *= 2 - Fraction(1, 2 ** len(element.findall("dot")))
+        ratio = element.find("time-modification")
+        if ratio is not None:
+            value *= self.number_of(ratio.findtext("normal-notes"), "normal-notes")
+            value /= self.number_of(ratio.findtext("actual-notes"), "actual-notes") or 1
+        return value
+
+    def cents(self, element, pitch):
+        step = (pitch.findtext("step") or "").strip()
+        if step not in STEPS:
+            raise ScoreError(f"{self.where()}: <step> is {step!r}; a letter from A to G is wanted")
+        octave = self.number_of(pitch.findtext("octave"), "octave")
+        alter = self.number_of(pitch.findtext("alter") or "0", "alter")
+        shift = self.transposition.get(element.findtext("staff") or "1", self.transposition.get(None, 0.0))
+        return float(100 * (STEPS[step] + alter + 12 * (octave + 1))) + shift
+
+    def slur(self, note, notations):
+        """A note is slurred to the one before when a slur of its voice is open as it begins."""
+        slurs = self.slurs.setdefault(note.voice, {})
+        note.slurred = bool(slurs) and not note.chord
+        for mark in (s for n in notations for s in n.iterfind("slur")):
+            number = mark.get("number", "1")
+            if mark.get("type") == "stop":
+                slurs.pop(number, None)
+            elif mark.get("type") == "start" and mark.get("orientation") != "none":
+                slurs[number] = True
+
+    def lyrics(self, element):
+        found: dict[int, Lyric] = {}
+        for position, lyric in enumerate(element.iterfind("lyric"), 1):
+            digits = re.search(r"(\d+)\D*$", lyric.get("number") or "")
+            verse = int(digits[1]) if digits else position
+            parsed = read_lyric(lyric, verse)
+            if parsed is not None:
+                found.setdefault(verse, parsed)
+        return tuple(found[verse] for verse in sorted(found))
+
+    def direction(self, element):
+        offset = self.at(element)
+        sound = element.find("sound")
+        if sound is None or sound.get("tempo") is None:
+            for metronome in element.iterfind("direction-type/metronome"):
+                self.metronome(metronome, offset)
+        if sound is not None:
+            self.sound(sound, offset)
+        said = set() if sound is None else set(sound.attrib)
+        for kind in element.iterfind("direction-type/*"):
+            if kind.tag == "dynamics":
+                self.dynamic(kind, offset)
+            elif kind.tag == "wedge":
+                direction = {"crescendo": 1, "diminuendo": -1}.get(kind.get("type"))
+                if direction:
+                    self.dynamics.append((self.index, offset, "wedge", direction))
+                elif kind.get("type") == "stop":
+                    self.dynamics.append((self.index, offset, "stop", 0))
+            elif kind.tag == "segno" and "dalsegno" not in said:
+                self.here.segno.add((sound.get("segno") if sound is not None else None) or "segno")
+            elif kind.tag == "coda" and not said & {"tocoda", "coda"}:
+                if offset > 0 and offset * 2 >= (self.bar_length or 0):
+                    self.here.to_coda = "coda"
+                else:
+                    self.here.coda.add("coda")
+            elif kind.tag == "words":
+                self.words(kind.text or "", offset, said)
+
+    def words(self, text, offset, said):
+        """Jumps that are only written out: D.C., D.S., to coda, Fine."""
+        text = " ".join(text.split())
+        if said & {"dacapo", "dalsegno", "tocoda", "fine"}:
+            return
+        if re.match(r"D\. ?C\.|D\.C\b|da capo\b", text, re.I):
+            self.here.da_capo = True
+        elif re.match(r"D\. ?S\.|D\.S\b|dal segno\b", text, re.I):
+            self.here.dal_segno = "segno"
+        elif re.fullmatch(r"(to|al|alla) coda\W*", text, re.I):
+            self.here.to_coda = "coda"
+        elif re.fullmatch(r"coda\W*", text, re.I) and offset == 0:
+            self.here.coda.add("coda")
+        elif re.fullmatch(r"fine\W*", text, re.I):
+            self.here.fine = True
+        elif offset == 0 and self.index == 0 and text and not self.score.tempo_words:
+            self.score.tempo_words = text
+
+    def sound(self, element, offset):
+        if element.find("offset") is not None:
+            offset = self.at(element)
+        tempo = element.get("tempo")
+        if tempo is not None:
+            bpm = float(self.number_of(tempo, "sound tempo"))
+            if bpm > 0:
+                self.tempos[self.index, offset] = bpm
+        if element.get("segno"):
+            self.here.segno.add(element.get("segno"))
+        if element.get("coda"):
+            self.here.coda.add(element.get("coda"))
+        if element.get("dalsegno"):
+            self.here.dal_segno = element.get("dalsegno")
+        if element.get("tocoda"):
+            self.here.to_coda = element.get("tocoda")
+        if element.get("dacapo") == "yes":
+            self.here.da_capo = True
+        if element.get("fine"):
+            self.here.fine = True
+        if element.get("forward-repeat") == "yes":
+            self.here.repeat_start = True
+
+    def metronome(self, element, offset):
+        """A metronome mark, or a metric modulation such as quarter = dotted quarter, as quarters a minute."""
+        units = []
+        for child in element:
+            if child.tag == "beat-unit":
+                units.append(TYPE_QUARTERS.get((child.text or "").strip(), Fraction(1)))
+            elif child.tag == "beat-unit-dot" and units:
+                units[-1] *= Fraction(3, 2)
+        beats = re.search(r"\d+(\.\d+)?", element.findtext("per-minute") or "")
+        if beats and units and float(beats[0]) > 0:
+            self.tempos[self.index, offset] = float(beats[0]) * float(units[0])
+        elif len(units) == 2:
+            before = [bpm for place, bpm in sorted(self.tempos.items()) if place < (self.index, offset)]
+            self.tempos[self.index, offset] = (before[-1] if before else 120.0) * float(units[1] / units[0])
+
+    def dynamic(self, element, offset):
+        for sign in element:
+            name = sign.tag if sign.tag != "other-dynamics" else (sign.text or "").strip()
+            if name in DYNAMICS_DB:
+                self.dynamics.append((self.index, offset, "level", DYNAMICS_DB[name]))
+            elif name in ACCENTS_DB:
+                self.dynamics.append((self.index, offset, "accent", ACCENTS_DB[name]))
+                if name.endswith("p"):
+                    soft = DYNAMICS_DB["pp" if name.endswith("pp") else "p"]
+                    self.dynamics.append((self.index, offset + Fraction(1, 1000), "level", soft))
+
+    def barline(self, element):
+        ending, repeat = element.find("ending"), element.find("repeat")
+        if ending is not None:
+            if ending.get("type") == "start":
+                self.here.ending_starts = True
+                self.here.endings = frozenset(_ending_numbers(ending.get("number") or ""))
+            else:
+                self.here.ending_stops = True
+        if repeat is not None:
+            if repeat.get("direction") == "forward":
+                self.here.repeat_start = True
+            else:
+                times = repeat.get("times") or ""
+                self.here.repeat_end = max(1, int(times)) if times.isdigit() else 2
+                self.here.repeat_after_jump = repeat.get("after-jump") == "yes"
+        if element.find("segno") is not None or element.get("segno"):
+            self.here.segno.add(element.get("segno") or "segno")
+        if element.find("coda") is not None or element.get("coda"):
+            self.here.coda.add(element.get("coda") or "coda")
+
+    def finish(self):
+        """Give every note its loudness: levels hold until the next, hairpins run linearly in dB."""
+        if not self.dynamics:
+            return
+        def quarters(measure, offset):
+            return float(starts[measure] + offset)
+
+        starts = [Fraction(0)]
+        for length, time in zip(self.lengths, self.times):
+            starts.append(starts[-1] + (length or time or 4))
+        events = sorted((quarters(m, o), kind, value) for m, o, kind, value in self.dynamics)
+        levels: list[tuple[float, float]] = [(0.0, 0.0)]  # breakpoints: (quarters, dB)
+        accents = {time: value for time, kind, value in events if kind == "accent"}
+        wedge = None
+        for time, kind, value in events:
+            if kind == "accent":
+                continue
+            if wedge is not None:  # whatever comes next ends the hairpin
+                began, direction = wedge
+                ahead = next((v for t, k, v in events if k == "level" and time <= t <= time + 2), None)
+                base = levels[-1][1]
+                target = ahead if ahead is not None and (ahead - base) * direction > 0 else base + direction * WEDGE_DB
+                target = min(12.0, max(-24.0, target))
+                levels += [(began, base), (time, target)]
+                wedge = None
+            if kind == "level":
+                levels += [(time, levels[-1][1]), (time, value)]
+            elif kind == "wedge":
+                wedge = (time, value)
+        for note in self.part.notes:
+            time = quarters(note.measure, note.offset)
+            note.loudness = _level_at(levels, time) + accents.get(time, 0.0)
+
+
+def _level_at(levels, time):
+    """dB at a time: linear between breakpoints, the later value where two share a time."""
+    before = after = levels[0]
+    for point in levels:
+        if point[0] <= time:
+            before = point
+        else:
+            after = point
+            break
+    else:
+        return before[1]
+    return before[1] + (after[1] - before[1]) * (time - before[0]) / (after[0] - before[0])
+
+
+def _ending_numbers(text):
+    """{1, 2, 3} of "1, 2, 3" or "1-3"; empty when the bracket has no number."""
+    numbers = set()
+    for first, last in re.findall(r"(\d+)(?:\s*[-–]\s*(\d+))?", text):
+        numbers.update(range(int(first), min(int(last or first), int(first) + 99) + 1))
+    return numbers
+
+
+def read_lyric(element, verse: int) -> Lyric | None:
+    """The syllable of one <lyric>, cleaned; None where it holds no text to sing.
+
+    Two syllables on one note are joined by their elision sign ("do‿I"); the note then begins where the first
+    stands in its word and ends where the last does.
+    """
+    text, places = "", []
+    join = ""
+    for child in element:
+        if child.tag == "syllabic":
+            places.append((child.text or "single").strip())
+        elif child.tag == "text" and (child.text or "").strip():
+            text += (join if text else "") + child.text.strip()
+            join = " "
+        elif child.tag == "elision":
+            join = (child.text or "").strip() or "‿"
+    if not text and element.find("humming") is not None:
+        return Lyric(verse, "mm", "single", element.find("extend") is not None)
+    if not text and element.find("laughing") is not None:
+        return Lyric(verse, "ha")
+    extend = element.find("extend")
+    held = extend is not None and extend.get("type") != "stop"
+    return clean_lyric(text, _syllabic(places), verse, held)
+
+
+def _syllabic(places):
+    if not places:
+        return "single"
+    joins_before = places[0] in ("middle", "end")
+    joins_after = places[-1] in ("begin", "middle")
+    return {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}[
+        joins_before, joins_after
+    ]
+
+
+HYPHENS = "-\u2010\u2011\u00ad_"
+
+
+def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: bool = False) -> Lyric | None:
+    """A syllable without its verse number and engraver's hyphens, which say where it stands in its word.
+
+    None where no letter or digit is left to sing.
+    """
+    text = text.replace("\u00a0", " ").strip()
+    text = re.sub(r"^[(\[]?\d+\s*[.):\]]+\s*(?=\D|$)", "", text)
+    before, after = syllabic in ("middle", "end"), syllabic in ("begin", "middle")
+    if text[:1] and text[0] in HYPHENS:
+        before = before or text[0] != "_"
+    if text[-1:] and text[-1] in HYPHENS:
+        extend, after = extend or text[-1] == "_", after or text[-1] != "_"
+    text = text.strip(HYPHENS + " ")
+    if not any(character.isalnum() for character in text):
+        return None
+    place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
+    return Lyric(verse, text, place[before, after], extend)
+
+
+def verses_of(notes) -> list[int]:
+    """Verse numbers under these notes, in order."""
+    return sorted({lyric.verse for note in notes for lyric in note.lyrics})
+
+
+def lyric_counts(part: WrittenPart) -> Counter:
+    """Notes with a syllable, by voice."""
+    return Counter(note.voice for note in part.notes if note.lyrics)

@@ -1,0 +1,163 @@
+"""The page as it is written: notes in quarters, measures with their repeats, lyrics by verse.
+
+`svs.musicxml` fills these types from MusicXML; `svs.score` plays them: in the order the repeats ask for, in
+seconds. Positions are (measure index, quarters from its barline) so that a measure sung twice is written once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+
+
+class ScoreError(ValueError):
+    """A score that cannot be read or sung; the message says where, what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Lyric:
+    """One syllable under a note.
+
+    verse: 1, 2, … from top to bottom. syllabic: "single", "begin", "middle" or "end".
+    extend: True where a line after the syllable says that it is held over the notes that follow.
+    """
+
+    verse: int
+    text: str
+    syllabic: str = "single"
+    extend: bool = False
+
+
+@dataclass
+class WrittenNote:
+    """One note head of a part; chords and ties are not yet resolved.
+
+    measure: index into WrittenScore.measures. offset, duration: quarters; duration 0 for grace notes.
+    cents: sounding. ordinal: 1 for the first note of its measure, as error messages count.
+    slurred: under a slur that began on an earlier note.
+    grace: None, "acciaccatura" (slashed) or "appoggiatura"; grace_quarters is the value of its note sign,
+    steals_previous says that it sounds before the beat (an afterbeat) instead of on it.
+    """
+
+    measure: int
+    offset: Fraction
+    duration: Fraction
+    cents: float
+    voice: str = "1"
+    ordinal: int = 1
+    lyrics: tuple[Lyric, ...] = ()
+    tie_start: bool = False
+    tie_stop: bool = False
+    slurred: bool = False
+    fermata: bool = False
+    grace: str | None = None
+    grace_quarters: Fraction = Fraction(0)
+    steals_previous: bool = False
+    chord: bool = False
+    loudness: float = 0.0
+
+    def lyric(self, verse: int) -> Lyric | None:
+        return next((lyric for lyric in self.lyrics if lyric.verse == verse), None)
+
+
+@dataclass
+class Measure:
+    """One measure and what its barlines and signs say about the order of playing.
+
+    number: as printed. length: quarters.
+    repeat_end: how often the section is played in all (2 for a plain repeat), None without a repeat sign.
+    endings: passes on which this measure is played (volta brackets), empty when on all.
+    dal_segno, to_coda: label of the sign to jump to. da_capo, fine: True at the end of this measure.
+    """
+
+    number: int = 1
+    length: Fraction = Fraction(0)
+    repeat_start: bool = False
+    repeat_end: int | None = None
+    repeat_after_jump: bool = False
+    endings: frozenset[int] = frozenset()
+    ending_starts: bool = False
+    ending_stops: bool = False
+    segno: set[str] = field(default_factory=set)
+    coda: set[str] = field(default_factory=set)
+    dal_segno: str | None = None
+    da_capo: bool = False
+    to_coda: str | None = None
+    fine: bool = False
+
+
+@dataclass
+class WrittenPart:
+    """One part: its notes in the order of the file.
+
+    legato: notes at most so many quarters apart follow each other without a rest; fermata_rests: (measure, offset,
+    quarters) of held rests; skipped: what was left out, and how often.
+    """
+
+    name: str
+    id: str
+    legato: Fraction = Fraction(1, 16)
+    notes: list[WrittenNote] = field(default_factory=list)
+    fermata_rests: list[tuple[int, Fraction, Fraction]] = field(default_factory=list)
+    skipped: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class WrittenScore:
+    """All parts over common measures. tempos: (measure, offset in quarters, quarters a minute), in order."""
+
+    file: str
+    title: str = ""
+    measures: list[Measure] = field(default_factory=list)
+    parts: list[WrittenPart] = field(default_factory=list)
+    tempos: list[tuple[int, Fraction, float]] = field(default_factory=list)
+    tempo_words: str = ""
+
+    def starts(self) -> list[Fraction]:
+        """Onset of every measure in written order, then the length of the whole, in quarters."""
+        starts = [Fraction(0)]
+        for measure in self.measures:
+            starts.append(starts[-1] + measure.length)
+        return starts
+
+
+def note_name(cents: float) -> str:
+    """Name of the nearest semitone: 6900 is "A4"."""
+    midi = round(cents / 100)
+    return f"{NAMES[midi % 12]}{midi // 12 - 1}"
+
+
+def note_cents(name: str) -> float:
+    """Cents of a pitch name such as "A4", "Bb3" or "F#5"; raises ScoreError on anything else."""
+    match = re.fullmatch(r"([A-Ga-g])([#♯]*|[b♭]*)(-?\d+)", name.strip())
+    if not match:
+        raise ScoreError(f"pitch {name!r} is not a note name; write a letter, accidentals and an octave, as in Bb3 or F#5")
+    step, accidentals, octave = match.groups()
+    alter = len(accidentals) * (1 if accidentals[:1] in "#♯" else -1)
+    return 100.0 * (STEPS[step.upper()] + alter + 12 * (int(octave) + 1))
+
+
+def join_ties(notes: list[WrittenNote], starts: list[Fraction]) -> list[tuple[Fraction, Fraction, WrittenNote]]:
+    """(onset, duration, first note) in quarters in written order, tied note heads joined, grace notes left out."""
+    joined: list[list] = []
+    open_ties: dict[float, list] = {}
+    for note in notes:
+        if note.grace:
+            continue
+        onset = starts[note.measure] + note.offset
+        before = open_ties.get(note.cents) if note.tie_stop else None
+        if before is not None and before[0] + before[1] == onset:
+            before[1] += note.duration
+            entry = before
+        else:
+            entry = [onset, note.duration, note]
+            joined.append(entry)
+        if note.tie_start:
+            open_ties[note.cents] = entry
+        elif open_ties.get(note.cents) is entry:
+            del open_ties[note.cents]
+    return [tuple(entry) for entry in joined]
