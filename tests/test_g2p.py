@@ -102,6 +102,35 @@ def test_function_words_have_their_sung_form(line, phones):
     assert sung(line) == phones
 
 
+@pytest.mark.parametrize(
+    "line, word, phones",
+    [
+        ("the wind will blow", "wind", "W IH1 N D"),
+        ("to wind the clock again", "wind", "W AY1 N D"),
+        ("close your eyes", "close", "K L OW1 Z"),
+        ("hold me close tonight", "close", "K L OW1 S"),
+        ("live and let live", "live", "L IH1 V"),
+        ("all of our lives", "lives", "L AY1 V Z"),
+        ("my redeemer lives", "lives", "L IH1 V Z"),
+        ("I shed a tear for thee", "tear", "T IH1 R"),
+        ("tear down the wall", "tear", "T EH1 R"),
+        ("lead us home", "lead", "L IY1 D"),
+        ("read me a story", "read", "R IY1 D"),
+        ("she read it then", "read", "R EH1 D"),
+        ("angels bow before him", "bow", "B AW1"),
+        ("with bow and arrow", "bow", "B OW1"),
+        ("I present my heart", "present", "P R IY0 Z EH1 N T"),
+        ("a present from my love", "present", "P R EH1 Z AH0 N T"),
+        ("the white dove", "dove", "D AH1 V"),
+        ("a perfect day", "perfect", "P ER1 F IH2 K T"),
+        ("blessed be the name", "blessed", "B L EH1 S AH0 D"),
+        ("I am blessed with you", "blessed", "B L EH1 S T"),
+    ],
+)
+def test_heteronyms_are_told_apart_by_their_neighbours(line, word, phones):
+    assert sung(line, line.split().index(word)) == phones
+
+
 def test_without_a_line_words_have_their_citation_form():
     assert ENGLISH.phones("the") == ("DH", "AH0")
     assert ENGLISH.phones("and") == ("AH0", "N", "D")
@@ -153,3 +182,50 @@ def test_songs_in_english_have_the_syllables_engraved():
         int(row["n"]) in {len(nuclei(phones)) for phones in ENGLISH.pronunciations(row["word"])} for row in rows
     )
     assert right / len(rows) > 0.97
+
+
+def as_ipa(phones) -> str:
+    vowels = {"AH0": "ə", "ER0": "əɹ", "ER1": "'əɹ", "ER2": "əɹ"}
+    return plain_ipa("".join(vowels.get(p) or "'" * p.endswith("1") + PHONES[strip_stress(p)].ipa for p in phones))
+
+
+def plain_ipa(ipa: str) -> str:
+    """Without length, secondary stress and dialect; the stress mark directly before its vowel."""
+    ipa = re.sub("[ːˌ0-9]", "", ipa).translate(str.maketrans("ʌɪʊɔ", "əiuɑ"))
+    for old, new in {"ɚ": "əɹ", "ɝ": "əɹ", "ʤ": "dʒ", "ʧ": "tʃ"}.items():
+        ipa = ipa.replace(old, new)
+    return re.sub("'([^aeiouəɑæɛ]*)", r"\1'", ipa)
+
+
+def edits(a: str, b: str) -> int:
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
+    return row[-1]
+
+
+@needs_cases
+def test_heteronyms_in_wikipedia_sentences():
+    folder = CASES / "31_g2p_heteronyms"
+    senses: dict[str, dict[str, str]] = {}
+    with open(folder / "wordids.tsv", encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            senses.setdefault(row["homograph"], {})[row["wordid"]] = plain_ipa(row["pronunciation"])
+    said: dict[tuple, str] = {}
+    right = total = 0
+    for path in sorted((folder / "wikipedia_homograph_train").glob("*.tsv")):
+        with open(path, encoding="utf-8") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                before = row["sentence"].encode()[: int(row["start"])].decode()
+                words = tuple(row["sentence"].split())
+                index = len(before.split()) - bool(before and not before[-1].isspace())
+                word, known = row["homograph"], senses[row["homograph"]]
+                phones = ENGLISH.phones(word, Context(words, index))
+                if (word, phones) not in said:
+                    said[word, phones] = min(known, key=lambda sense: edits(known[sense], as_ipa(phones)))
+                right += said[word, phones] == row["wordid"]
+                total += 1
+    assert total > 14_000
+    assert right / total > 0.92
