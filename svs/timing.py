@@ -14,25 +14,24 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from svs.phonemes import BR, SIL, VOWELS, is_voiced, nuclei, strip_stress
 from svs.score import Note
 from svs.units import FrameGrid
 
-SILENCE = "SIL"
-BREATH = "BR"
+SILENCE = SIL
+BREATH = BR
 
 LEAD_IN = 0.3  # seconds before the first bar
 TAIL = 0.3  # seconds after the last note
 SHORTEST_REST = 0.06  # seconds; a shorter silence is heard as a mistake, and goes to the vowel before it
 VOWEL_SHARE = 0.4  # of the time between two vowels stays with the first, however many consonants follow it
 SHORTEST_VOWEL = 0.05  # seconds
-
-VOWELS = frozenset("AA AE AH AO AW AX AY EH ER EY IH IY OW OY UH UW".split())
-SONORANTS = frozenset("M N NG L R W Y".split())
 
 
 @dataclass(frozen=True)
@@ -112,19 +111,12 @@ def delay(notes: Sequence[Note], seconds: float = LEAD_IN) -> tuple[Note, ...]:
 
 # Voicing ---------------------------------------------------------------------------------------------------------
 
-# Part of the phone that is voiced, as fractions of its duration. Voiced stops are voiced through their closure and
-# not in the burst; voiced affricates lose voicing with the friction (Lisker & Abramson 1964; Stevens 1998, ch. 8).
-VOICED_PART = {
-    **{symbol: (0.0, 1.0) for symbol in VOWELS | SONORANTS | {"V", "DH", "Z", "ZH"}},
-    **{symbol: (0.0, 0.8) for symbol in ("B", "D", "G")},
-    "JH": (0.0, 0.4),
-}
-OBSTRUENTS = frozenset("B D G JH V DH Z ZH".split())
-FINAL_DEVOICING = 0.5  # an English voiced obstruent before a rest is voiced in its first half only
-
-
-def is_vowel(symbol: str) -> bool:
-    return _plain(symbol) in VOWELS
+# Part of a voiced obstruent in which the folds vibrate, as fractions of its duration: stops through their closure and
+# not in the burst, the affricate until its friction (Lisker & Abramson 1964; Stevens 1998, ch. 7–8).
+VOICED_PART = {"B": (0.0, 0.8), "D": (0.0, 0.8), "G": (0.0, 0.8), "JH": (0.0, 0.4)}
+STOPS = frozenset(VOICED_PART)
+OBSTRUENTS = STOPS | {"V", "DH", "Z", "ZH"}
+FINAL_DEVOICING = 0.5  # before a rest an English voiced obstruent is voiced in its first half only
 
 
 def voiced_frames(spans: Sequence[PhonemeSpan], grid: FrameGrid) -> np.ndarray:
@@ -136,12 +128,12 @@ def voiced_frames(spans: Sequence[PhonemeSpan], grid: FrameGrid) -> np.ndarray:
     times = grid.times(grid.frames(spans[-1].end))
     voiced = np.zeros(len(times), dtype=bool)
     for index, span in enumerate(spans):
-        if span.symbol not in VOICED_PART:
+        if not is_voiced(span.symbol):
             continue
-        first, last = VOICED_PART[span.symbol]
+        first, last = VOICED_PART.get(span.symbol, (0.0, 1.0))
         if span.symbol in OBSTRUENTS and _neighbour(spans, index + 1) == SILENCE:
             last = min(last, FINAL_DEVOICING)
-        if span.symbol in ("B", "D", "G", "JH") and _neighbour(spans, index - 1) == SILENCE:
+        if span.symbol in STOPS and _neighbour(spans, index - 1) == SILENCE:
             continue
         length = span.end - span.start
         voiced[(times >= span.start + first * length) & (times < span.start + last * length)] = True
@@ -363,17 +355,15 @@ def _syllables(notes: Sequence[Note]) -> list[_Syllable]:
         else:
             if not note.phonemes:
                 raise ValueError(f"{where} has no phonemes; pronounce the part first (svs.phonemes.pronounce)")
-            onset, nucleus, coda = _split(tuple(_plain(symbol) for symbol in note.phonemes))
+            onset, nucleus, coda = _split(tuple(strip_stress(symbol) for symbol in note.phonemes))
             syllables.append(_Syllable(onset, nucleus, coda, note.onset, note.end, index))
         end = note.end
     return syllables
 
 
 def _split(symbols: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Onset, nucleus, coda. Without a vowel ("mm", "shh") the first sonorant is held, else the last phone."""
-    vowels = [index for index, symbol in enumerate(symbols) if symbol in VOWELS]
-    sonorants = [index for index, symbol in enumerate(symbols) if symbol in SONORANTS]
-    held = vowels or sonorants[:1] or [len(symbols) - 1]
+    """Onset, nucleus, coda."""
+    held = nuclei(symbols)
     return symbols[: held[0]], symbols[held[0] : held[-1] + 1], symbols[held[-1] + 1 :]
 
 
@@ -405,7 +395,7 @@ def _wanted_seconds(syllables: list[_Syllable], durations: DurationModel) -> lis
             len(syllable.coda),
         ]
         edges = taken + np.cumsum([0, *counts])
-        wanted.append(_Wanted(*(seconds[a:b] for a, b in zip(edges, edges[1:], strict=False))))
+        wanted.append(_Wanted(*(seconds[a:b] for a, b in pairwise(edges))))
         taken = edges[-1]
     return wanted
 
@@ -430,10 +420,6 @@ def _squeeze(room: float, consonants: float) -> float:
 def _holds(symbol: str, nucleus: tuple[str, ...]) -> bool:
     """Whether this phone of a nucleus is held: its vowels, or its only phone."""
     return symbol in VOWELS or len(nucleus) == 1
-
-
-def _plain(symbol: str) -> str:
-    return symbol.rstrip("012")
 
 
 def _first(syllable: _Syllable) -> str:

@@ -7,7 +7,7 @@ from svs.score import Note
 
 @pytest.fixture
 def line():
-    """"My bonnie lies" with a melisma, a rest and an elided pair of vowels; score time starts at 0."""
+    """Seven notes with a melisma, a rest and an elided pair of vowels; score time starts at 0."""
     return (
         Note(0.0, 0.5, 6000, "My", phonemes=("M", "AY1")),
         Note(0.5, 0.5, 6400, "bon", "begin", phonemes=("B", "AA1")),

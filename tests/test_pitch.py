@@ -27,7 +27,9 @@ def held(cents=6900, seconds=2.0):
 
 
 def joined(interval=400):
-    notes = delay([Note(0, 1, 6000, "la", phonemes=("L", "AA1")), Note(1, 1, 6000 + interval, "la", phonemes=("L", "AA1"))])
+    notes = delay(
+        [Note(0, 1, 6000, "la", phonemes=("L", "AA1")), Note(1, 1, 6000 + interval, "la", phonemes=("L", "AA1"))]
+    )
     return notes, place(notes, TypicalDurations())
 
 
@@ -105,7 +107,9 @@ def test_portamento_arrives_when_the_vowel_starts():
 @pytest.mark.parametrize("interval", [-1200, -200, 100, 500, 1200])
 def test_preparation_and_overshoot_stay_small_whatever_the_interval(interval):
     notes, spans = joined(interval)
-    curve = natural(notes, spans, style=replace(STILL, portamento_seconds=0.09, preparation_share=0.05, overshoot_share=0.07))
+    curve = natural(
+        notes, spans, style=replace(STILL, portamento_seconds=0.09, preparation_share=0.05, overshoot_share=0.07)
+    )
     low, high = sorted((6000, 6000 + interval))
     limit = 20 + CENT
     assert low - limit <= curve.cents.min() <= curve.cents.max() <= high + limit

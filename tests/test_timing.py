@@ -1,17 +1,18 @@
 """Timing: the vowel meets the beat, and the phonemes fill the line."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from svs.phonemes import VOWELS
 from svs.score import Note
 from svs.timing import (
     LEAD_IN,
     NUMBERS,
     SHORTEST_REST,
     SILENCE,
-    VOWELS,
     Consonant,
     ConsonantDurations,
     TypicalDurations,
@@ -43,7 +44,7 @@ def of_note(spans, note):
 def test_spans_fill_the_line_to_the_sample(notes, spans):
     assert spans[0].start == 0.0
     assert spans[-1].end == pytest.approx(notes[-1].end + 0.3, abs=1e-9)
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in pairwise(spans):
         assert before.end == after.start
     samples = [round(span.end * SAMPLE_RATE) - round(span.start * SAMPLE_RATE) for span in spans]
     assert min(samples) > 0
@@ -63,7 +64,9 @@ def test_all_phonemes_are_sung_once_and_in_order(notes, spans):
 
 
 def test_lead_in_delays_every_note_alike(line, notes):
-    assert [later.onset - note.onset for later, note in zip(notes, line, strict=True)] == pytest.approx([LEAD_IN] * len(line))
+    assert [later.onset - note.onset for later, note in zip(notes, line, strict=True)] == pytest.approx(
+        [LEAD_IN] * len(line)
+    )
 
 
 def test_a_melisma_is_one_vowel_over_its_notes(notes, spans):

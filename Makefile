@@ -1,0 +1,28 @@
+# make sing   sing a song to out/
+# make test   run the tests
+# Both make .venv first, when it is missing or pyproject.toml has changed. Choose an interpreter with PYTHON=python3.12.
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+SONG := amazing_grace
+
+.PHONY: sing test clean
+.DELETE_ON_ERROR:
+
+sing: $(VENV)/installed
+	@mkdir -p out
+	$(VENV)/bin/svs sing assets/scores/$(SONG).musicxml --verse all -o out/$(SONG).wav
+
+test: $(VENV)/installed
+	$(VENV)/bin/python -m pytest -q
+
+clean:
+	rm -rf $(VENV) out
+
+$(VENV)/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer was not found; say where it is: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing svs and what it needs into $(VENV); the first time this takes some minutes."
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --editable .
+	@touch $@
