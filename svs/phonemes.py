@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from svs.g2p import Context, Pronouncer
 from svs.score import Note, Part, ScoreError
@@ -58,10 +60,12 @@ VOWELS = frozenset(symbol for symbol, phone in PHONES.items() if phone.vowel)
 # Clusters that may begin an English syllable; every single consonant but NG may as well.
 ONSETS = frozenset(
     tuple(cluster.split("-"))
-    for cluster in (
+    for cluster in re.findall(
+        r"\S+",
         "P-L P-R P-Y B-L B-R B-Y T-R T-W T-Y D-R D-W D-Y K-L K-R K-W K-Y G-L G-R G-W G-Y F-L F-R F-Y V-Y V-R TH-R TH-W "
-        "SH-R S-P S-T S-K S-F S-M S-N S-L S-W HH-Y HH-W M-Y N-Y L-Y S-P-L S-P-R S-P-Y S-T-R S-T-Y S-K-R S-K-W S-K-L S-K-Y"
-    ).split()
+        "SH-R S-P S-T S-K S-F S-M S-N S-L S-W HH-Y HH-W M-Y N-Y L-Y S-P-L S-P-R S-P-Y S-T-R S-T-Y S-K-R S-K-W S-K-L "
+        "S-K-Y",
+    )
 )
 
 # (steady vowel, vowel it closes on) of diphthongs, for words sung on more notes than they have syllables.
@@ -136,14 +140,14 @@ def syllabify(phones: Sequence[str], spelling: Sequence[str] | None = None) -> l
     phones = tuple(phones)
     places = nuclei(phones)
     starts = [0]
-    for number, (left, right) in enumerate(zip(places, places[1:]), start=1):
+    for number, (left, right) in enumerate(pairwise(places), start=1):
         cluster = phones[left + 1 : right]
         letters = spelling[number] if spelling is not None and len(spelling) == len(places) else ""
         starts.append(right - _onset_length(cluster, letters))
-    ends = starts[1:] + [len(phones)]
+    ends = [*starts[1:], len(phones)]
     return [
         Syllable(phones[start:place], phones[place], phones[place + 1 : end])
-        for start, place, end in zip(starts, places, ends)
+        for start, place, end in zip(starts, places, ends, strict=True)
     ]
 
 
@@ -211,7 +215,7 @@ def _expand(phones: tuple[str, ...], count: int, spelling: Sequence[str]) -> tup
     """Vowels the spelling shows and speech leaves out, until there are enough or none is left to find."""
     letters = [re.sub("[^a-z']", "", unaccent(syllable)) for syllable in spelling]
     if re.fullmatch("[a-z]*ed", letters[-1]) and phones[-1] in ("T", "D") and not _ends_in_ed(phones):
-        phones = phones[:-1] + ("AH0", "D")
+        phones = (*phones[:-1], "AH0", "D")
     for number in range(1, len(letters)):
         if len(nuclei(phones)) >= count:
             break
@@ -235,29 +239,30 @@ def _grow(vowel: str, cluster: tuple[str, ...], letters: str, final: bool) -> tu
     """The consonants after a vowel with the vowel that the spelled syllable `letters` asks for, or None."""
     for place, phone in enumerate(cluster):
         if phone == "Y" and letters[:1] not in "y":
-            return cluster[:place] + ("IY0",) + cluster[place + 1 :]
+            return (*cluster[:place], "IY0", *cluster[place + 1 :])
         if letters[-2:] in ("i", "ti", "si", "ci") and not final and phone in ("SH", "ZH", "CH", "JH"):
-            return cluster[: place + 1] + ("IY0",) + cluster[place + 1 :]
+            return (*cluster[: place + 1], "IY0", *cluster[place + 1 :])
         if phone == "R" and place > 0 and not final and re.search("[aeou]", letters):
-            return cluster[:place] + ("ER0",) + cluster[place + 1 :]
-        if phone in ("L", "N", "M") and place > 0 and re.search("[aeiouy]", letters) and (not final or place > 0):
-            return cluster[:place] + ("AH0",) + cluster[place:]
+            return (*cluster[:place], "ER0", *cluster[place + 1 :])
+        if phone in ("L", "N", "M") and place > 0 and re.search("[aeiouy]", letters):
+            return (*cluster[:place], "AH0", *cluster[place:])
     if cluster[:1] == ("R",) and final and strip_stress(vowel) in ("AY", "AW", "OY", "EY", "IY", "OW", "UW"):
-        return ("ER0",) + cluster[1:]
+        return ("ER0", *cluster[1:])
     if cluster[:1] == ("L",) and final and strip_stress(vowel) in ("AY", "AW", "OY", "EY", "IY", "UW", "ER"):
-        return ("AH0",) + cluster
+        return ("AH0", *cluster)
     return None
 
 
 def _share(syllables: list[Syllable], count: int) -> list[Syllable]:
     """Neighbours put on one note until `count` are left, first those without a consonant between, then weak ones."""
     syllables = list(syllables)
-    while len(syllables) > count:
-        def cost(place: int) -> tuple:
-            first, second = syllables[place], syllables[place + 1]
-            stress = (first.nucleus[-1] == "1") + (second.nucleus[-1] == "1")
-            return (stress == 2, bool(first.coda or second.onset), stress, len(first.phones) + len(second.phones))
 
+    def cost(place: int) -> tuple:
+        first, second = syllables[place], syllables[place + 1]
+        stress = (first.nucleus[-1] == "1") + (second.nucleus[-1] == "1")
+        return (stress == 2, bool(first.coda or second.onset), stress, len(first.phones) + len(second.phones))
+
+    while len(syllables) > count:
         place = min(range(len(syllables) - 1), key=cost)
         first, second = syllables[place], syllables[place + 1]
         syllables[place : place + 2] = [Syllable(first.onset, first.nucleus, first.coda + second.phones)]
@@ -315,14 +320,12 @@ def _owners(syllables: list[Syllable], count: int, spelling: Sequence[str] | Non
                     continue
                 total = cost + (extra if new == number else enters(note, new))
                 if new not in following or total < following[new][0]:
-                    following[new] = (total, path + [new])
+                    following[new] = (total, [*path, new])
         paths = following
     return paths[len(syllables) - 1][1]
 
 
 def unaccent(text: str) -> str:
-    import unicodedata
-
     plain = unicodedata.normalize("NFD", text.lower().replace("’", "'"))
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
@@ -393,7 +396,7 @@ def pronounce(part: Part, g2p: Pronouncer) -> Part:
                 sung = [syllable.phones for syllable in _spoken(word, line, g2p, Context(texts, number))]
         except ValueError as error:
             raise ScoreError(f"{where(part, word.notes[0])}: lyric {word.text!r}: {error}") from None
-        for note, phones in zip(word.notes, sung):
+        for note, phones in zip(word.notes, sung, strict=True):
             phonemes[note] = phonemes.get(note, ()) + phones
     for index, note in enumerate(part.notes):
         if note.lyric is not None and not note.melisma and index not in phonemes:

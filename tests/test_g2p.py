@@ -35,7 +35,7 @@ def test_every_language_keeps_its_promises(language):
 
 
 def test_an_unknown_language_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match="'xx' is not supported; available: .*en"):
+    with pytest.raises(ValueError, match=r"'xx' is not supported; available: .*en"):
         g2p.load("xx")
 
 

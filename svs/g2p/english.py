@@ -29,6 +29,7 @@ SIBILANT = {"S", "Z", "SH", "ZH", "CH", "JH"}
 TITLES = {"st.": "saint", "dr.": "doctor", "&": "and"}
 LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "ð": "th", "þ": "th"}
 
+
 def is_vowel(phone: str) -> bool:
     return phone[-1].isdigit()
 
@@ -48,7 +49,7 @@ class English(Pronouncer):
     def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
         text = normalize(word)
         if re.search("[èé]d$", word.lower()) and (stem := self.words(text[:-2]) or self.words(text[:-1])):
-            return [phones + ("AH0", "D") for phones in stem]
+            return [(*phones, "AH0", "D") for phones in stem]
         if not re.search("[a-z0-9&]", text):
             raise ValueError(f"{word!r} has no letters to sing")
         found = self.known(text)
@@ -107,7 +108,7 @@ class English(Pronouncer):
         if text.endswith(("'d", "'t")) and (stems := self.words(text[:-2]) or self.words(text[:-2] + "e")):
             return [past(phones, sung_apart=False) for phones in stems]
         if text.endswith("'st") and (stems := self.words(text[:-3])):
-            return [phones + ("S", "T") for phones in stems]
+            return [(*phones, "S", "T") for phones in stems]
         for ending, phones in {"'ll": ("L",), "'ve": ("V",), "'re": ("R",), "'m": ("M",)}.items():
             if text.endswith(ending):
                 return [stem + phones for stem in self.formed(text[: -len(ending)])]
@@ -132,9 +133,8 @@ class English(Pronouncer):
                     if found := self.known(stem) or (self.derived(stem) if len(stem) > 4 else []):
                         return [spoken(phones) for phones in found]
         for prefix, phones in PREFIXES.items():
-            if text.startswith(prefix) and len(text) - len(prefix) >= 4:
-                if found := self.words(text[len(prefix) :]):
-                    return [phones + stem for stem in found]
+            if text.startswith(prefix) and len(text) - len(prefix) >= 4 and (found := self.words(text[len(prefix) :])):
+                return [phones + stem for stem in found]
         return []
 
     def compounded(self, text: str) -> list[tuple[str, ...]]:
@@ -199,25 +199,25 @@ def combine(words: list[list[tuple[str, ...]]]) -> list[tuple[str, ...]]:
     result = [sum(best, ())]
     for place, found in enumerate(words):
         for other in found[1:]:
-            result.append(sum(best[:place] + [other] + best[place + 1 :], ()))
+            result.append(sum([*best[:place], other, *best[place + 1 :]], ()))
     return list(dict.fromkeys(result))
 
 
 def plural(phones: tuple[str, ...]) -> tuple[str, ...]:
     if phones[-1] in SIBILANT:
-        return phones + ("IH0", "Z")
-    return phones + ("S" if phones[-1] in VOICELESS else "Z",)
+        return (*phones, "IH0", "Z")
+    return (*phones, "S" if phones[-1] in VOICELESS else "Z")
 
 
 def past(phones: tuple[str, ...], sung_apart: bool = True) -> tuple[str, ...]:
     """With "-ed"; sung_apart: after T and D the ending is a syllable (else the poet's bless'd leaves none)."""
     if phones[-1] in ("T", "D"):
-        return phones + ("IH0", "D") if sung_apart else phones
-    return phones + ("T" if phones[-1] in VOICELESS else "D",)
+        return (*phones, "IH0", "D") if sung_apart else phones
+    return (*phones, "T" if phones[-1] in VOICELESS else "D")
 
 
 def with_dropped_g(phones: tuple[str, ...]) -> tuple[str, ...]:
-    return phones[:-1] + ("N",) if phones[-1] == "NG" else phones
+    return (*phones[:-1], "N") if phones[-1] == "NG" else phones
 
 
 def appended(*ending: str):
@@ -225,7 +225,7 @@ def appended(*ending: str):
 
 
 def comparative(phones: tuple[str, ...]) -> tuple[str, ...]:
-    return phones + ("ER0",)
+    return (*phones, "ER0")
 
 
 def adverb(phones: tuple[str, ...]) -> tuple[str, ...]:
@@ -234,11 +234,11 @@ def adverb(phones: tuple[str, ...]) -> tuple[str, ...]:
 
 ENDINGS = [
     ("ing", appended("IH0", "NG")),
-    ("in", lambda phones: phones + ("IH0", "N")),
+    ("in", lambda phones: (*phones, "IH0", "N")),
     ("ed", past),
     ("eth", appended("AH0", "TH")),
     ("est", appended("AH0", "S", "T")),
-    ("edst", lambda phones: past(phones) + ("S", "T")),
+    ("edst", lambda phones: (*past(phones), "S", "T")),
     ("ness", appended("N", "AH0", "S")),
     ("less", appended("L", "AH0", "S")),
     ("ful", appended("F", "AH0", "L")),
@@ -250,7 +250,7 @@ ENDINGS = [
     ("ship", appended("SH", "IH0", "P")),
     ("most", appended("M", "OW2", "S", "T")),
     ("ly", adverb),
-    ("ers", lambda phones: comparative(phones) + ("Z",)),
+    ("ers", lambda phones: (*comparative(phones), "Z")),
     ("er", comparative),
     ("ish", appended("IH0", "SH")),
     ("y", appended("IY0")),
@@ -324,12 +324,14 @@ class Network:
     https://github.com/Kyubyong/g2p/blob/master/g2p_en/g2p.py
     """
 
-    LETTERS = ["<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz"]
+    LETTERS = ("<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz")
     PHONES = (
-        "<pad> <unk> <s> </s> AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH EH0 "
-        "EH1 EH2 ER0 ER1 ER2 EY0 EY1 EY2 F G HH IH0 IH1 IH2 IY0 IY1 IY2 JH K L M N NG OW0 OW1 OW2 OY0 OY1 OY2 P R S "
-        "SH T TH UH0 UH1 UH2 UW UW0 UW1 UW2 V W Y Z ZH"
-    ).split()
+        "<pad>", "<unk>", "<s>", "</s>", "AA0", "AA1", "AA2", "AE0", "AE1", "AE2", "AH0", "AH1", "AH2", "AO0", "AO1",
+        "AO2", "AW0", "AW1", "AW2", "AY0", "AY1", "AY2", "B", "CH", "D", "DH", "EH0", "EH1", "EH2", "ER0", "ER1", "ER2",
+        "EY0", "EY1", "EY2", "F", "G", "HH", "IH0", "IH1", "IH2", "IY0", "IY1", "IY2", "JH", "K", "L", "M", "N", "NG",
+        "OW0", "OW1", "OW2", "OY0", "OY1", "OY2", "P", "R", "S", "SH", "T", "TH", "UH0", "UH1", "UH2", "UW", "UW0",
+        "UW1", "UW2", "V", "W", "Y", "Z", "ZH",
+    )  # fmt: skip
     START, END = 2, 3
 
     def __init__(self):

@@ -19,9 +19,13 @@ def _set(words: str) -> frozenset[str]:
 
 ARTICLES = _set("a an the")
 POSSESSIVES = _set("my thy our your his its their whose mine thine")
-DETERMINERS = ARTICLES | POSSESSIVES | _set(
-    "her this that these those no any some each every another all both such one two three four many "
-    "several most more other own first last new old great little good same very so too what which"
+DETERMINERS = (
+    ARTICLES
+    | POSSESSIVES
+    | _set(
+        "her this that these those no any some each every another all both such one two three four many "
+        "several most more other own first last new old great little good same very so too what which"
+    )
 )
 PREPOSITIONS = _set(
     "of in on at by for with from into onto upon through as like under over between among against without "
@@ -38,9 +42,13 @@ BE = _set(
     "seems feel felt"
 )
 HAVE = _set("have has had having i've we've they've you've he'd hath hast")
-OBJECTS = ARTICLES | POSSESSIVES | _set(
-    "her him them me us it this that these those himself herself themselves itself myself yourself "
-    "thyself themself up out off away down back all what how whether whom"
+OBJECTS = (
+    ARTICLES
+    | POSSESSIVES
+    | _set(
+        "her him them me us it this that these those himself herself themselves itself myself yourself "
+        "thyself themself up out off away down back all what how whether whom"
+    )
 )
 FINITE = _set("is was are were has had have will would can could may shall should must that who which of")
 THIRD_PERSON = _set("uses lives abuses diagnoses analyses confines winds")
@@ -95,9 +103,7 @@ def verbness(word: str, context: Context) -> float:
         vote -= 4
     elif before in ("that", "which") and before2:
         vote += 1.5
-    elif before in DETERMINERS:
-        vote -= 3
-    elif before in PREPOSITIONS:
+    elif before in DETERMINERS or before in PREPOSITIONS:
         vote -= 3
     elif before in BE:
         vote -= 2
@@ -142,15 +148,14 @@ def _near(context: Context, words: frozenset[str], reach: int = 6) -> bool:
 
 
 PAST = _set(
-    "was were had did said went came saw then when ago yesterday once have has i've having been be "
-    "is are being he she"
+    "was were had did said went came saw then when ago yesterday once have has i've having been be is are being he she"
 )
 
 
 def _read(context: Context) -> str:
     before = around(context, -1)
     past = _set("was had were he she said his her ago yesterday")
-    if before in MODALS or before in _set("i you we they ye and") and not _near(context, past):
+    if before in MODALS or (before in _set("i you we they ye and") and not _near(context, past)):
         return "R IY1 D"
     if before in HAVE | BE | _set("he she it which") or _near(context, PAST):
         return "R EH1 D"
@@ -206,8 +211,7 @@ def _tear(context: Context) -> str:
 
 def _wound(context: Context) -> str:
     turned = _set(
-        "up around round down coil coils wire spring clock string strings bobbin through its rotor tightly "
-        "spirally"
+        "up around round down coil coils wire spring clock string strings bobbin through its rotor tightly spirally"
     )
     after = around(context, 1)
     return "W AW1 N D" if after in turned or _near(context, turned - {"its", "down"}, 2) else "W UW1 N D"
@@ -246,9 +250,7 @@ def _content(context: Context) -> str:
 
 
 def _minute(context: Context) -> str:
-    small = around(context, -1) in _set(
-        "of some in with very most are is"
-    ) and around(context, 1) not in FINITE | {""}
+    small = around(context, -1) in _set("of some in with very most are is") and around(context, 1) not in FINITE | {""}
     return "M AY0 N UW1 T" if small else "M IH1 N AH0 T"
 
 
