@@ -29,9 +29,11 @@ from typing import Sequence
 import numpy as np
 
 FRAME_RATE = 80  # Hz: decoder frames, F0 and energy
-LEAD_FRAMES = 5  # 62 ms, measured on sibilants between vowels: how far sound precedes tokens
+LEAD_FRAMES = 4  # 50 ms, measured on sibilants between vowels: how far sound precedes tokens
 HIGHEST_READ = 300.0  # Hz; above 350 the decoder, which knows speech, loses level and then pitch
 BIN = 20.0  # Hz between bins of the decoder's spectra
+LAST_TOKEN = 8  # frames: the most a vowel spends on its own token, see `_fill`
+FADE = 8  # frames in which a vowel dies away before a rest
 SILENT_ENERGY = -9.3  # what the prosody net says in silence
 
 # ARPAbet → Hibari's alphabet (misaki, American)
@@ -43,7 +45,6 @@ MISAKI = {
 }  # fmt: skip
 _FEATURES, _DURATIONS, _ENERGY = "/Transpose_22_output_0", "/Clip_output_0", "/Mul_62_output_0"
 _REPEATED, _F0 = "/Reshape_42_output_0", "/Relu_output_0"
-_STRESS_IDS = (156, 157)  # ˈ ˌ
 VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
 UNVOICED = frozenset("P T K CH F TH S SH HH SIL".split())
 
@@ -56,7 +57,9 @@ class _Tokens:
     owner: np.ndarray
 
 
-def _tokens(phones: Sequence[str], words: Sequence[int] | None, vocab: dict[str, int]) -> _Tokens:
+def _tokens(
+    phones: Sequence[str], words: Sequence[int] | None, vocab: dict[str, int], mark_all: bool = False
+) -> _Tokens:
     """Spell phones in the model's alphabet, with stress marks, spaces between words and commas at rests."""
     ids, owner = [], []
     starts = set(words or ())
@@ -86,6 +89,8 @@ def _tokens(phones: Sequence[str], words: Sequence[int] | None, vocab: dict[str,
             put("ˈ" if stress == "1" else "ˌ", index)
         if stress == "0" and name in ("AH", "ER"):
             spelling = spelling.replace("ʌ", "ə").replace("ɜ", "ə")
+        if name in VOWELS and stress not in "12" and mark_all:
+            put("ˌ", index)
         put(spelling, index)
     ids.append(0)
     owner.append(last if phones[-1] == "SIL" else -1)
@@ -165,10 +170,10 @@ class HibariTeacher:
         for index in range(len(phones)):  # every phone keeps at least one frame
             edges[index + 1] = max(edges[index + 1], edges[index] + 1)
         reading = self._read(phones, words)
-
+        held = self._read(phones, words, mark_all=True)
         frames = edges[-1]
         token_of_frame = np.concatenate(
-            [_fill(reading.tokens, reading.frames, phone, edges[phone + 1] - edges[phone]) for phone in range(len(phones))]
+            [_fill(held.tokens, held.frames, phone, edges[phone + 1] - edges[phone]) for phone in range(len(phones))]
         )
         # Delay the tokens; what they lack at the start is the opening pad, what runs over the end is not heard.
         track = np.concatenate([np.zeros(self._lead, int), token_of_frame])[:frames]
@@ -182,7 +187,11 @@ class HibariTeacher:
                 energy[edges[phone] : edges[phone + 1]] = SILENT_ENERGY
             elif name.rstrip("012") in VOWELS:
                 here = energy[edges[phone] : edges[phone + 1]]
-                here += self.evenness * np.maximum(0, self.level - here)
+                lift = np.full(len(here), self.evenness)
+                if phones[phone + 1 : phone + 2] == ["SIL"] or phone + 1 == len(phones):
+                    fade = min(FADE, len(here))
+                    lift[len(here) - fade :] *= np.linspace(1, 0.3, fade)
+                here += lift * np.maximum(0, self.level - here)
 
         f0 = np.asarray(f0, dtype=np.float64)
         if not np.any(f0 > 0):
@@ -196,7 +205,7 @@ class HibariTeacher:
         harmonic, phase, *rest = self._decoder.run(
             None,
             {
-                _REPEATED: np.ascontiguousarray(reading.features[:, :, track]),
+                _REPEATED: np.ascontiguousarray(held.features[:, :, track]),
                 _F0: believed[None].astype(np.float32),
                 _ENERGY: energy[None].astype(np.float32),
             },
@@ -207,10 +216,10 @@ class HibariTeacher:
         audio = self._synth(*spectra, f0.astype(np.float32), np.random.default_rng(seed))
         return audio, np.diff(edges) / FRAME_RATE
 
-    level, evenness = 7.2, 0.6  # energy every sung vowel is drawn towards, and how far
+    level, evenness = 7.2, 0.8  # energy every sung vowel is drawn towards, and how far
 
-    def _read(self, phones, words):
-        tokens = _tokens(phones, words, self._vocab)
+    def _read(self, phones, words, mark_all=False):
+        tokens = _tokens(phones, words, self._vocab, mark_all)
         features, units, energy = self._encoder.run(
             None, {"ids": tokens.ids[None], "speed": np.ones(1, np.float32)}
         )
@@ -249,13 +258,17 @@ def _phone_edges(tokens: _Tokens, frames: np.ndarray, phones: Sequence[str], lea
 
 
 def _fill(tokens: _Tokens, natural: np.ndarray, phone: int, length: int) -> np.ndarray:
-    """Token index for each of `length` frames of a phone: its tokens in order, all but the last at most natural."""
+    """Token index for each of `length` frames of a phone. The last token keeps to its natural length at most.
+
+    A token's features already hold the beginning of what follows (the sound runs ahead): a vowel held on its own token
+    before "s" hisses. So every vowel gets a stress mark, whose features promise the vowel, and is held on that.
+    """
     mine = np.flatnonzero(tokens.owner == phone)
-    share = natural[mine] / natural[mine].sum() * length
-    if len(mine) == 2 and tokens.ids[mine[0]] in _STRESS_IDS:
-        share = np.array([min(share[0], natural[mine[0]]), 0])
-        share[1] = length - share[0]
-    ends = np.round(np.cumsum(share)).astype(int)
+    if len(mine) == 1:
+        return np.full(length, mine[0])
+    last = min(LAST_TOKEN, (length + 1) // 2)
+    before = natural[mine[:-1]] / natural[mine[:-1]].sum() * (length - last)
+    ends = np.round(np.cumsum([*before, last])).astype(int)
     ends[-1] = length
     return np.repeat(mine, np.diff(np.concatenate([[0], ends])))
 
