@@ -145,7 +145,7 @@ def read_score(
     if not np.isfinite(transpose):
         raise ScoreError(f"transpose is {transpose}; a number of semitones is wanted")
     verse = _verse(verse)
-    score = read_written(path)
+    score = read_written(path, language)
     lines, remarks = vocal_lines(score, missing_lyric)
     playing = play_order(score.measures)
     sung, order = _choose_verses(score, lines, playing, verse)
@@ -180,7 +180,7 @@ def _verse(verse):
     return number
 
 
-def read_written(path) -> WrittenScore:
+def read_written(path, language: str = "en") -> WrittenScore:
     """The page of a score file, before repeats and seconds. Raises ScoreError of one line."""
     path = Path(path)
     if path.is_dir():
@@ -198,7 +198,7 @@ def read_written(path) -> WrittenScore:
     if head[:4] in (b"MThd", b"RIFF") or suffix in MIDI:
         from svs.midi import read_midi
 
-        return read_midi(path)
+        return read_midi(path, language)
     if suffix in MUSICXML or b"<score-" in head:
         from svs.musicxml import read_musicxml
 

@@ -1,0 +1,417 @@
+"""MIDI and karaoke files: notes, tempo, and the lyric events that music21 does not keep.
+
+Read with mido. Lyric events may stand in the track of their melody or in a track of their own, one a verse; .kar files
+write them as text events, "/" and "\\" beginning a line. A track of syllables is given to the melody whose notes begin
+where its syllables do. Where no note of the melody begins with a syllable and the notes follow without a rest, they
+are a melisma; notes apart from all syllables are instrumental and left out.
+
+Syllables are joined to words by the spaces or hyphens of the file. Files that have neither (LilyPond writes them) are
+joined by an English word list with word frequencies, when the language is English.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+from svs.musicxml import HYPHENS, clean_lyric
+from svs.written import Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
+
+MAX_BYTES = 16 * 2**20
+DRUMS = 9
+LEGATO = Fraction(1, 4)  # quarters; played notes are a little shorter than written
+ENDINGS = {"ed", "er", "ers", "es", "est", "eth", "ing", "ings", "ly", "less", "ness", "sion", "tion", "ty", "ry"}
+MELODY_NAMES = re.compile(r"vocal|voice|voc\b|melod|lead|solo|sing|sopran|words|lyric|gesang|canto|chant|cantus", re.I)
+
+
+@dataclass
+class _Line:
+    """One track and channel: (start tick, end tick, key, velocity) of its notes, one at a time."""
+
+    track: int
+    name: str
+    notes: list[tuple[int, int, int, int]]
+    lyrics: list[dict[int, list[tuple[str, str]]]] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.starts = [note[0] for note in self.notes]
+
+
+def read_midi(path, language: str = "en") -> WrittenScore:
+    """Read .mid or .kar with its lyrics. language: by which syllables without hyphens are joined to words.
+
+    Raises ScoreError of one line for a file that is damaged or too large.
+    """
+    path = Path(path)
+    file = _open(path)
+    beat = file.ticks_per_beat
+    tracks = [_absolute(track) for track in file.tracks]
+    score = WrittenScore(path.name)
+    ends = [ticks for track in tracks for ticks, _ in track]
+    starts = _measures(score, tracks, beat, max(ends, default=0))
+
+    def place(tick):
+        index = bisect_right(starts, tick) - 1
+        return index, Fraction(tick - starts[index], beat)
+
+    tempos = {}
+    for tick, message in sorted(((t, m) for track in tracks for t, m in track if m.type == "set_tempo"), key=lambda e: e[0]):
+        if message.tempo > 0:
+            tempos[place(tick)] = 60e6 / message.tempo
+    score.tempos = [(index, offset, bpm) for (index, offset), bpm in tempos.items()]
+
+    lines = [line for number, track in enumerate(tracks) for line in _lines(number, track)]
+    texts, score.title = _lyric_tracks(tracks)
+    unplaced = _attach(lines, texts, beat, language)
+    for number, line in enumerate(lines, 1):
+        part = WrittenPart(line.name or f"Track {line.track + 1}", f"P{number}", legato=LEGATO)
+        part.notes = _written(line, place, beat, part)
+        score.parts.append(part)
+    if unplaced and score.parts:
+        score.parts[0].skipped["syllables with no note to sing them"] = unplaced
+    return score
+
+
+def _open(path):
+    import mido
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ScoreError(f"{path.name}: cannot be read ({error.strerror})") from None
+    if len(data) > MAX_BYTES:
+        raise ScoreError(f"{path.name}: {len(data) >> 20} MB; MIDI files above {MAX_BYTES >> 20} MB are refused")
+    if data[:4] == b"RIFF":
+        data = data[max(data.find(b"MThd"), 0):]
+    if data[:4] != b"MThd":
+        raise ScoreError(f"{path.name}: not a MIDI file (it does not begin with MThd)")
+    try:
+        file = mido.MidiFile(file=io.BytesIO(data), clip=True)
+    except Exception as error:  # mido raises whatever the bytes lead it to
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ScoreError(f"{path.name}: a damaged MIDI file ({reason}); export it again") from None
+    if file.ticks_per_beat <= 0 or file.type == 2:
+        kind = "counts time in film frames" if file.ticks_per_beat <= 0 else "holds independent songs (type 2)"
+        raise ScoreError(f"{path.name}: {kind}; export it as a type 1 MIDI file with ticks per quarter note")
+    return file
+
+
+def _absolute(track):
+    ticks, events = 0, []
+    for message in track:
+        ticks += message.time
+        events.append((ticks, message))
+    return events
+
+
+def _measures(score, tracks, beat, end):
+    """Fill the measures of the score from its time signatures; returns their first ticks."""
+    changes = {0: (4, 4)}
+    for track in tracks:
+        for tick, message in track:
+            if message.type == "time_signature" and message.numerator:
+                changes[tick] = (message.numerator, message.denominator)
+    ticks = sorted(changes)
+    starts = []
+    for here, there in zip(ticks, ticks[1:] + [max(end, ticks[-1]) + 1]):
+        numerator, denominator = changes[here]
+        length = max(1, beat * 4 * numerator // denominator)
+        if (there - here) // length > 20_000:
+            raise ScoreError(f"{score.file}: more than 20 000 bars; a damaged MIDI file")
+        starts += range(here, there, length)
+    stops = starts[1:] + [max(end, starts[-1] + 1)]
+    score.measures = [Measure(i, Fraction(b - a, beat)) for i, (a, b) in enumerate(zip(starts, stops), 1)]
+    return starts
+
+
+def _lines(number, track):
+    """The melody of each channel of a track: of notes that sound together the top one."""
+    name = next((_text(m.name) for _, m in track if m.type == "track_name"), "")
+    held: dict[tuple[int, int], list] = {}
+    notes: dict[int, list] = {}
+    for tick, message in track:
+        if message.type == "note_on" and message.velocity > 0:
+            held.setdefault((message.channel, message.note), []).append((tick, message.velocity))
+        elif message.type in ("note_on", "note_off"):
+            started = held.get((message.channel, message.note))
+            if started:
+                begin, velocity = started.pop(0)
+                if tick > begin:
+                    notes.setdefault(message.channel, []).append((begin, tick, message.note, velocity))
+    names = Counter(channel for channel in notes)
+    lines = []
+    for channel in sorted(notes):
+        if channel != DRUMS:
+            label = " ".join(name.strip(": ").split())
+            label = label if len(names) == 1 or not label else f"{label} (channel {channel + 1})"
+            lines.append(_Line(number, label or f"Channel {channel + 1}", _top_line(notes[channel])))
+    return lines
+
+
+def _top_line(notes):
+    line: list[tuple[int, int, int, int]] = []
+    for note in sorted(notes, key=lambda n: (n[0], -n[2])):
+        if line and note[0] < line[-1][1]:
+            begin, end, key, velocity = line[-1]
+            overlap = end - note[0]
+            if note[2] <= key and not overlap * 8 < min(end - begin, note[1] - note[0]):
+                continue  # sounds below the note before, and is no mere overlap of legato playing
+            if note[0] == begin:
+                continue
+            line[-1] = (begin, note[0], key, velocity)
+        line.append(note)
+    return line
+
+
+# ---------------------------------------------------------------------------------------------- lyrics
+
+
+def _text(text):
+    """mido reads text as Latin-1; most files mean UTF-8 or Windows-1252."""
+    data = text.encode("latin-1", "replace")
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return data.decode(encoding).replace("\x00", "")
+        except UnicodeDecodeError:
+            continue
+    return text
+
+
+def _lyric_tracks(tracks):
+    """([(track number, [(tick, text)])], title) of tracks with lyric events, or else with karaoke text."""
+    title = ""
+    lyrics, texts = [], []
+    for number, track in enumerate(tracks):
+        sung = [(tick, _text(m.text)) for tick, m in track if m.type == "lyrics"]
+        written = [(tick, _text(m.text)) for tick, m in track if m.type == "text"]
+        headers = [text for _, text in written if text.startswith("@")]
+        title = title or next((h[2:].strip() for h in headers if h.startswith("@T")), "")
+        lyrics.append((number, [e for e in sung if not e[1].startswith("@")]))
+        name = next((m.name for _, m in track if m.type == "track_name"), "")
+        text = [(tick, t) for tick, t in written if not t.startswith("@") and (tick > 0 or t[:1] in "/\\")]
+        if headers or re.search(r"words|lyric", name, re.I) or len(text) >= 8:
+            texts.append((number, text))
+    count = sum(len(events) for _, events in lyrics)
+    words = sum(len(events) for _, events in texts)
+    chosen = lyrics if count and count * 2 >= words else texts
+    if not title and tracks:
+        title = next((_text(m.name).strip(": ") for _, m in tracks[0] if m.type == "track_name"), "")
+    return [(number, events) for number, events in chosen if any(_singable(t) for _, t in events)], title
+
+
+def _singable(text):
+    return any(character.isalnum() for character in text)
+
+
+def _attach(lines, texts, beat, language):
+    """Give every track of syllables to its melody; returns how many syllables found no note."""
+    chosen: set[int] = set()
+    spans: dict[int, list[tuple[int, int, int]]] = {}  # line → (first tick, last tick, verse)
+    unplaced = 0
+    for number, events in texts:
+        syllables = _syllables(events, language)
+        if not syllables or not lines:
+            continue
+        ticks = [tick for tick, _ in syllables]
+
+        def fit(index):
+            line = lines[index]
+            inside = bisect_right(line.starts, ticks[-1] + beat // 4) - bisect_left(line.starts, ticks[0] - beat // 4)
+            score = 2.0 * sum(_near(line.starts, t, beat // 8) is not None for t in ticks) / (len(ticks) + max(inside, 1))
+            score += 0.3 if line.track == number else 0.0
+            score += 0.05 if MELODY_NAMES.search(line.name) else 0.0
+            return score + (0.03 if index in chosen else 0.0), -index
+
+        index = max(range(len(lines)), key=fit)
+        chosen.add(index)
+        line = lines[index]
+        first, last = ticks[0], ticks[-1]
+        over = [verse for begin, end, verse in spans.get(index, ()) if begin <= last and first <= end]
+        verse = max(over, default=0) + 1
+        spans.setdefault(index, []).append((first, last, verse))
+        placed: dict[int, list[Lyric]] = {}
+        at = -1
+        for tick, lyric in syllables:
+            near = _near(line.starts, tick, beat // 4, after=at)
+            if near is None:
+                if at >= 0 and abs(line.starts[at] - tick) <= beat // 16:
+                    placed[at].append(lyric)
+                else:
+                    unplaced += 1
+                continue
+            placed[near] = [lyric]
+            at = near
+        line.lyrics.append({i: replace(_elided(several), verse=verse) for i, several in placed.items()})
+    return unplaced
+
+
+def _near(starts, tick, tolerance, after=-1):
+    """Index of the note that begins nearest to a tick and comes after another, None beyond the tolerance."""
+    middle = bisect_left(starts, tick)
+    around = [i for i in (middle - 1, middle) if after < i < len(starts) and abs(starts[i] - tick) <= tolerance]
+    return min(around, key=lambda i: abs(starts[i] - tick), default=None)
+
+
+def _elided(lyrics):
+    """Syllables that fall on one note, joined by the sign of elision."""
+    first, last = lyrics[0], lyrics[-1]
+    before, after = first.syllabic in ("middle", "end"), last.syllabic in ("begin", "middle")
+    place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
+    return replace(first, text="‿".join(lyric.text for lyric in lyrics), syllabic=place[before, after])
+
+
+def _syllables(events, language):
+    """[(tick, Lyric)] in time order, placed in their words by spaces, hyphens or the word list."""
+    tokens: list[list] = []  # tick, text, a word begins here, a word ends here
+    spaces, apart = 0, True
+    for tick, text in sorted(events, key=lambda event: event[0]):
+        bare = text.strip("/\\ \n\r\t\u00a0")
+        if not _singable(bare):
+            apart = True
+            if tokens:
+                tokens[-1][3] = True
+            continue
+        begins, ends = text[0] in "/\\ \n\r\t", text[-1].isspace()
+        spaces += begins or ends
+        tokens.append([tick, bare, apart or begins, ends])
+        apart = ends
+    if not tokens:
+        return []
+    spaced = spaces > max(2, 0.1 * len(tokens))
+    hyphened = sum(token[1][-1] in HYPHENS for token in tokens)
+    joins = [False] * len(tokens)  # token i goes on in token i + 1
+    for i in range(len(tokens) - 1):
+        this, following = tokens[i], tokens[i + 1]
+        if this[1][-1] in HYPHENS or following[1][0] in HYPHENS:
+            joins[i] = this[1][-1] != "_"
+        elif spaced and not hyphened > 0.1 * len(tokens):
+            joins[i] = not (this[3] or following[2] or this[1][-1] in ",;:.!?")
+    if not spaced and not hyphened > 0.1 * len(tokens) and language.lower().startswith("en"):
+        joins = _join_english([token[1] for token in tokens], [token[3] for token in tokens], joins)
+    syllables = []
+    for i, (tick, text, _, _) in enumerate(tokens):
+        before, after = i > 0 and joins[i - 1], joins[i]
+        place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
+        lyric = clean_lyric(text.strip(HYPHENS), place[before, after])
+        if lyric is not None:
+            syllables.append((tick, lyric))
+    return syllables
+
+
+# ---------------------------------------------------------------------------------------------- words of syllables
+
+
+def _join_english(tokens, ends, known):
+    """Which syllables go on in the next: the likeliest words that have as many syllables as tokens.
+
+    ends, known: word ends and joins that the file itself states. Words also end at punctuation and before a capital.
+    """
+    joins = list(known)
+    start = 0
+    for i, token in enumerate(tokens):
+        stops = ends[i] or i + 1 == len(tokens) or re.search(r"[,;:.!?)\"”]$", token) or re.match(r"[A-Z(\"“]", tokens[i + 1])
+        if stops and not known[i]:
+            for begin, end in _likeliest_words(tokens[start: i + 1]):
+                for j in range(start + begin, start + end - 1):
+                    joins[j] = True
+            start = i + 1
+    return joins
+
+
+def _likeliest_words(tokens):
+    plain = [_plain(token) for token in tokens]
+    best: list[tuple[float, list]] = [(0.0, [])]
+    for end in range(1, len(tokens) + 1):
+        options = []
+        for begin in range(max(0, end - 6), end):
+            cost = best[begin][0] + _cost("".join(plain[begin:end]), end - begin)
+            options.append((cost, best[begin][1] + [(begin, end)]))
+        best.append(min(options, key=lambda option: option[0]))
+    return best[-1][1]
+
+
+def _plain(token):
+    letters = unicodedata.normalize("NFD", token.lower().replace("’", "'"))
+    return "".join(c for c in letters if c.isalpha() or c == "'").strip("'")
+
+
+def _cost(word, syllables):
+    """-log10 of the probability of a word sung on so many syllables."""
+    frequencies, counts = _frequencies(), _syllable_counts()
+    if syllables == 1 and word in ENDINGS:
+        return 16.0
+    # poets leave out sounds, mostly so that a syllable goes: ev'ry, pow'r, o'er
+    full = [word] + [word.replace("'", letter) for letter in "ev" if "'" in word[1:]] + [word.replace("'", "")]
+    spelled = next((w for w in full if w in counts and w in frequencies), None)
+    if spelled is not None:
+        spoken = counts[spelled]
+        dropped = spelled != word
+        # a joined word must have as many syllables as notes; sung words often have one more than spoken
+        fits = syllables in spoken or dropped and syllables + 1 in spoken
+        wrong = 0.0 if fits else 1.0 if syllables - 1 in spoken and syllables > 2 else 6.0
+        return 12.0 - math.log10(frequencies[spelled]) + wrong
+    frequency = frequencies.get(word.replace("'", ""))
+    if frequency:
+        return 14.0 - math.log10(frequency) + 0.5 * (syllables - 1)
+    return 11.0 + len(word)
+
+
+@lru_cache(1)
+def _frequencies():
+    try:
+        import wordsegment
+    except ImportError:
+        return {}
+    text = resources.files(wordsegment).joinpath("unigrams.txt").read_text(encoding="utf-8")
+    return {word: float(count) for word, _, count in (line.partition("\t") for line in text.splitlines()) if count}
+
+
+@lru_cache(1)
+def _syllable_counts():
+    """Syllables of each word of CMUdict, one number a pronunciation."""
+    counts: dict[str, set[int]] = {}
+    try:
+        data = resources.files("svs").joinpath("g2p", "cmudict.dict.gz").read_bytes()
+    except OSError:
+        return {}
+    for line in gzip.decompress(data).decode("utf-8", "replace").splitlines():
+        word, _, phones = line.partition("#")[0].strip().partition(" ")
+        counts.setdefault(word.split("(")[0], set()).add(sum(c.isdigit() for c in phones))
+    return counts
+
+
+# ---------------------------------------------------------------------------------------------- notes
+
+
+def _written(line, place, beat, part):
+    """The notes of a melody; with lyrics, only those that are sung."""
+    velocities = sorted(note[3] for note in line.notes)
+    median = velocities[len(velocities) // 2] if velocities else 64
+    notes = []
+    ordinals: Counter = Counter()
+    reach = None
+    for i, (begin, end, key, velocity) in enumerate(line.notes):
+        lyrics = tuple(sorted((track[i] for track in line.lyrics if i in track), key=lambda lyric: lyric.verse))
+        measure, offset = place(begin)
+        ordinals[measure] += 1
+        if line.lyrics:
+            if not lyrics and (reach is None or begin > reach + beat * LEGATO):
+                part.skipped["notes apart from all syllables"] = part.skipped.get("notes apart from all syllables", 0) + 1
+                continue
+            reach = end
+        loudness = max(-9.0, min(9.0, 20.0 * math.log10(velocity / median)))
+        notes.append(WrittenNote(
+            measure, offset, Fraction(end - begin, beat), 100.0 * key, ordinal=ordinals[measure], lyrics=lyrics,
+            loudness=loudness,
+        ))
+    return notes
