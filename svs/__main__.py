@@ -1,0 +1,5 @@
+"""`python -m svs` is `svs`."""
+
+from svs.cli import main
+
+main()

@@ -1,0 +1,440 @@
+"""The command line: sing, score, evaluate, voices, train. Heavy modules are imported where they are used.
+
+A user's mistake ends in one line on standard error and exit status 2; anything else is a fault of ours and shows its
+traceback. Progress and warnings go to standard error, results to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="svs",
+    help="Singing voice synthesis: a score goes in, a voice comes out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+PITCH_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "G♯", "A", "B♭", "B")
+
+
+class PitchStyle(StrEnum):
+    """natural: as a singer would join the notes. exact: the bare notes."""
+
+    natural = "natural"
+    exact = "exact"
+
+
+class UsageError(ValueError):
+    """Options that do not fit together or name what is not there; the message says which and what to do."""
+
+
+ScoreFile = Annotated[
+    Path, typer.Argument(help="MusicXML (.musicxml, .xml, .mxl) or MIDI with lyrics.", metavar="SCORE")
+]
+PartName = Annotated[
+    str | None, typer.Option("--part", help="Part by name or number; the first sung one if not given.")
+]
+Verse = Annotated[str, typer.Option(help="Number of the verse, or all.")]
+Language = Annotated[str | None, typer.Option(help="Language of the lyrics, such as en.")]
+Transpose = Annotated[float, typer.Option(help="Semitones up (or down, if negative).")]
+Tempo = Annotated[float, typer.Option(help="Factor; 2 is twice as fast.")]
+
+
+@app.command()
+def sing(
+    score: ScoreFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="WAV to write; the take goes beside it as JSON.")],
+    voice: Annotated[str, typer.Option(help="Name of an installed voice, or its folder.")] = "default",
+    singer: Annotated[str | None, typer.Option(help="Speaker of the voice.")] = None,
+    part: PartName = None,
+    verse: Verse = "1",
+    language: Language = None,
+    transpose: Transpose = 0.0,
+    tempo: Tempo = 1.0,
+    tuning: Annotated[float, typer.Option(help="Hz of A4.")] = 440.0,
+    pitch: Annotated[PitchStyle, typer.Option(help="natural, or the bare notes.")] = PitchStyle.natural,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; the voice's own if not given.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
+):
+    """Sing a score to OUT.wav, the take beside it.
+
+    The take, OUT.json, holds all that led to the sound: notes, phonemes in time, the commanded pitch, the seed.
+    """
+    take_path = _writable_outputs(output)
+    from svs.audio import write_atomically
+    from svs.sing import sing as render
+
+    with _progress() as progress:
+        take = render(
+            score,
+            voice=voice,
+            singer=singer,
+            part=part,
+            verse=verse if verse == "all" else _whole(verse, "--verse"),
+            language=language,
+            transpose=transpose,
+            tempo=tempo,
+            tuning=tuning,
+            pitch=pitch.value,
+            seed=seed,
+            steps=steps,
+            guidance=guidance,
+            progress=progress,
+        )
+    text = json.dumps(take.to_json(), ensure_ascii=False)
+    take.audio.write(output)
+    write_atomically(take_path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    print(
+        f"{take.audio.seconds:.1f} s sung at {take.real_time_factor:.3f} × real time "
+        f"by voice {voice} with seed {seed}: {output}"
+    )
+
+
+@app.command()
+def score(
+    score: ScoreFile,
+    part: PartName = None,
+    verse: Verse = "1",
+    language: Language = None,
+    transpose: Transpose = 0.0,
+    tempo: Tempo = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+):
+    """Show what will be sung: notes, words, phonemes."""
+    from dataclasses import replace
+
+    from svs import g2p
+    from svs.phonemes import pronounce
+    from svs.score import read_score, score_to_json, select_part
+
+    options = {} if language is None else {"language": language}
+    read = read_score(score, verse=verse, transpose=transpose, tempo=tempo, **options)
+    parts = read.parts if part in (None, "all") else (select_part(read, part),)
+    read = replace(read, parts=tuple(pronounce(each, g2p.load(each.language)) for each in parts))
+    for remark in read.remarks:
+        _warn(remark)
+    if as_json:
+        print(json.dumps(score_to_json(read), ensure_ascii=False, indent=1))
+    else:
+        _print_score(read)
+
+
+@app.command()
+def evaluate(
+    audio: Annotated[Path, typer.Argument(help="What was sung.", metavar="AUDIO")],
+    take: Annotated[Path | None, typer.Option(help="Take of that audio; AUDIO's own .json if not given.")] = None,
+    score: Annotated[Path | None, typer.Option(help="Score it was sung from.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Recording to compare with.")] = None,
+    part: PartName = None,
+    verse: Verse = "1",
+    transpose: Transpose = 0.0,
+    tempo: Tempo = 1.0,
+    offset: Annotated[
+        float | None,
+        typer.Option(help="With --score: seconds of audio before the score begins; svs's own lead-in if not given."),
+    ] = None,
+    tracker: Annotated[str, typer.Option(help="Pitch tracker: praat, harvest, …")] = "praat",
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the whole result here.")] = None,
+    html_path: Annotated[Path | None, typer.Option("--html", help="Write a report here.")] = None,
+):
+    """Measure pitch note by note, in cents.
+
+    What AUDIO is measured against is a take, a score or a reference recording.
+    """
+    against = [name for name, path in (("--take", take), ("--score", score), ("--reference", reference)) if path]
+    if len(against) > 1:
+        raise UsageError(f"{' and '.join(against)}: give one of them, that to measure against")
+    if not against:
+        take = audio.with_suffix(".json")
+        if not take.is_file():
+            raise UsageError(f"{audio}: nothing to measure it against; give --take, --score or --reference")
+    for path in (json_path, html_path):
+        if path is not None:
+            _writable(path)
+    from svs.audio import Audio
+
+    sung = Audio.read(audio)
+    if take is not None:
+        from svs.evaluation import evaluate_take
+
+        result = evaluate_take(sung, _read_json(take), tracker)
+    elif score is not None:
+        result = _evaluate_score(sung, score, part, verse, transpose, tempo, offset, tracker)
+    else:
+        from svs.evaluation.pitch import melody_scores
+        from svs.f0 import track
+
+        curves = [track(each, tracker) for each in (Audio.read(reference), sung)]
+        result = {"tracker": tracker, "summary": melody_scores(*curves)}
+    if json_path is not None:
+        _write_text(json_path, json.dumps(result, ensure_ascii=False, indent=1))
+    if html_path is not None:
+        from svs.evaluation.report import html_report
+
+        _write_text(html_path, html_report(result, title=audio.name))
+    _print_evaluation(result)
+
+
+@app.command()
+def voices():
+    """List the installed voices."""
+    from svs.voice import installed
+
+    table = _table("voice", "speakers", "languages", "range", "licence", "folder")
+    found = 0
+    for folder in installed():
+        facts = _read_json(folder / "voice.json")
+        table.add_row(
+            facts.get("name", folder.name),
+            ", ".join(facts.get("speakers", ())),
+            ", ".join(facts.get("languages", ())),
+            _range_name(facts.get("range_cents", facts.get("range"))),
+            facts.get("licence", ""),
+            str(folder),
+        )
+        found += 1
+    if not found:
+        raise UsageError("no voice is installed; recipes/default makes one")
+    _print_table(table)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def train(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="YAML: model, data and trainer.", metavar="CONFIG")],
+):
+    """Train from a configuration.
+
+    Further options go to Lightning, such as --trainer.max_steps=100.
+    """
+    if not config.is_file():
+        raise UsageError(f"{config}: no such file; the recipes hold configurations, such as recipes/tiny")
+    from svs.training import main as fit
+
+    fit(config, list(context.args))
+
+
+def main() -> None:
+    """Run the command line; a user's mistake becomes one line and status 2 (SVS_TRACEBACK=1 shows where it arose)."""
+    warnings.showwarning = _show_warning
+    try:
+        app(prog_name="svs")
+    except (ValueError, OSError) as error:
+        if os.environ.get("SVS_TRACEBACK") or not _is_mistake(error):
+            raise
+        print(f"svs: {_one_line(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+# Errors and warnings ----------------------------------------------------------------------------------------------
+
+
+def _is_mistake(error: Exception) -> bool:
+    """Our own exceptions and the files a user named; a bare ValueError counts when our code raised it."""
+    if isinstance(error, OSError):
+        return error.filename is not None
+    if type(error).__module__.partition(".")[0] == "svs":
+        return True
+    if type(error) is not ValueError:
+        return False
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return Path(trace.tb_frame.f_code.co_filename).is_relative_to(Path(__file__).parent)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _warn(message: str) -> None:
+    print(f"svs: warning: {message}", file=sys.stderr)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Our own warnings in one line; those of libraries are for their developers."""
+    if Path(filename).is_relative_to(Path(__file__).parent):
+        _warn(" ".join(str(message).split()))
+
+
+# Files ------------------------------------------------------------------------------------------------------------
+
+
+def _writable_outputs(output: Path) -> Path:
+    """Path of the take's JSON, after making sure that both files can be written."""
+    if output.suffix.lower() != ".wav":
+        raise UsageError(f"{output}: sound is written as WAV; let the name end in .wav")
+    take_path = output.with_suffix(".json")
+    for path in (output, take_path):
+        _writable(path)
+    return take_path
+
+
+def _writable(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise UsageError(f"{path}: cannot be written; choose a folder that is yours")
+
+
+def _write_text(path: Path, text: str) -> None:
+    from svs.audio import write_atomically
+
+    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: holds no JSON object")
+    return content
+
+
+def _whole(text: str, option: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{option} is {text!r}; a number or all is wanted") from None
+
+
+# What is shown ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _progress():
+    """A bar on standard error, where that is a terminal: progress(stage, done, total)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:>10}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks = {}
+
+        def progress(stage: str, done: float, total: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield progress
+
+
+def _table(*columns: str, right: tuple[str, ...] = ()):
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    return table
+
+
+def _print_table(table) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(table)
+
+
+def _print_score(score) -> None:
+    for part in score.parts:
+        last = part.notes[-1].end if part.notes else 0.0
+        print(f"{score.title}, {part.name} ({part.language}): {len(part.notes)} notes, {last:.1f} s")
+        table = _table("bar", "onset s", "length s", "pitch", "lyric", "phonemes", right=("bar", "onset s", "length s"))
+        for note in part.notes:
+            table.add_row(
+                str(note.bar),
+                f"{note.onset:.3f}",
+                f"{note.duration:.3f}",
+                _pitch_name(note.cents),
+                _lyric_text(note),
+                " ".join(note.phonemes),
+            )
+        _print_table(table)
+
+
+def _lyric_text(note) -> str:
+    """A syllable with the hyphens that join it to its word; _ where it goes on."""
+    from rich.markup import escape
+
+    if note.lyric is None:
+        return "_"
+    before = "-" if note.syllabic in ("middle", "end") else ""
+    after = "-" if note.syllabic in ("begin", "middle") else ""
+    return escape(f"{before}{note.lyric}{after}")
+
+
+def _pitch_name(cents: float) -> str:
+    """Nearest note with the cents beside it: 6900 is A4, 6925 is A4 +25."""
+    nearest = round(cents / 100)
+    name = PITCH_CLASSES[nearest % 12] + str(nearest // 12 - 1)
+    beside = cents - 100 * nearest
+    return name if abs(beside) < 0.5 else f"{name} {beside:+.0f}"
+
+
+def _range_name(cents) -> str:
+    return "" if not cents else " to ".join(_pitch_name(each) for each in cents)
+
+
+def _evaluate_score(sung, path, part, verse, transpose, tempo, offset, tracker) -> dict:
+    from svs.evaluation import evaluate_notes
+    from svs.score import read_score, select_part
+    from svs.timing import LEAD_IN, delay
+
+    line = select_part(read_score(path, verse=verse, transpose=transpose, tempo=tempo), part)
+    return evaluate_notes(sung, delay(line.notes, LEAD_IN if offset is None else offset), tracker)
+
+
+def _print_evaluation(result: dict) -> None:
+    if result.get("notes"):
+        table = _table("bar", "lyric", "pitch", "error ¢", "drift ¢", "vibrato Hz", "± ¢", "onset ms", "voiced %")
+        for row in result["notes"]:
+            table.add_row(
+                str(row["bar"]),
+                row["lyric"] or "_",
+                _pitch_name(row["target_cents"]),
+                _number(row["error_cents"], "+.1f"),
+                _number(row["drift_cents"], "+.1f"),
+                _number(row["vibrato_rate_hz"], ".1f"),
+                _number(row["vibrato_extent_cents"], ".0f"),
+                _number(row["onset_error_seconds"], "+.0f", 1000),
+                _number(row["voiced_fraction"], ".0f", 100),
+            )
+        _print_table(table)
+    for verdict in result.get("verdicts", ()):
+        print(verdict)
+    for name, value in result["summary"].items():
+        print(f"{name.replace('_', ' ')}: {_number(value, '.4g') or 'none'}")
+
+
+def _number(value, form: str, factor: float = 1.0) -> str:
+    return "" if value is None else format(value * factor, form)
+
+
+if __name__ == "__main__":
+    main()

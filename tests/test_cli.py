@@ -1,0 +1,240 @@
+"""The command line: what a composer types, and what is said to one who errs."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from svs.audio import Audio
+from svs.cli import main
+from svs.pitch import exact
+from svs.score import read_score
+from svs.timing import TypicalDurations, delay, place
+
+SCORES = Path(__file__).parent.parent / "assets" / "scores"
+ROW = SCORES / "row_your_boat.musicxml"
+RATE = 16_000
+
+
+@pytest.fixture
+def svs(monkeypatch, capsys):
+    """Run `svs …`; returns status, standard output and standard error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["svs", *map(str, arguments)])
+        try:
+            main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+        captured = capsys.readouterr()
+        return SimpleNamespace(status=status, out=captured.out, err=captured.err)
+
+    return run
+
+
+@pytest.fixture
+def voice(monkeypatch):
+    """A stand-in for the singing module: half a second of silence, and a record of what it was asked."""
+    asked = []
+
+    def sing(score, **options):
+        asked.append({"score": score, **options})
+        options["progress"]("singing", 1, 2)
+        audio = Audio(np.zeros(RATE // 2, np.float32), RATE)
+        return SimpleNamespace(audio=audio, real_time_factor=0.125, to_json=lambda: {"seed": options["seed"]})
+
+    module = ModuleType("svs.sing")
+    module.sing = sing
+    monkeypatch.setitem(sys.modules, "svs.sing", module)
+    return asked
+
+
+def is_one_line(text):
+    return text.endswith("\n") and text.count("\n") == 1 and "Traceback" not in text
+
+
+def test_help_answers_within_half_a_second():
+    seconds = []
+    for _ in range(4):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "svs", "--help"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize("command", ["sing", "score", "evaluate", "voices", "train"])
+def test_every_command_explains_itself(svs, command):
+    result = svs(command, "--help")
+    assert result.status == 0
+    assert "Usage: svs" in result.out
+
+
+def test_sing_writes_the_song_and_its_take_and_says_how_it_went(svs, voice, tmp_path):
+    out = tmp_path / "song.wav"
+    result = svs("sing", ROW, "-o", out, "--seed", 7, "--verse", "all", "--transpose", "-2.5", "--pitch", "exact")
+    assert result.status == 0, result.err
+    assert Audio.read(out).seconds == pytest.approx(0.5)
+    assert json.loads((tmp_path / "song.json").read_text()) == {"seed": 7}
+    last = result.out.splitlines()[-1]
+    assert last == f"0.5 s sung at 0.125 × real time by voice default with seed 7: {out}"
+    asked = voice[0]
+    assert (asked["score"], asked["verse"], asked["transpose"], asked["pitch"]) == (ROW, "all", -2.5, "exact")
+
+
+def test_a_rendering_that_fails_leaves_no_file(svs, monkeypatch, voice, tmp_path):
+    def fail(score, **options):
+        raise ValueError("out of breath")
+
+    fail.__module__ = "svs.sing"
+    monkeypatch.setattr(sys.modules["svs.sing"], "sing", fail)
+    with pytest.raises(ValueError, match="out of breath"):  # raised outside svs: a fault, not a user's mistake
+        svs("sing", ROW, "-o", tmp_path / "song.wav")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("nowhere/song.wav", "there is no folder"),
+        ("song.mp3", "let the name end in .wav"),
+        ("folder.wav", "is a folder"),
+        ("taken.wav", "taken.json: is a folder"),
+    ],
+)
+def test_an_unwritable_output_is_found_before_a_note_is_sung(svs, voice, tmp_path, output, message):
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "taken.json").mkdir()
+    result = svs("sing", ROW, "-o", tmp_path / output)
+    assert result.status == 2
+    assert is_one_line(result.err)
+    assert message in result.err
+    assert voice == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_of_somebody_else_is_refused(svs, voice, tmp_path):
+    tmp_path.chmod(0o500)
+    result = svs("sing", ROW, "-o", tmp_path / "song.wav")
+    assert (result.status, voice) == (2, [])
+    assert "cannot be written" in result.err
+
+
+@pytest.fixture
+def broken(tmp_path):
+    (tmp_path / "text.musicxml").write_text("this is no score")
+    (tmp_path / "wordless.musicxml").write_text(
+        '<score-partwise version="4.0"><part-list><score-part id="P1"><part-name>V</part-name></score-part></part-list>'
+        '<part id="P1"><measure number="1"><attributes><divisions>1</divisions></attributes><note><pitch><step>C</step>'
+        "<octave>4</octave></pitch><duration>4</duration></note></measure></part></score-partwise>"
+    )
+    (tmp_path / "take.json").write_text("{")
+    (tmp_path / "noise.wav").write_bytes(b"noise")
+    Audio(np.zeros(RATE, np.float32), RATE).write(tmp_path / "silence.wav")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score", "missing.musicxml"], "missing.musicxml: no such file"),
+        (["score", "text.musicxml"], "text.musicxml"),
+        (["score", "wordless.musicxml"], "wordless.musicxml"),
+        (["score", ROW, "--part", "Tuba"], "'Tuba' is not a part"),
+        (["score", ROW, "--verse", "9"], "verse"),
+        (["score", ROW, "--verse", "two"], "verse"),
+        (["score", ROW, "--tempo", "0"], "tempo is 0"),
+        (["score", ROW, "--language", "xx"], "language 'xx' is not supported"),
+        (["evaluate", "silence.wav"], "nothing to measure it against"),
+        (["evaluate", "missing.wav", "--score", ROW], "missing.wav: no such file"),
+        (["evaluate", "noise.wav", "--score", ROW], "noise.wav: not a sound file"),
+        (["evaluate", "silence.wav", "--take", "take.json"], "take.json: not JSON"),
+        (["evaluate", "silence.wav", "--take", "take.json", "--score", ROW], "--take and --score: give one of them"),
+        (["evaluate", "silence.wav", "--score", ROW, "--json", "no/where.json"], "there is no folder"),
+        (["train", "missing.yaml"], "missing.yaml: no such file"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line(svs, broken, monkeypatch, arguments, message):
+    monkeypatch.chdir(broken)
+    before = sorted(broken.iterdir())
+    result = svs(*arguments)
+    assert result.status == 2
+    assert is_one_line(result.err), result.err
+    assert result.err.startswith("svs: ")
+    assert message in result.err
+    assert sorted(broken.iterdir()) == before
+
+
+def test_score_shows_every_note_with_its_word(svs):
+    result = svs("score", ROW)
+    assert result.status == 0, result.err
+    assert "Row, Row, Row Your Boat, Voice (en): 27 notes, 14.5 s" in result.out
+    assert "Gent-" in result.out
+    assert "JH EH1 N T" in result.out
+
+
+def test_score_as_json_has_seconds_cents_and_phonemes(svs):
+    part = json.loads(svs("score", ROW, "--json", "--transpose", "2", "--tempo", "2").out)["parts"][0]
+    first, last = part["notes"][0], part["notes"][-1]
+    assert (first["lyric"], first["phonemes"], first["cents"], first["bar"]) == ("Row,", ["R", "OW1"], 6200, 1)
+    assert first["duration"] == pytest.approx(60 / 66 / 2)
+    assert last["onset"] + last["duration"] == pytest.approx(16 * 60 / 66 / 2)
+
+
+@pytest.fixture
+def sung_take(tmp_path):
+    """A buzz that sings Row, Row exactly, and its take."""
+    notes = delay([note for note in read_score(ROW).parts[0].notes][:8])
+    with_vowels = [type(note)(note.onset, note.duration, note.cents, note.lyric, phonemes=("AA1",)) for note in notes]
+    spans = place(with_vowels, TypicalDurations())
+    curve = exact(with_vowels, spans)
+    times = np.arange(round(spans[-1].end * RATE)) / RATE
+    frames = np.minimum((times / curve.hop_seconds + 0.5).astype(int), len(curve.cents) - 1)
+    phase = 2 * np.pi * np.cumsum(440 * 2 ** ((curve.cents[frames] - 6900) / 1200)) / RATE
+    buzz = sum(np.sin(k * phase) / k for k in range(1, 9)) * curve.voiced[frames] * 0.2
+    Audio(buzz.astype(np.float32), RATE).write(tmp_path / "buzz.wav")
+    take = {
+        "notes": [{"onset": n.onset, "duration": n.duration, "cents": n.cents, "lyric": n.lyric} for n in notes],
+        "f0": {"hop_seconds": 0.01, "cents": curve.cents.tolist(), "voiced": curve.voiced.tolist()},
+    }
+    (tmp_path / "buzz.json").write_text(json.dumps(take))
+    return tmp_path / "buzz.wav"
+
+
+def test_evaluate_finds_the_take_beside_the_audio(svs, sung_take, tmp_path):
+    result = svs("evaluate", sung_take, "--json", tmp_path / "result.json")
+    assert result.status == 0, result.err
+    summary = json.loads((tmp_path / "result.json").read_text())["summary"]
+    assert summary["notes"] == 8
+    assert summary["mean_abs_error_cents"] < 3
+    assert "mean abs error cents" in result.out
+
+
+def test_evaluate_against_the_score_knows_of_the_lead_in(svs, sung_take, tmp_path):
+    svs("evaluate", sung_take, "--score", ROW, "--json", tmp_path / "result.json")
+    rows = json.loads((tmp_path / "result.json").read_text())["notes"]
+    assert np.median([row["abs_error_cents"] for row in rows[:8]]) < 3
+
+
+def test_svs_sing_is_the_function_even_after_its_module_was_imported(voice):
+    import svs
+
+    import_of_module = sys.modules["svs.sing"]
+    assert svs.sing is import_of_module.sing
+    svs.sing = import_of_module  # what the import system does
+    assert svs.sing is import_of_module.sing
+
+
+def test_unknown_names_of_the_package_are_refused():
+    import svs
+
+    assert svs.Audio is Audio
+    assert "sing" in dir(svs)
+    with pytest.raises(AttributeError, match="no attribute 'shout'"):
+        svs.shout  # noqa: B018
