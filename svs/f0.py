@@ -18,6 +18,13 @@ from svs.pitch import PitchCurve
 from svs.units import A4_CENTS, PITCH_GRID, FrameGrid, hz_to_cents
 
 
+# Praat's own costs, 0.01 and 0.35, are made for speech: a note between two leaps of an octave is cheaper to track an
+# octave off than to follow, which hides exactly what an evaluation must see. With these, frames more than 600 cents off
+# fall from 7.8 to 1.0 % on synthetic melodies with such leaps; on vocadito's clip raw pitch accuracy is 97.6 for 97.7 %.
+PRAAT_OCTAVE_COST = 0.02
+PRAAT_OCTAVE_JUMP_COST = 0.2
+
+
 def track(
     audio: Audio,
     tracker: str = "praat",
@@ -73,7 +80,12 @@ def _praat(audio, floor_hz, ceiling_hz, grid, frames):
     after = total - before - len(audio.samples)
     samples = np.pad(audio.samples.astype(np.float64), (before, max(after, 0)))[:total]
     pitch = parselmouth.Sound(samples, rate).to_pitch_ac(
-        time_step=hop, pitch_floor=floor_hz, pitch_ceiling=ceiling_hz, max_number_of_candidates=15
+        time_step=hop,
+        pitch_floor=floor_hz,
+        pitch_ceiling=ceiling_hz,
+        max_number_of_candidates=15,
+        octave_cost=PRAAT_OCTAVE_COST,
+        octave_jump_cost=PRAAT_OCTAVE_JUMP_COST,
     )
     f0_hz = pitch.selected_array["frequency"]
     assert len(f0_hz) == frames, (len(f0_hz), frames)

