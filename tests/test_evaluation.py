@@ -8,9 +8,10 @@ import pytest
 from singers import melody, scale, tone
 
 from svs.audio import Audio
-from svs.evaluation import evaluate_notes, evaluate_take
+from svs.evaluation import evaluate_notes, evaluate_take, take_notes
 from svs.evaluation.intelligibility import WordErrors, chunks, normalise_words, transcribe, word_error_rate
 from svs.evaluation.pitch import fit_vibrato, frame_errors, melody_scores, note_errors, onset_error, verdicts
+from svs.evaluation.report import html_report, pitch_name, plot, print_report, to_json
 from svs.evaluation.spectrum import (
     harmonic_to_noise,
     log_spectral_distance,
@@ -104,7 +105,7 @@ def test_voicing_disagreement_counts_every_frame_and_hides_no_gap():
 
 
 def test_curves_of_other_lengths_or_hops_are_refused():
-    with pytest.raises(ValueError, match="1.00 s, measured 2.00 s"):
+    with pytest.raises(ValueError, match="one contour lasts 1.00 s, the other 2.00 s"):
         frame_errors(curve_of(np.zeros(100)), curve_of(np.zeros(200)), [])
     with pytest.raises(ValueError, match="hops of 0.01 and 0.005"):
         frame_errors(curve_of(np.zeros(100)), PitchCurve(np.zeros(100), np.ones(100, bool), 0.005), [])
@@ -344,6 +345,38 @@ def test_spectra_of_nothing_or_of_other_lengths_are_refused(metric):
         metric(sound, sound[: len(sound) // 2], RATE)
     with pytest.raises(ValueError, match="NaN"):
         metric(sound, np.where(np.arange(len(sound)) == 9, np.nan, sound), RATE)
+
+
+# ---- report ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_shows_every_note_as_text_json_page_and_picture(tmp_path):
+    import io
+
+    from rich.console import Console
+
+    notes = [*scale(6000, 6200, 6400), Note(2.5, 0.4, 6500, None, melisma=True, bar=4)]
+    audio, curve = melody(notes[:3], detune=(0, -20, 0), tail=1.0)
+    take = take_of(notes, curve)
+    result = evaluate_take(audio, take)
+
+    out = io.StringIO()
+    print_report(result, Console(file=out, width=120))
+    assert "D4" in out.getvalue() and "-20.0" in out.getvalue() and "1 of 4 notes are not sung" in out.getvalue()
+
+    assert json.loads(to_json(result))["notes"][1]["error_cents"] == pytest.approx(-20, abs=0.5)
+
+    page = html_report(result, title="<song>")
+    assert "&lt;song&gt;" in page and "<song>" not in page and "http" not in page
+    assert page.count("<tr") == 1 + len(notes)
+
+    plot(tmp_path / "song.png", audio, take_notes(take), track(audio), curve, title="song")
+    assert (tmp_path / "song.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("cents, name", [(6900, "A4"), (6000, "C4"), (6149, "C♯4+49"), (6950, "A♯4-50"), (2100, "A0")])
+def test_pitch_names(cents, name):
+    assert pitch_name(cents) == name
 
 
 # ---- words -----------------------------------------------------------------------------------------------------------

@@ -310,7 +310,7 @@ def _same_frames(commanded, measured):
     if abs(lengths[0] - lengths[1]) * commanded.hop_seconds > 0.1:
         seconds = [length * commanded.hop_seconds for length in lengths]
         raise ValueError(
-            f"commanded curve lasts {seconds[0]:.2f} s, measured {seconds[1]:.2f} s; is this the audio of that take?"
+            f"one contour lasts {seconds[0]:.2f} s, the other {seconds[1]:.2f} s; they must be of the same performance"
         )
     frames = min(lengths)
     return tuple(PitchCurve(c.cents[:frames], c.voiced[:frames], c.hop_seconds) for c in (commanded, measured))
