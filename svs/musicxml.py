@@ -103,7 +103,7 @@ def _tree(data, file):
         guard.Parse(data, True)
     except Prolog:
         pass
-    except (expat.ExpatError, ValueError):
+    except expat.ExpatError:
         pass  # reported by the parser below, with its line number
     try:
         return ElementTree.fromstring(data)

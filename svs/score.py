@@ -342,6 +342,7 @@ class _Item:
     bar: int
     lyric: Lyric | None = None
     tie_start: bool = False
+    ending: bool = False
 
     @property
     def end(self):
@@ -382,8 +383,12 @@ def _play(score, line, playing, first, before):
     for place, index in enumerate(playing, len(before)):
         visits[index] += 1
         for note in by_measure.get(index, ()):
-            wanted, bar = first + visits[index] - 1, score.measures[index].number
-            items.append(_Item(start + note.offset, note.duration, note, place, wanted, bar, tie_start=note.tie_start))
+            bar, endings = score.measures[index].number, sorted(score.measures[index].endings)
+            passing = endings[min(visits[index], len(endings)) - 1] if endings else visits[index]
+            wanted = first + passing - 1
+            item = _Item(start + note.offset, note.duration, note, place, wanted, bar, tie_start=note.tie_start)
+            item.ending = bool(endings)
+            items.append(item)
         start += score.measures[index].length
     return items
 
@@ -401,12 +406,10 @@ def _assign_lyrics(items, first, legato):
         while stop < len(items) and items[stop].note.lyric(items[stop].wanted) is None:
             stop += 1
         start = i
-        if i > 0:  # up to the next rest it may be a melisma of the syllable before
-            rest = next(
-                (j for j in range(i, stop) if items[j].onset > items[j - 1].end + legato), stop
-            )
-            if sum(bool(x.note.lyrics) for x in items[i:rest]) < FEW_SYLLABLES:
-                start = rest
+        if i > 0:  # up to the next rest, verse or volta it may be a melisma of the syllable before
+            apart = next((j for j in range(i, stop) if _apart(items[j - 1], items[j], legato)), stop)
+            if sum(bool(x.note.lyrics) for x in items[i:apart]) < FEW_SYLLABLES:
+                start = apart
         run = items[start:stop]
         printed = {lyric.verse for x in run for lyric in x.note.lyrics}
         if printed:
@@ -414,6 +417,12 @@ def _assign_lyrics(items, first, legato):
             for x in run:
                 x.lyric = x.note.lyric(verse)
         i = stop
+
+
+def _apart(before, item, legato):
+    """True where the verse of the note before has no say: after a rest, in another verse, in a volta of its own."""
+    rests = item.onset > before.end + legato
+    return rests or item.wanted != before.wanted or (item.ending and item.place != before.place)
 
 
 # ---------------------------------------------------------------------------------------------- time

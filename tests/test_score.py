@@ -1,0 +1,542 @@
+"""What a singer is owed by the score: the right notes, in the right order, on the right words, at the right time."""
+
+import json
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from svs.repeats import play_order
+from svs.score import Note, Score, ScoreError, read_score, read_written, score_to_json, select_part
+from svs.written import Measure, join_ties, note_cents, note_name
+
+CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
+SECOND = 1e-6
+
+HEAD = '<?xml version="1.0" encoding="UTF-8"?><score-partwise version="4.0"><part-list>{list}</part-list>{parts}</score-partwise>'
+ATTRIBUTES = "<attributes><divisions>4</divisions><time><beats>4</beats><beat-type>4</beat-type></time>{more}</attributes>"
+
+
+def note(pitch, quarters=1, lyric=None, *, inside="", before="", after="", syllabic="single", verses=(), voice=1):
+    """One <note>; pitch "C5", "F#4" or "rest". `before` precedes the pitch, `after` follows the type, `inside` the tie."""
+    duration = "" if quarters == 0 else f"<duration>{int(quarters * 4)}</duration>"
+    if pitch == "rest":
+        head = "<rest/>"
+    else:
+        alter = {"#": 1, "b": -1}.get(pitch[1:2], 0)
+        head = f"<pitch><step>{pitch[0]}</step><alter>{alter}</alter><octave>{pitch[-1]}</octave></pitch>"
+    texts = list(verses) or ([lyric] if lyric else [])
+    lyrics = "".join(
+        f'<lyric number="{n}"><syllabic>{syllabic}</syllabic><text>{text}</text></lyric>'
+        for n, text in enumerate(texts, 1) if text
+    )
+    return f"<note>{before}{head}{duration}{inside}<voice>{voice}</voice>{after}{lyrics}</note>"
+
+
+def slur(kind):
+    return f'<notations><slur type="{kind}" number="1"/></notations>'
+
+
+def tie(kind):
+    return f'<tie type="{kind}"/>'
+
+
+def document(*measures, more="", name="Voice"):
+    body = "".join(
+        f'<measure number="{number}">{ATTRIBUTES.format(more=more) if number == 1 else ""}{content}</measure>'
+        for number, content in enumerate(measures, 1)
+    )
+    return HEAD.format(
+        list=f'<score-part id="P1"><part-name>{name}</part-name></score-part>', parts=f'<part id="P1">{body}</part>'
+    )
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(*measures, options=None, more="", xml=None):
+        path = tmp_path / "song.musicxml"
+        path.write_text(xml or document(*measures, more=more), encoding="utf-8")
+        return read_score(path, **(options or {}))
+
+    return read
+
+
+def line(score):
+    return [(n.lyric, n.onset, n.duration, n.cents) for n in score.parts[0].notes]
+
+
+def sung(score):
+    return [n.lyric for n in score.parts[0].notes]
+
+
+# ------------------------------------------------------------------------------- pitch, time, tempo
+
+
+def test_a_quarter_note_a4_lasts_half_a_second_at_120(read):
+    assert line(read(note("A4", 1, "la") + note("rest", 1) + note("C5", 2, "la"))) == [
+        ("la", 0.0, 0.5, 6900.0), ("la", 1.0, 1.0, 7200.0)
+    ]
+
+
+def test_a_score_without_tempo_mark_says_what_tempo_was_taken(read):
+    assert any("120" in remark for remark in read(note("A4", 4, "la")).remarks)
+    assert not read('<sound tempo="90"/>' + note("A4", 4, "la")).remarks
+
+
+def test_tempo_changes_hold_from_where_they_stand(read):
+    metronome = "<direction><direction-type><metronome><beat-unit>half</beat-unit><per-minute>30</per-minute></metronome></direction-type></direction>"
+    score = read(note("A4", 2, "a") + metronome + note("A4", 2, "b"), note("A4", 4, "c"))
+    assert [(n.onset, n.duration) for n in score.parts[0].notes] == [(0, 1), (1, 2), (3, 4)]
+
+
+def test_dotted_beats_and_metric_modulation(read):
+    def mark(inner):
+        return f"<direction><direction-type><metronome>{inner}</metronome></direction-type></direction>"
+
+    dotted = mark("<beat-unit>quarter</beat-unit><beat-unit-dot/><per-minute>c. 40</per-minute>")
+    equals = mark("<beat-unit>quarter</beat-unit><beat-unit>quarter</beat-unit><beat-unit-dot/>")
+    score = read(dotted + note("A4", 4, "a"), equals + note("A4", 4, "b"))
+    assert [n.duration for n in score.parts[0].notes] == pytest.approx([4.0, 4 * 60 / 90], abs=SECOND)
+
+
+def test_transposing_and_quickening_are_exact(read):
+    measure = note("A4", 2, "la") + note("B4", 2, "la")
+    plain, changed = read(measure), read(measure, options={"transpose": -2.5, "tempo": 2})
+    for a, b in zip(plain.parts[0].notes, changed.parts[0].notes):
+        assert b.cents - a.cents == -250
+        assert (b.onset, b.duration) == (a.onset / 2, a.duration / 2)
+
+
+def test_a_transposing_part_is_sung_at_sounding_pitch_and_an_octave_clef_shifts_nothing(read):
+    tenor = "<clef><sign>G</sign><line>2</line><clef-octave-change>-1</clef-octave-change></clef>"
+    clarinet = "<transpose><chromatic>-2</chromatic></transpose>"
+    assert read(note("A4", 4, "la"), more=tenor).parts[0].notes[0].cents == 6900
+    assert read(note("A4", 4, "la"), more=clarinet).parts[0].notes[0].cents == 6700
+
+
+def test_quarter_tones_are_fifty_cents(read):
+    measure = note("A4", 4, "la").replace("<alter>0</alter>", "<alter>-0.5</alter>")
+    assert read(measure).parts[0].notes[0].cents == 6850
+
+
+def test_a_fermata_holds_the_note_and_delays_the_rest(read):
+    fermata = "<notations><fermata/></notations>"
+    measure = note("A4", 1, "a") + note("A4", 1, "b", after=fermata) + note("A4", 2, "c")
+    assert [n.duration for n in read(measure).parts[0].notes] == [0.5, 0.875, 1.0]
+    assert read(measure).parts[0].notes[2].onset == 1.375
+    assert [n.duration for n in read(measure, options={"fermata": 1.0}).parts[0].notes] == [0.5, 0.5, 1.0]
+
+
+def test_a_pickup_keeps_the_bar_numbers_and_lasts_only_as_long_as_it_is(read):
+    xml = document(note("A4", 1, "O"), note("D5", 4, "come"), note("D5", 4, "all"))
+    xml = xml.replace('number="1"', 'number="0" implicit="yes"', 1).replace('<measure number="2"', '<measure number="1"')
+    notes = read(xml=xml.replace('<measure number="3"', '<measure number="2"')).parts[0].notes
+    assert [(n.bar, n.onset) for n in notes] == [(0, 0.0), (1, 0.5), (2, 2.5)]
+
+
+def test_dynamics_and_hairpins_become_loudness_relative_to_mezzo_forte(read):
+    def direction(inner):
+        return f"<direction><direction-type>{inner}</direction-type></direction>"
+
+    score = read(
+        direction("<dynamics><mf/></dynamics>") + note("A4", 4, "a"),
+        direction("<dynamics><p/></dynamics>") + direction('<wedge type="crescendo"/>') + note("A4", 2, "b") + note("A4", 2, "c"),
+        direction('<wedge type="stop"/>') + direction("<dynamics><f/></dynamics>") + note("A4", 4, "d"),
+    )
+    a, b, c, d = (n.loudness for n in score.parts[0].notes)
+    assert a == 0 and b < c < d and c == pytest.approx((b + d) / 2)
+
+
+# ------------------------------------------------------------------------------- ties, slurs, melismas
+
+
+def test_tied_notes_are_one_note_across_the_barline(read):
+    score = read(
+        note("A4", 3, "a") + note("D5", 1, "long", inside=tie("start")),
+        note("D5", 2, inside=tie("stop") + tie("start")) + note("D5", 2, inside=tie("stop")),
+    )
+    assert line(score)[1] == ("long", 1.5, 2.5, 7400.0)
+
+
+def test_a_tie_into_a_repeat_joins_in_both_endings(read):
+    score = read(
+        note("A4", 3, "a") + note("D5", 1, "hold", inside=tie("start")),
+        left_ending(1) + note("D5", 4, inside=tie("stop")) + right_ending(1),
+        left_ending(2) + note("D5", 4, inside=tie("stop")),
+    )
+    assert [(n.lyric, n.duration) for n in score.parts[0].notes] == [("a", 1.5), ("hold", 2.5)] * 2
+
+
+def test_a_new_syllable_breaks_a_tie(read):
+    score = read(note("D5", 2, inside=tie("start"), verses=("held", "two")) + note("D5", 2, inside=tie("stop"), verses=("", "notes")))
+    assert [(n.lyric, n.duration) for n in score.parts[0].notes] == [("held", 2.0)]
+
+
+def test_a_note_without_syllable_continues_the_vowel(read):
+    first, second, third = read(note("A4", 1, "Glo", syllabic="begin") + note("B4", 1) + note("A4", 2, "ry", syllabic="end")).parts[0].notes
+    assert (second.lyric, second.melisma, second.slurred) == (None, True, True)
+    assert not first.melisma and not third.melisma and not third.slurred
+    assert (first.syllabic, third.syllabic) == ("begin", "end")
+
+
+def test_a_slur_over_two_syllables_is_no_melisma(read):
+    a, b, c = read(
+        note("A4", 1, "a", after=slur("start")) + note("B4", 1, "b", after=slur("stop")) + note("A4", 2, "c")
+    ).parts[0].notes
+    assert [n.slurred for n in (a, b, c)] == [False, True, False]
+    assert not b.melisma
+
+
+def test_a_melisma_may_breathe_inside_a_word_but_a_new_phrase_needs_words(read):
+    glory = note("A4", 1, "Glo", syllabic="begin") + note("rest", 1) + note("B4", 1) + note("B4", 1, "ry", syllabic="end")
+    assert [(n.melisma, n.slurred) for n in read(glory).parts[0].notes][1] == (True, False)
+    with pytest.raises(ScoreError, match=r"^song\.musicxml, Voice, bar 1, note 2 \(B4\): no lyric\."):
+        read(note("A4", 1, "word") + note("rest", 1) + note("B4", 2))
+
+
+def test_notes_without_syllable_are_sung_on_the_one_asked_for(read):
+    assert sung(read(note("A4", 1) + note("rest", 1) + note("B4", 2), options={"missing_lyric": "la"})) == ["la", "la"]
+
+
+# ------------------------------------------------------------------------------- lyrics
+
+
+@pytest.mark.parametrize("written, place, text, syllabic", [
+    ("1. For", "begin", "For", "begin"),
+    ("- e’er", "end", "e’er", "end"),
+    ("Twin-", "single", "Twin", "begin"),
+    ("(2) O", "single", "O", "single"),
+    ("thee,", "end", "thee,", "end"),
+    ("held_", "single", "held", "single"),
+])
+def test_verse_numbers_and_engravers_hyphens_are_not_sung(read, written, place, text, syllabic):
+    first = read(note("A4", 4, written, syllabic=place)).parts[0].notes[0]
+    assert (first.lyric, first.syllabic) == (text, syllabic)
+
+
+def test_an_elision_keeps_both_syllables_on_the_note(read):
+    xml = document(note("A4", 4, "do")).replace(
+        "<syllabic>single</syllabic><text>do</text>",
+        "<syllabic>end</syllabic><text>do</text><elision>‿</elision><syllabic>single</syllabic><text>I</text>",
+    )
+    first = read(xml=xml).parts[0].notes[0]
+    assert (first.lyric, first.syllabic) == ("do‿I", "end")
+
+
+def test_chords_are_sung_at_the_top_and_cues_and_crosses_not_at_all(read):
+    measure = (
+        note("C4", 1, "one") + note("E4", 1, before="<chord/>") + note("G4", 1, "cue", before="<cue/>")
+        + note("G4", 1, "spoken", after="<notehead>x</notehead>") + note("A4", 1, "two")
+    )
+    score = read(measure)
+    assert line(score) == [("one", 0.0, 0.5, 6400.0), ("two", 1.5, 0.5, 6900.0)]
+    assert any("cue" in remark for remark in score.remarks)
+
+
+def test_of_two_voices_on_a_staff_the_one_with_words_is_sung(read):
+    both = note("C5", 4, "high") + "<backup><duration>16</duration></backup>" + note("E4", 2, voice=2) + note("F4", 2, voice=2)
+    assert line(read(both)) == [("high", 0.0, 2.0, 7200.0)]
+
+
+def test_two_singers_on_a_staff_are_two_parts(read):
+    both = (
+        note("C5", 2, "one") + note("D5", 2, "two") + "<backup><duration>16</duration></backup>"
+        + note("E4", 2, "three", voice=2) + note("F4", 2, "four", voice=2)
+    )
+    score = read(both)
+    assert [p.name for p in score.parts] == ["Voice", "Voice (voice 2)"]
+    assert [n.lyric for n in score.parts[1].notes] == ["three", "four"]
+
+
+# ------------------------------------------------------------------------------- grace notes
+
+
+def test_an_acciaccatura_takes_70_ms_of_the_note_and_begins_its_word(read):
+    grace = note("D5", 0, before='<grace slash="yes"/>', after="<type>eighth</type>")
+    first, second, third = read(note("A4", 2, "a") + grace + note("C5", 2, "word")).parts[0].notes
+    assert (second.lyric, second.onset, second.duration) == ("word", 1.0, 0.07)
+    assert (third.melisma, third.onset, third.end) == (True, 1.07, 2.0)
+
+
+def test_an_appoggiatura_takes_its_written_value_at_most_half(read):
+    def split(kind):
+        grace = note("D5", 0, before="<grace/>", after=f"<type>{kind}</type>")
+        return [round(n.duration, 6) for n in read(grace + note("C5", 2, "word")).parts[0].notes]
+
+    assert split("eighth") == [0.25, 0.75]
+    assert split("half") == [0.5, 0.5]
+
+
+def test_an_afterbeat_takes_its_time_from_the_note_before(read):
+    grace = note("D5", 0, before='<grace steal-time-previous="20"/>', after="<type>16th</type>")
+    first, turn, last = read(note("C5", 2, "a") + grace + note("E5", 2, "b")).parts[0].notes
+    assert turn.melisma and turn.end == pytest.approx(last.onset) == pytest.approx(1.0)
+    assert first.end == pytest.approx(turn.onset)
+
+
+# ------------------------------------------------------------------------------- repeats and verses
+
+
+def left_ending(number):
+    return f'<barline location="left"><ending number="{number}" type="start"/></barline>'
+
+
+def right_ending(number, repeat=True):
+    sign = '<repeat direction="backward"/>' if repeat else ""
+    return f'<barline location="right"><ending number="{number}" type="stop"/>{sign}</barline>'
+
+
+END = '<barline location="right"><repeat direction="backward"/></barline>'
+
+
+def test_a_repeat_sings_the_second_verse_and_the_refrain_again(read):
+    score = read(
+        note("A4", 4, verses=("one", "two")),
+        note("rest", 1) + "".join(note("B4", 1, word) for word in ("all", "sing", "now")),
+        note("B4", 1, "la") + note("rest", 3) + END,
+    )
+    assert sung(score) == ["one", "all", "sing", "now", "la", "two", "all", "sing", "now", "la"]
+    assert score.parts[0].notes[5].onset == 6.0
+    assert [n.bar for n in score.parts[0].notes][4:6] == [3, 1]
+
+
+def test_second_endings_keep_their_own_words_whichever_line_they_stand_on(read):
+    def ending_of(*verses):
+        return sung(read(
+            note("A4", 4, verses=("one", "two")),
+            left_ending(1) + note("B4", 4, verses=("first", "")) + right_ending(1),
+            left_ending(2) + note("C5", 4, verses=verses) + right_ending(2, repeat=False),
+        ))
+
+    assert ending_of("last") == ending_of("", "last") == ["one", "first", "two", "last"]
+
+
+def test_verses_without_repeat_signs_are_chosen_or_sung_in_turn(read):
+    measure = note("A4", 2, verses=("one", "two", "three")) + note("rest", 2)
+    assert sung(read(measure)) == ["one"]
+    assert sung(read(measure, options={"verse": 3})) == ["three"]
+    everything = read(measure, options={"verse": "all"})
+    assert sung(everything) == ["one", "two", "three"]
+    assert [n.onset for n in everything.parts[0].notes] == [0, 2, 4]
+
+
+def test_all_verses_are_sung_once_when_the_repeat_sings_them(read):
+    assert sung(read(note("A4", 4, verses=("one", "two")) + END, options={"verse": "all"})) == ["one", "two"]
+
+
+def test_a_verse_with_fewer_syllables_slurs_where_another_has_more(read):
+    measure = note("A4", 1, verses=("ev", "love")) + note("B4", 1, verses=("er", "")) + note("C5", 2, verses=("more", "thee"))
+    notes = read(measure, options={"verse": 2}).parts[0].notes
+    assert [(n.lyric, n.melisma) for n in notes] == [("love", False), (None, True), ("thee", False)]
+
+
+def bars(text):
+    """Measures of a tiny language: |: and :| repeats, 1 2 endings, S segno, O to coda, Q coda, F fine, C da capo, D dal segno."""
+    measures = []
+    for word in text.split():
+        m = Measure(length=Fraction(4))
+        m.repeat_start, m.repeat_end = word.startswith("|:"), 2 if word.endswith(":|") else None
+        signs = word.strip("|:")
+        if signs[:1].isdigit():
+            m.endings, m.ending_starts, m.ending_stops = frozenset(int(c) for c in signs if c.isdigit()), True, True
+        m.segno, m.coda = ({"s"} if "S" in signs else set()), ({"q"} if "Q" in signs else set())
+        m.to_coda, m.dal_segno = ("q" if "O" in signs else None), ("s" if "D" in signs else None)
+        m.fine, m.da_capo = "F" in signs, "C" in signs
+        measures.append(m)
+    return measures
+
+
+@pytest.mark.parametrize("score, played", [
+    ("- - -", "0 1 2"),
+    ("- |:- :| -", "0 1 2 1 2 3"),
+    ("- :| - :| -", "0 1 0 1 2 3 2 3 4"),
+    ("- 1:| 2 -", "0 1 0 2 3"),
+    ("- 1,2:| 3 -", "0 1 0 1 0 2 3"),
+    ("- |:- 1:| 2 |:- 1:| 2", "0 1 2 1 3 4 5 4 6"),
+    ("- F - C", "0 1 2 3 0 1"),
+    ("- S F - D", "0 1 2 3 4 1 2"),
+    ("- SO - D Q", "0 1 2 3 1 4"),
+    ("|:- :| F - C", "0 1 0 1 2 3 4 0 1 2"),
+    ("- 1:| 2F - C", "0 1 0 2 3 4 0 2"),
+])
+def test_the_order_of_measures(score, played):
+    score = score.replace(" :|", " -:|")
+    assert play_order(bars(score)) == [int(i) for i in played.split()]
+
+
+# ------------------------------------------------------------------------------- parts, JSON, own notes
+
+
+def duet(tmp_path):
+    parts = "".join(
+        f'<part id="P{i}"><measure number="1">{ATTRIBUTES.format(more="")}{note(p, 4, "la")}</measure></part>'
+        for i, p in ((1, "C5"), (2, "A3"))
+    )
+    names = "".join(
+        f'<score-part id="P{i}"><part-name>{n}</part-name></score-part>' for i, n in ((1, "Soprano"), (2, "Bass"))
+    )
+    path = tmp_path / "duet.xml"
+    path.write_text(HEAD.format(list=names, parts=parts))
+    return read_score(path)
+
+
+def test_a_part_is_found_by_number_name_or_piece_of_it(tmp_path):
+    score = duet(tmp_path)
+    for which, name in ((None, "Soprano"), (2, "Bass"), ("2", "Bass"), ("bass", "Bass"), ("sop", "Soprano")):
+        assert select_part(score, which).name == name
+    with pytest.raises(ScoreError, match="'Tenor' is not a part; the sung parts are 1 'Soprano', 2 'Bass'"):
+        select_part(score, "Tenor")
+    with pytest.raises(ScoreError, match="'3' is not a part"):
+        select_part(score, 3)
+
+
+def test_json_has_the_keys_the_interface_promises(tmp_path):
+    data = json.loads(json.dumps(score_to_json(duet(tmp_path))))
+    assert set(data) == {"title", "parts"}
+    assert set(data["parts"][0]) == {"name", "language", "notes"}
+    assert data["parts"][1]["notes"] == [
+        {"onset": 0.0, "duration": 2.0, "cents": 5700.0, "lyric": "la", "phonemes": [], "melisma": False, "bar": 1}
+    ]
+
+
+def test_a_score_can_be_made_of_plain_notes():
+    notes = Score.from_notes([(0, 1, "A4", "Twin-"), (1, 1, 7150.0, None), (2, 1, "Bb4", "kle")]).parts[0].notes
+    assert [(n.cents, n.lyric, n.syllabic, n.melisma) for n in notes] == [
+        (6900, "Twin", "begin", False), (7150, None, "single", True), (7000, "kle", "end", False)
+    ]
+    assert isinstance(notes[0], Note)
+
+
+@pytest.mark.parametrize("notes, message", [
+    ([(0, 0, "A4", "la")], r"note 1 \(A4\): lasts 0 s"),
+    ([(0, 2, "A4", "la"), (1, 1, "A4", "la")], "before note 1 ends"),
+    ([(0, 1, "A4", None)], "no lyric"),
+    ([(0, 1, "H4", "la")], "'H4' is not a note name"),
+])
+def test_notes_that_cannot_be_sung_are_refused(notes, message):
+    with pytest.raises(ScoreError, match=message):
+        Score.from_notes(notes)
+
+
+def test_note_names_and_cents_agree():
+    for cents in range(3600, 9700, 100):
+        assert note_cents(note_name(cents)) == cents
+
+
+# ------------------------------------------------------------------------------- bad files
+
+
+BOMB = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;">]><score-partwise>&b;</score-partwise>'
+
+
+@pytest.mark.parametrize("content, message", [
+    ("", "empty file"),
+    ("<score-partwise>", "not well-formed XML"),
+    ("<html/>", "not a score .*<html>"),
+    ("<score-partwise/>", "without measures"),
+    (BOMB, "entity"),
+    (document(note("A4", 4)), r"no lyrics in any part \(Voice: 1 notes\)\. Write syllables"),
+    (document(note("rest", 4)), "no notes in any part"),
+    (document(note("A4", 4, "la").replace("<step>A", "<step>=")), r"bar 1, note 1: <step> is '='"),
+    (document(note("A4", 4, "la").replace("<duration>16", "<duration>x")), "<duration> is 'x'"),
+    (document(note("A4", 4)), "no lyrics"),
+])
+def test_a_bad_score_is_refused_in_one_line_that_names_it(tmp_path, content, message):
+    path = tmp_path / "bad.musicxml"
+    path.write_text(content)
+    with pytest.raises(ScoreError, match=message) as caught:
+        read_score(path)
+    assert "\n" not in str(caught.value) and str(caught.value).startswith("bad.musicxml")
+
+
+def test_missing_files_and_foreign_files_are_named(tmp_path):
+    with pytest.raises(ScoreError, match="nowhere.musicxml: no such file"):
+        read_score(tmp_path / "nowhere.musicxml")
+    (tmp_path / "song.mscz").write_bytes(b"PK??")
+    with pytest.raises(ScoreError, match="song.mscz: .*Export it from MuseScore as MusicXML"):
+        read_score(tmp_path / "song.mscz")
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"verse": 3}, "no verse 3; the score has verse 1"),
+    ({"verse": "first"}, "verse is 'first'"),
+    ({"tempo": 0}, "tempo is 0"),
+    ({"transpose": float("nan")}, "transpose is nan"),
+])
+def test_options_that_cannot_be_met_are_refused(read, options, message):
+    with pytest.raises(ScoreError, match=message):
+        read(note("A4", 4, "la"), options=options)
+
+
+def archive(tmp_path, **members):
+    path = tmp_path / "song.mxl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name.replace("__", "/"), content)
+    return path
+
+
+def test_a_compressed_score_is_sung_like_a_plain_one(tmp_path):
+    container = '<container><rootfiles><rootfile full-path="a.xml"/></rootfiles></container>'
+    path = archive(tmp_path, **{"META-INF__container.xml": container, "a.xml": document(note("A4", 4, "la"))})
+    assert line(read_score(path)) == [("la", 0.0, 2.0, 6900.0)]
+
+
+def test_archives_that_explode_or_climb_out_are_refused(tmp_path):
+    with pytest.raises(ScoreError, match="unpacks to more than 64 MB"):
+        read_score(archive(tmp_path, **{"a.xml": b" " * (65 * 2**20)}))
+    with pytest.raises(ScoreError, match="a path outside itself"):
+        read_score(archive(tmp_path, **{"..__a.xml": document(note("A4", 4, "la"))}))
+    with pytest.raises(ScoreError, match="without a score inside"):
+        read_score(archive(tmp_path, **{"a.txt": "la"}))
+
+
+def test_a_timewise_score_is_sung_like_a_partwise_one(read):
+    measures = "".join(
+        f'<measure number="{n}"><part id="P1">{ATTRIBUTES.format(more="") if n == 1 else ""}{content}</part></measure>'
+        for n, content in ((1, note("A4", 4, "one")), (2, note("B4", 4, "two")))
+    )
+    xml = f'<score-timewise><part-list><score-part id="P1"><part-name>V</part-name></score-part></part-list>{measures}</score-timewise>'
+    assert line(read(xml=xml)) == [("one", 0.0, 2.0, 6900.0), ("two", 2.0, 2.0, 7100.0)]
+
+
+# ------------------------------------------------------------------------------- scores nobody here wrote
+
+
+def cases(folder):
+    path = CASES / folder
+    if not path.is_dir():
+        pytest.skip(f"{path} is absent: the gold cases are not part of the project")
+    return path
+
+
+def test_vocal_parts_of_lieder_equal_their_gold_note_lists():
+    folder = cases("05_lieder_openscore")
+    golds = [json.loads(text) for text in (folder / "gold_vocal.jsonl").read_text().splitlines()]
+    written = {gold["file"]: read_written(folder / gold["file"]) for gold in golds}
+    equal = lengths = with_length = 0
+    for gold in golds:
+        score = written[gold["file"]]
+        part = next(p for p in score.parts if p.id == gold["part"])
+        mine = sorted((float(a), float(b), n.cents / 100) for a, b, n in join_ties(part.notes, score.starts()))
+        want = sorted(tuple(n[:3]) for n in gold["notes"])
+        equal += len(mine) == len(want) and all(abs(x - y) < 0.01 for m, w in zip(mine, want) for x, y in zip(m, w))
+        if gold["unrolled_quarters"] is not None:
+            with_length += 1
+            length = sum(score.measures[i].length for i in play_order(score.measures))
+            lengths += abs(float(length) - gold["unrolled_quarters"]) <= 4
+    assert equal / len(golds) >= 0.99
+    assert lengths / with_length >= 0.97
+
+
+def test_every_file_of_the_musicxml_suite_parses_or_is_refused_in_one_line():
+    for path in sorted(cases("01_mxml_lilypond_suite").glob("*.[xm]*l")):
+        try:
+            score = read_score(path)
+        except ScoreError as error:
+            assert "\n" not in str(error) and path.name in str(error)
+            continue
+        for part in score.parts:
+            assert part.notes and all(n.duration > 0 for n in part.notes)
+            assert all(a.end <= b.onset + SECOND for a, b in zip(part.notes, part.notes[1:]))
