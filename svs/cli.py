@@ -181,7 +181,9 @@ def evaluate(
         curves = [track(each, tracker) for each in (Audio.read(reference), sung)]
         result = {"tracker": tracker, "summary": melody_scores(*curves)}
     if json_path is not None:
-        _write_text(json_path, json.dumps(result, ensure_ascii=False, indent=1))
+        from svs.evaluation.report import to_json
+
+        _write_text(json_path, to_json(result))
     if html_path is not None:
         from svs.evaluation.report import html_report
 
@@ -353,12 +355,14 @@ def _table(*columns: str, right: tuple[str, ...] = ()):
 
 
 def _print_table(table) -> None:
+    _console().print(table)
+
+
+def _console():
+    """Standard output; wide when it is a file, so that no column is cut."""
     from rich.console import Console
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    console.print(table)
+    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def _print_score(score) -> None:
@@ -411,29 +415,13 @@ def _evaluate_score(sung, path, part, verse, transpose, tempo, offset, tracker) 
 
 
 def _print_evaluation(result: dict) -> None:
+    from svs.evaluation.report import print_report
+
     if result.get("notes"):
-        table = _table("bar", "lyric", "pitch", "error ¢", "drift ¢", "vibrato Hz", "± ¢", "onset ms", "voiced %")
-        for row in result["notes"]:
-            table.add_row(
-                str(row["bar"]),
-                row["lyric"] or "_",
-                _pitch_name(row["target_cents"]),
-                _number(row["error_cents"], "+.1f"),
-                _number(row["drift_cents"], "+.1f"),
-                _number(row["vibrato_rate_hz"], ".1f"),
-                _number(row["vibrato_extent_cents"], ".0f"),
-                _number(row["onset_error_seconds"], "+.0f", 1000),
-                _number(row["voiced_fraction"], ".0f", 100),
-            )
-        _print_table(table)
-    for verdict in result.get("verdicts", ()):
-        print(verdict)
-    for name, value in result["summary"].items():
-        print(f"{name.replace('_', ' ')}: {_number(value, '.4g') or 'none'}")
-
-
-def _number(value, form: str, factor: float = 1.0) -> str:
-    return "" if value is None else format(value * factor, form)
+        print_report(result, _console())
+    else:
+        for name, value in result["summary"].items():
+            print(f"{name.replace('_', ' ')}: {value:.4g}")
 
 
 if __name__ == "__main__":

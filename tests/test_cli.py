@@ -213,13 +213,20 @@ def test_evaluate_finds_the_take_beside_the_audio(svs, sung_take, tmp_path):
     summary = json.loads((tmp_path / "result.json").read_text())["summary"]
     assert summary["notes"] == 8
     assert summary["mean_abs_error_cents"] < 3
-    assert "mean abs error cents" in result.out
+    assert "mean |error| ¢" in result.out
 
 
 def test_evaluate_against_the_score_knows_of_the_lead_in(svs, sung_take, tmp_path):
     svs("evaluate", sung_take, "--score", ROW, "--json", tmp_path / "result.json")
     rows = json.loads((tmp_path / "result.json").read_text())["notes"]
     assert np.median([row["abs_error_cents"] for row in rows[:8]]) < 3
+
+
+def test_evaluate_against_a_recording_and_as_a_page(svs, sung_take, tmp_path):
+    result = svs("evaluate", sung_take, "--reference", sung_take, "--html", tmp_path / "report.html")
+    assert result.status == 0, result.err
+    assert "raw pitch accuracy: 1" in result.out
+    assert "<html" in (tmp_path / "report.html").read_text()
 
 
 def test_svs_sing_is_the_function_even_after_its_module_was_imported(voice):
