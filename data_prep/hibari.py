@@ -33,7 +33,7 @@ LEAD_FRAMES = 4  # 50 ms, measured on sibilants between vowels: how far sound pr
 HIGHEST_READ = 300.0  # Hz; above 350 the decoder, which knows speech, loses level and then pitch
 BIN = 20.0  # Hz between bins of the decoder's spectra
 LAST_TOKEN = 8  # frames: the most a vowel spends on its own token, see `_fill`
-FADE = 8  # frames in which a vowel dies away before a rest
+FADE = 4  # frames in which a vowel dies away before a rest
 SILENT_ENERGY = -9.3  # what the prosody net says in silence
 
 # ARPAbet → Hibari's alphabet (misaki, American)
@@ -190,7 +190,7 @@ class HibariTeacher:
                 lift = np.full(len(here), self.evenness)
                 if phones[phone + 1 : phone + 2] == ["SIL"] or phone + 1 == len(phones):
                     fade = min(FADE, len(here))
-                    lift[len(here) - fade :] *= np.linspace(1, 0.3, fade)
+                    lift[len(here) - fade :] *= np.linspace(1, 0.8, fade)
                 here += lift * np.maximum(0, self.level - here)
 
         f0 = np.asarray(f0, dtype=np.float64)
@@ -216,7 +216,7 @@ class HibariTeacher:
         audio = self._synth(*spectra, f0.astype(np.float32), np.random.default_rng(seed))
         return audio, np.diff(edges) / FRAME_RATE
 
-    level, evenness = 7.2, 0.8  # energy every sung vowel is drawn towards, and how far
+    level, evenness = 7.2, 0.9  # energy every sung vowel is drawn towards, and how far
 
     def _read(self, phones, words, mark_all=False):
         tokens = _tokens(phones, words, self._vocab, mark_all)
