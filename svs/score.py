@@ -3,7 +3,7 @@
 `read_score` reads the page (`svs.musicxml`, `svs.midi`), puts its measures in playing order (`svs.repeats`) and
 sings it here: verses, ties, grace notes, tempo and fermatas become onsets and durations in seconds. MusicXML is
 walked directly, since music21 errs silently on just the facts singing needs (see `svs.musicxml`); music21 reads the
-other formats.
+other formats (`svs.foreign`).
 
 Conventions:
 - Pass n through a repeat sings verse n where the score has one; a refrain printed once is sung every time.
@@ -32,7 +32,7 @@ __all__ = ["Note", "Part", "Score", "ScoreError", "read_score", "score_to_json",
 
 MUSICXML = (".musicxml", ".xml", ".mxl")
 MIDI = (".mid", ".midi", ".kar", ".smf", ".rmi")
-MUSIC21 = {".abc": "abc", ".krn": "humdrum", ".mei": "mei", ".capx": "capella", ".nwctxt": "noteworthytext"}
+MUSIC21 = (".abc", ".krn", ".mei", ".capx", ".nwctxt")
 DEFAULT_TEMPO = 120.0  # quarter notes a minute
 ACCIACCATURA_SECONDS = 0.07
 FEW_OF_MOST = 0.25  # lines with fewer than this share of the most syllables are asides: ossias, cues, duet entries
@@ -204,33 +204,14 @@ def read_written(path, language: str = "en") -> WrittenScore:
 
         return read_musicxml(path)
     if suffix in MUSIC21:
-        return _read_with_music21(path, MUSIC21[suffix])
+        from svs.foreign import read_foreign
+
+        return read_foreign(path)
     hint = " Export it from MuseScore as MusicXML." if suffix in (".mscz", ".mscx") else ""
     raise ScoreError(
         f"{path.name}: not a score that can be read; wanted MusicXML ({', '.join(MUSICXML)}), "
         f"MIDI ({', '.join(MIDI[:3])}) or {', '.join(MUSIC21)}.{hint}"
     )
-
-
-def _read_with_music21(path, format):
-    """Other formats, turned into MusicXML by music21 so that they take the same path as all scores."""
-    import warnings
-
-    from svs.musicxml import parse_musicxml
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import music21
-
-            stream = music21.converter.parse(path, format=format, forceSource=True)
-            if isinstance(stream, music21.stream.Opus):
-                stream = stream.scores[0]
-            data = music21.musicxml.m21ToXml.GeneralObjectExporter(stream).parse()
-    except Exception as error:  # music21 raises whatever its parsers meet
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ScoreError(f"{path.name}: not a score that music21 can read ({reason[:200]})") from None
-    return parse_musicxml(data, path.name)
 
 
 # ---------------------------------------------------------------------------------------------- sung lines

@@ -540,3 +540,15 @@ def test_every_file_of_the_musicxml_suite_parses_or_is_refused_in_one_line():
         for part in score.parts:
             assert part.notes and all(n.duration > 0 for n in part.notes)
             assert all(a.end <= b.onset + SECOND for a, b in zip(part.notes, part.notes[1:]))
+
+
+def test_abc_is_sung_with_its_words(tmp_path):
+    path = tmp_path / "round.abc"
+    path.write_text("X:1\nT:Round\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\nc c (cd) | e4 |]\nw: Row, row, row_ gent-\ne d e f | Hg4 |]\nw: ly * down the stream\n")
+    score = read_score(path)
+    assert score.title == "Round"
+    assert [(n.lyric, n.syllabic) for n in score.parts[0].notes if n.lyric] == [
+        ("Row,", "single"), ("row,", "single"), ("row", "single"), ("gent", "begin"), ("ly", "end"), ("down", "single"),
+        ("the", "single"), ("stream", "single"),
+    ]
+    assert [n.onset for n in score.parts[0].notes] == [0, 1, 2, 3, 4, 8, 9, 10, 11, 12]

@@ -1,0 +1,142 @@
+"""Other formats (ABC, Humdrum, MEI, capella, NoteWorthy), read by music21 and handed on as MusicXML.
+
+So every score takes the same path from the page to the voice. music21 drops the `w:` lines of ABC; they are laid
+under its notes here, line by line as the ABC standard has it (https://abcnotation.com/wiki/abc:standard:v2.1, 5.1).
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+from svs.musicxml import parse_musicxml
+from svs.written import ScoreError, WrittenScore
+
+FORMATS = {".abc": "abc", ".krn": "humdrum", ".mei": "mei", ".capx": "capella", ".nwctxt": "noteworthytext"}
+
+
+def read_foreign(path) -> WrittenScore:
+    """Read a score in one of FORMATS, the first when a file holds several. Raises ScoreError of one line."""
+    path = Path(path)
+    format = FORMATS[path.suffix.lower()]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import music21
+
+            if format == "abc":
+                text = _first_tune(path.read_text(encoding="utf-8", errors="replace"))
+                stream = music21.converter.parse(text, format="abc")
+                _lay_words(stream, text)
+            else:
+                stream = music21.converter.parse(path, format=format, forceSource=True)
+            if isinstance(stream, music21.stream.Opus):
+                stream = stream.scores[0]
+            data = music21.musicxml.m21ToXml.GeneralObjectExporter(stream).parse()
+    except ScoreError as error:
+        raise ScoreError(f"{path.name}: {error}") from None
+    except Exception as error:  # music21 raises whatever its parsers meet
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ScoreError(f"{path.name}: not a score that music21 can read ({reason[:200]})") from None
+    score = parse_musicxml(data, path.name)
+    names = re.findall(r"^T:\s*(.+)", text, re.M) if format == "abc" else []
+    score.title = names[0].strip() if names else score.title
+    for number, part in enumerate(score.parts, 1):
+        if part.name == part.id and len(part.id) > 12:  # music21 makes names of memory addresses
+            part.name = f"Voice {number}" if len(score.parts) > 1 else "Voice"
+    return score
+
+
+def _first_tune(text):
+    """The header of a file and its first tune, without the one-letter decorations that make music21 lose their note."""
+    tunes = re.split(r"(?m)^(?=X:)", text)
+    text = tunes[0] + tunes[1] if len(tunes) > 1 else text
+    decoration = re.compile(r"(?<![A-Za-z!+:])[HLMOPSTuv]+(?=[\^_=.~]*[A-Ga-g\[(])")
+    return "\n".join(
+        line if re.match(r"[A-Za-z+]:|%", line) else decoration.sub("", line) for line in text.splitlines()
+    ) + "\n"
+
+
+def _lay_words(stream, text):
+    """Give the notes of an ABC tune the syllables of its w: lines."""
+    import music21
+
+    counts, words = _lines_of_voices(text)
+    if not any(verses for lines in words.values() for verses in lines):
+        return
+    parts = list(stream.parts) or [stream]
+    if len(parts) != len(counts):
+        raise ScoreError(f"{len(counts)} voices with words but {len(parts)} read; export the score as MusicXML instead")
+    for part, voice in zip(parts, counts):
+        notes = [n for n in part.recurse().notes if not n.duration.isGrace and not isinstance(n, music21.harmony.Harmony)]
+        if len(notes) != sum(counts[voice]):
+            raise ScoreError(
+                f"voice {voice or 1}: {sum(counts[voice])} notes in the text but {len(notes)} read, "
+                "so its words cannot be placed; export the score as MusicXML instead"
+            )
+        start, inside = 0, {}
+        for count, verses in zip(counts[voice], words[voice]):
+            for verse, line in enumerate(verses, 1):
+                syllables, inside[verse] = _syllables(line, inside.get(verse, False))
+                for note, (syllable, place) in zip(notes[start : start + count], syllables):
+                    if syllable:
+                        lyric = music21.note.Lyric(text=syllable, number=verse, syllabic=place, applyRaw=True)
+                        note.lyrics.append(lyric)
+            start += count
+
+
+def _lines_of_voices(text):
+    """({voice: notes in each of its lines of music}, {voice: the w: lines below each})."""
+    import music21
+
+    counts: dict[str, list[int]] = {}
+    words: dict[str, list[list[str]]] = {}
+    voice, header = "", True
+    for line in text.splitlines():
+        field = re.match(r"([A-Za-z+]):\s*(.*)", line)
+        if field:
+            if field[1] == "K":
+                header = False
+            elif field[1] == "V" and not header:
+                voice = field[2].split()[0] if field[2].split() else voice
+            elif field[1] == "w" and words.get(voice):
+                words[voice][-1].append(field[2])
+            continue
+        line = line.split("%")[0].rstrip()
+        if header or not line.strip():
+            continue
+        inline = re.search(r"\[V:\s*([^\]\s]+)[^\]]*\]", line)
+        voice = inline[1] if inline else voice
+        music = re.sub(r"\[[A-Za-z]:[^\]]*\]|\{[^}]*\}|\"[^\"]*\"|![^!]*!|\+[^+]*\+", "", line)
+        handler = music21.abcFormat.ABCHandler()
+        handler.tokenize(music)
+        tokens = handler.tokens
+        count = 0
+        for token in tokens:
+            if isinstance(token, music21.abcFormat.ABCChord):
+                count += 1
+            elif isinstance(token, music21.abcFormat.ABCNote):
+                count += not re.match(r"[\"!^_=.~uvTHLMOPS]*[zxZX]", token.src)
+        counts.setdefault(voice, []).append(count)
+        words.setdefault(voice, []).append([])
+    return counts, words
+
+
+def _syllables(line, inside):
+    """([(syllable or "" for a note without one, place in its word)] of a w: line, whether it ends inside a word)."""
+    found: list[tuple[str, str]] = []
+    for token in re.findall(r"\*|_|-|(?:\\-|[^\s*_\-|])+", line):
+        if token in "*_":
+            found.append(("", ""))
+        elif token == "-":
+            if inside:
+                found.append(("", ""))  # a hyphen of its own holds the syllable
+            elif found:
+                last = max((i for i, (syllable, _) in enumerate(found) if syllable), default=0)
+                found[last] = (found[last][0], {"single": "begin", "end": "middle"}.get(found[last][1], found[last][1]))
+                inside = True
+        else:
+            found.append((token.replace("~", " ").replace("\\-", "-"), "end" if inside else "single"))
+            inside = False
+    return found, inside
