@@ -74,6 +74,8 @@ def sing(
 
     The take, OUT.json, holds all that led to the sound: notes, phonemes in time, the commanded pitch, the seed.
     """
+    if not score.is_file():  # found out before anything heavy is loaded
+        raise UsageError(f"{score}: no such file")
     take_path = _writable_outputs(output)
     from svs.audio import write_atomically
     from svs.sing import sing as render
