@@ -1,0 +1,152 @@
+"""Batches for the trainers, each a function of the seed and its number alone, so that resuming repeats nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, IterableDataset
+
+from svs.conditioning import Conditions, collate, frame_conditions
+from svs.dataset import Shard, kept_out
+from svs.timing import PhonemeSpan
+
+
+class _Endless(IterableDataset):
+    """make(number) for number = first, first + 1, …"""
+
+    def __init__(self, make, first: int):
+        self.make, self.first = make, first
+
+    def __iter__(self) -> Iterator:
+        number = self.first
+        while True:
+            yield self.make(number)
+            number += 1
+
+
+class NumberedBatches(LightningDataModule):
+    """Feeds `batch(number)`, starting where the module's `batches_seen` stands."""
+
+    def batch(self, number: int) -> dict[str, torch.Tensor]:
+        raise NotImplementedError
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(_Endless(self.batch, self.trainer.lightning_module.batches_seen), batch_size=None)
+
+
+class CodecBatches(NumberedBatches):
+    """Random crops of sound with their pitch.
+
+    features: folder of shards. corpora: shard name → share of the crops. frames: latent frames (20 ms) a crop.
+    heldout: clips whose id contains one of these are left out; speakers whose name equals one too.
+    """
+
+    def __init__(
+        self,
+        features: str,
+        corpora: dict[str, float],
+        heldout: list[str] | None = None,
+        batch_size: int = 8,
+        frames: int = 50,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        self.shards: list[tuple[Shard, list[dict], np.ndarray]] = []
+
+    def setup(self, stage: str | None = None):
+        if self.shards:
+            return
+        heldout = self.hparams.heldout or []
+        for name in self.hparams.corpora:
+            shard = Shard.open(Path(self.hparams.features) / name)
+            clips = [
+                clip
+                for clip in shard.clips
+                if clip["frames"] > self.hparams.frames and not kept_out(clip, heldout)
+            ]
+            weights = np.array([clip["frames"] for clip in clips], float)
+            self.shards.append((shard, clips, weights / weights.sum()))
+
+    def batch(self, number: int) -> dict[str, torch.Tensor]:
+        """`audio` (batch, frames × 882), `cents` and `voiced` (batch, 2 × frames)."""
+        random = np.random.default_rng((self.hparams.seed, number))
+        shares = np.array(list(self.hparams.corpora.values()), float)
+        frames, items = self.hparams.frames, []
+        for _ in range(self.hparams.batch_size):
+            shard, clips, weights = self.shards[random.choice(len(self.shards), p=shares / shares.sum())]
+            clip = clips[random.choice(len(clips), p=weights)]
+            start = clip["start"] + int(random.integers(0, clip["frames"] - frames))
+            curve = shard.curve(start, frames)
+            gain = 10 ** (random.uniform(-6, 3) / 20)
+            items.append((shard.samples(start, frames) * gain, curve.cents, curve.voiced))
+        audio, cents, voiced = (np.stack(column) for column in zip(*items, strict=True))
+        return {
+            "audio": torch.from_numpy(audio.astype(np.float32)),
+            "cents": torch.from_numpy(cents.astype(np.float32)),
+            "voiced": torch.from_numpy(voiced),
+        }
+
+
+class AcousticBatches(NumberedBatches):
+    """Crops of labelled clips: their conditions and the codec's latents.
+
+    features: folder of shards with latents (stage `features`). corpora: shard name → share of the crops.
+    phonemes, speakers: the voice's tables. frames: latent frames (20 ms) a crop; shorter clips are padded.
+    """
+
+    def __init__(
+        self,
+        features: str,
+        corpora: dict[str, float],
+        phonemes: list[str],
+        speakers: list[str],
+        heldout: list[str] | None = None,
+        batch_size: int = 12,
+        frames: int = 160,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        self.lines: list[list[tuple[Conditions, np.ndarray]]] = []
+        self.chances: list[np.ndarray] = []
+
+    def setup(self, stage: str | None = None):
+        if self.lines:
+            return
+        table = {symbol: row for row, symbol in enumerate(self.hparams.phonemes)}
+        for name in self.hparams.corpora:
+            shard = Shard.open(Path(self.hparams.features) / name)
+            clips = [clip for clip in shard.clips if not kept_out(clip, self.hparams.heldout or [])]
+            self.lines.append([
+                (clip_conditions(shard, clip, table, self.hparams.speakers), shard.latents(clip["start"], clip["frames"]))
+                for clip in clips
+            ])
+            weights = np.array([clip["frames"] for clip in clips], float)
+            self.chances.append(weights / weights.sum())
+
+    def batch(self, number: int) -> tuple[Conditions, torch.Tensor]:
+        """Conditions of (batch, frames) and latents (batch, frames, latent_dim)."""
+        random = np.random.default_rng((self.hparams.seed, number))
+        shares = np.array(list(self.hparams.corpora.values()), float)
+        frames, conditions, latents = self.hparams.frames, [], []
+        for _ in range(self.hparams.batch_size):
+            corpus = random.choice(len(self.lines), p=shares / shares.sum())
+            line, target = self.lines[corpus][random.choice(len(self.lines[corpus]), p=self.chances[corpus])]
+            start = int(random.integers(0, max(1, line.frames - frames + 1)))
+            conditions.append(line.slice(start, start + frames))
+            crop = target[start : start + frames].astype(np.float32)
+            latents.append(np.pad(crop, ((0, frames - len(crop)), (0, 0))))
+        return collate(conditions, frames), torch.from_numpy(np.stack(latents))
+
+
+def clip_conditions(shard: Shard, clip: dict, phonemes: dict[str, int], speakers: list[str]) -> Conditions:
+    """Conditions of a labelled clip: its phones as aligned, its pitch as measured."""
+    spans = [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
+    stress = [p.get("stress") for p in clip["phones"]]
+    one_hot = np.eye(len(speakers))[speakers.index(clip["speaker"])]
+    return frame_conditions(spans, stress, shard.curve(clip["start"], clip["frames"]), phonemes, one_hot)

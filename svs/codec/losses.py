@@ -1,0 +1,108 @@
+"""What the codec is trained against: spectra at several resolutions, mel bands, and small discriminators."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from svs.codec.source_filter import mel_filterbank
+
+FLOOR = 1e-5  # amplitude, full scale 1: the quantisation noise of 16 bits
+
+
+class SpectralLoss(nn.Module):
+    """Distance of amplitude spectra at FFT sizes 512, 1024 and 2048, a quarter of the size apart.
+
+    log_weight × mean |ln X − ln Y| + linear_weight × Σ|X − Y| / ΣY at each resolution, averaged, plus
+    mel_weight × mean |ln mel X − ln mel Y| with 128 bands at sizes 1024 and 2048.
+    """
+
+    def __init__(self, log_weight: float = 1.0, linear_weight: float = 0.5, mel_weight: float = 1.0):
+        super().__init__()
+        self.log_weight, self.linear_weight, self.mel_weight = log_weight, linear_weight, mel_weight
+        for size in (512, 1024, 2048):
+            self.register_buffer(f"window{size}", torch.hann_window(size), persistent=False)
+            self.register_buffer(f"filters{size}", mel_filterbank(size, 128 if size > 512 else 64), persistent=False)
+
+    def amplitude(self, audio: Tensor, size: int) -> Tensor:
+        window = getattr(self, f"window{size}")
+        spectrum = torch.stft(audio, size, size // 4, window=window, pad_mode="constant", return_complex=True)
+        power = spectrum.real.square() + spectrum.imag.square()
+        return torch.sqrt(power / window.square().sum() + FLOOR**2)
+
+    def forward(self, estimate: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """(batch, samples) twice. Returns the terms `log`, `linear`, `mel` and their weighted sum `total`."""
+        terms = {"log": 0.0, "linear": 0.0, "mel": 0.0}
+        for size in (512, 1024, 2048):
+            ours, theirs = self.amplitude(estimate, size), self.amplitude(target, size)
+            terms["log"] = terms["log"] + (ours.log() - theirs.log()).abs().mean() / 3
+            terms["linear"] = terms["linear"] + (ours - theirs).abs().sum() / theirs.sum() / 3
+            if size > 512:
+                filters = getattr(self, f"filters{size}")
+                mel = [torch.log(x.transpose(1, 2) @ filters + FLOOR) for x in (ours, theirs)]
+                terms["mel"] = terms["mel"] + (mel[0] - mel[1]).abs().mean() / 2
+        terms["total"] = (
+            self.log_weight * terms["log"] + self.linear_weight * terms["linear"] + self.mel_weight * terms["mel"]
+        )
+        return terms
+
+
+class STFTDiscriminator(nn.Module):
+    """Judges patches of a complex spectrogram, after the multi-scale STFT discriminator of EnCodec (Défossez et al. 2022).
+
+    The spectrum is compressed (amplitude to the power 0.3) so that quiet high partials are seen.
+    """
+
+    def __init__(self, size: int, channels: int = 16):
+        super().__init__()
+        self.size = size
+        self.register_buffer("window", torch.hann_window(size), persistent=False)
+        widths = [2, channels, 2 * channels, 2 * channels, 2 * channels]
+        norm = nn.utils.parametrizations.weight_norm
+        self.layers = nn.ModuleList(
+            norm(nn.Conv2d(a, b, (3, 7), stride=(1, 1 if i == 0 else 3), padding=(1, 3)))
+            for i, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+        )
+        self.verdict = norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(batch, samples) → verdicts (batch, 1, frames, bands) and the features of each layer."""
+        spectrum = torch.stft(audio, self.size, self.size // 4, window=self.window, return_complex=True)
+        spectrum = torch.view_as_real(spectrum).permute(0, 3, 2, 1)
+        power = spectrum.square().sum(dim=1, keepdim=True)
+        x = spectrum * (power + 1e-6).pow(-0.35)
+        features = []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        return self.verdict(x), features
+
+
+class Discriminators(nn.Module):
+    """One discriminator a resolution; least-squares objective (Mao et al. 2017) with feature matching."""
+
+    def __init__(self, sizes: tuple[int, ...] = (512, 1024, 2048), channels: int = 16):
+        super().__init__()
+        self.judges = nn.ModuleList(STFTDiscriminator(size, channels) for size in sizes)
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        total = 0.0
+        for judge in self.judges:
+            verdict, _ = judge(torch.cat([real, fake.detach()]))
+            true, false = verdict.float().chunk(2)
+            total = total + (1 - true).square().mean() + false.square().mean()
+        return total / len(self.judges)
+
+    def generator_loss(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """How far the fakes are from passing, and the mean relative distance of the layers' features."""
+        adversarial, matching = 0.0, 0.0
+        for judge in self.judges:
+            with torch.no_grad():
+                _, wanted = judge(real)
+            verdict, features = judge(fake)
+            adversarial = adversarial + (1 - verdict.float()).square().mean()
+            for ours, theirs in zip(features, wanted, strict=True):
+                theirs = theirs.float()
+                matching = matching + (ours.float() - theirs).abs().mean() / theirs.abs().mean() / len(features)
+        return adversarial / len(self.judges), matching / len(self.judges)

@@ -1,0 +1,185 @@
+"""Corpora as the trainers see them: manifests, shards of features, and batches that resume exactly.
+
+A manifest is JSON lines, one clip each: `id`, `speaker`, `audio` (path relative to the manifest), and where the corpus
+is labelled `language`, `phones` ([{"symbol", "start", "end", "note"}], seconds) and `notes`. A shard is a folder made
+from a manifest: the sound at 44.1 kHz and level, its measured pitch, and the clips with their places in both.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from svs.audio import Audio
+from svs.f0 import track
+from svs.pitch import PitchCurve
+from svs.units import PITCH_GRID, SAMPLE_RATE, cents_to_hz
+
+LATENT_HOP = 882  # samples: latent frames of 20 ms
+LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
+
+
+class DatasetError(ValueError):
+    """A manifest or shard that is missing or unusable; the message says which stage makes it."""
+
+
+def read_manifest(path) -> list[dict]:
+    """Clips of a manifest, with `audio` made absolute. Raises DatasetError naming file and line."""
+    path = Path(path)
+    if not path.is_file():
+        raise DatasetError(f"{path}: no such manifest; run the stage `prepare` or `teach` of the recipe first")
+    clips = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        try:
+            clip = json.loads(line)
+            clips.append(dict(clip, audio=str(path.parent / clip["audio"])))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatasetError(f"{path}, line {number}: no clip with the key `audio` ({error})") from None
+    return clips
+
+
+def write_manifest(path, clips) -> None:
+    """Write clips as JSON lines, whole or not at all."""
+    from svs.audio import write_atomically
+
+    text = "".join(json.dumps(clip, ensure_ascii=False) + "\n" for clip in clips)
+    write_atomically(path, lambda temporary: Path(temporary).write_text(text))
+
+
+def measure_pitch(audio: Audio) -> PitchCurve:
+    """Praat's contour in two passes: the second searches only near the range the first one found.
+
+    The second pass halves and doubles less: its range is the middle 96 % of the first, widened by seven semitones.
+    """
+    first = track(audio)
+    if first.voiced.sum() < 5:
+        return first
+    low, high = cents_to_hz(np.percentile(first.cents[first.voiced], [2, 98]))
+    return track(audio, floor_hz=max(55.0, low / 1.5), ceiling_hz=min(1400.0, high * 1.5))
+
+
+def level(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """The samples scaled so that the louder half of its 20 ms frames has an RMS of LEVEL, peaks below 0.99."""
+    frame = sample_rate // 50
+    whole = samples[: len(samples) // frame * frame].reshape(-1, frame)
+    power = np.sort(np.square(whole).mean(axis=1)) if len(whole) else np.zeros(1)
+    loud = power[power > 1e-3 * power[-1]] if power[-1] > 0 else np.ones(1)
+    gain = LEVEL / np.sqrt(loud[len(loud) // 2 :].mean())
+    return samples * min(gain, 0.99 / max(np.abs(samples).max(), 1e-9))
+
+
+def kept_out(clip: dict, heldout: list[str]) -> bool:
+    """Whether a clip is held out of training: its speaker is named, or its id contains a name."""
+    return clip["speaker"] in heldout or any(name in clip["id"] for name in heldout)
+
+
+def build_shard(clips: list[dict], folder, progress=None) -> None:
+    """Turn clips into a shard in `folder`; finished clips of an earlier, interrupted run are kept.
+
+    progress: called with (done, total) after each clip.
+    """
+    folder = Path(folder)
+    parts = folder / "clips"
+    parts.mkdir(parents=True, exist_ok=True)
+    for number, clip in enumerate(clips):
+        target = parts / f"{clip['id'].replace('/', '_')}.npz"
+        if not target.exists():
+            audio = Audio.read(clip["audio"], SAMPLE_RATE)
+            frames = int(np.ceil(len(audio.samples) / LATENT_HOP))
+            samples = np.zeros(frames * LATENT_HOP, np.float32)
+            samples[: len(audio.samples)] = level(audio.samples)
+            curve = measure_pitch(Audio(samples, SAMPLE_RATE))
+            assert len(curve.cents) == 2 * frames
+            from svs.audio import write_atomically
+
+            content = {
+                "audio": np.round(samples * 32767).astype(np.int16),
+                "cents": curve.cents.astype(np.float32),
+                "voiced": curve.voiced,
+            }
+
+            def save(temporary, content=content):
+                with open(temporary, "wb") as handle:
+                    np.savez(handle, **content)
+
+            write_atomically(target, save)
+        if progress:
+            progress(number + 1, len(clips))
+    start, index = 0, []
+    audio, cents, voiced = [], [], []
+    for clip in clips:
+        with np.load(parts / f"{clip['id'].replace('/', '_')}.npz") as stored:
+            audio.append(stored["audio"])
+            cents.append(stored["cents"])
+            voiced.append(stored["voiced"])
+        frames = len(audio[-1]) // LATENT_HOP
+        index.append(dict(clip, start=start, frames=frames))
+        start += frames
+    for name, arrays in (("audio", audio), ("cents", cents), ("voiced", voiced)):
+        np.save(folder / f"{name}.npy", np.concatenate(arrays))
+    write_manifest(folder / "clips.jsonl", index)
+
+
+def build_latents(shard: Shard, network, progress=None) -> None:
+    """Encode every clip of a shard with a codec network and write latents.npy, (frames, latent_dim) float16."""
+    import torch
+
+    from svs.audio import write_atomically
+
+    rows = []
+    with torch.inference_mode():
+        for number, clip in enumerate(shard.clips):
+            samples = torch.from_numpy(shard.samples(clip["start"], clip["frames"]))[None]
+            rows.append(network.encoder(samples)[0].numpy().astype(np.float16))
+            if progress:
+                progress(number + 1, len(shard.clips))
+
+    def save(temporary):
+        with open(temporary, "wb") as handle:
+            np.save(handle, np.concatenate(rows))
+
+    write_atomically(shard.folder / "latents.npy", save)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Features of one corpus, memory-mapped.
+
+    audio: (frames × LATENT_HOP,) int16; cents, voiced: (2 × frames,); clips: dicts with `start` and `frames` in
+    latent frames (20 ms) beside what the manifest said.
+    """
+
+    folder: Path
+    audio: np.ndarray
+    cents: np.ndarray
+    voiced: np.ndarray
+    clips: list[dict]
+
+    @classmethod
+    def open(cls, folder) -> Shard:
+        folder = Path(folder)
+        try:
+            arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("audio", "cents", "voiced")]
+            clips = [json.loads(line) for line in (folder / "clips.jsonl").read_text().splitlines()]
+        except OSError:
+            raise DatasetError(f"{folder}: no features there; run the recipe's stage `features` first") from None
+        return cls(folder, *arrays, clips)
+
+    def latents(self, start: int, frames: int) -> np.ndarray:
+        """(frames, latent_dim) float16, made by `build_latents`."""
+        path = self.folder / "latents.npy"
+        if not path.is_file():
+            raise DatasetError(f"{path}: no such latents; run the recipe's stage `features` after `train-codec`")
+        return np.load(path, mmap_mode="r")[start : start + frames]
+
+    def samples(self, start: int, frames: int) -> np.ndarray:
+        """(frames × LATENT_HOP,) float32 from latent frame `start` on."""
+        return self.audio[start * LATENT_HOP : (start + frames) * LATENT_HOP].astype(np.float32) / 32767.0
+
+    def curve(self, start: int, frames: int) -> PitchCurve:
+        """Measured pitch of the same stretch on the 10 ms grid."""
+        at = slice(2 * start, 2 * (start + frames))
+        return PitchCurve(np.asarray(self.cents[at], np.float64), np.asarray(self.voiced[at]), PITCH_GRID.hop_seconds)

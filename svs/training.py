@@ -1,0 +1,213 @@
+"""Training: Lightning modules that wire a network, its loss and its optimiser, and `svs train`.
+
+Every step draws its random numbers from the seed and the number of batches seen, and the data modules their batches from
+the same two, so a run that was stopped continues on the curve it would have had.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from svs.codec.losses import Discriminators, SpectralLoss
+from svs.codec.source_filter import SourceFilterNetwork
+from svs.conditioning import GROUPS, Conditions
+from svs.dit import DiT
+from svs.flow import flow_matching_loss
+
+
+def cosine_with_warmup(step: int, warmup: int, total: int, floor: float = 0.03) -> float:
+    """Factor on the learning rate: linear rise over `warmup` steps, then half a cosine down to `floor` at `total`."""
+    if step < warmup:
+        return (step + 1) / warmup
+    done = min(1.0, (step - warmup) / max(1, total - warmup))
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+class ResumableModule(LightningModule):
+    """Counts its batches and seeds each of them, so that stopping and resuming changes nothing."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+        self.batches_seen = 0
+
+    def on_train_start(self):
+        torch.set_flush_denormal(True)
+
+    def on_train_batch_start(self, batch, batch_idx):
+        torch.manual_seed(self.seed * 1_000_003 + self.batches_seen)
+
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        self.batches_seen += 1
+
+    def on_save_checkpoint(self, checkpoint):
+        checkpoint["batches_seen"] = self.batches_seen
+
+    def on_load_checkpoint(self, checkpoint):
+        self.batches_seen = checkpoint["batches_seen"]
+
+
+class CodecTraining(ResumableModule):
+    """Trains a SourceFilterNetwork: spectral loss first, discriminators from batch `adversarial_from` on.
+
+    steps: batches of the whole run, over which the learning rate falls.
+    latent_noise: deviation of the noise on the latents, which makes the decoder forgive the acoustic model's errors.
+    frozen_encoder: keep the encoder, and so every latent made with it, and train the decoder only.
+    start: codec.safetensors to begin from.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        latent_dim: int = 64,
+        encoder_dim: int = 256,
+        encoder_depth: int = 3,
+        decoder_dim: int = 384,
+        decoder_depth: int = 8,
+        learning_rate: float = 8e-4,
+        latent_noise: float = 0.15,
+        adversarial_from: int | None = None,
+        adversarial_weight: float = 0.1,
+        matching_weight: float = 0.5,
+        discriminator_channels: int = 16,
+        frozen_encoder: bool = False,
+        start: str | None = None,
+        bfloat16: bool = True,
+        seed: int = 0,
+    ):
+        super().__init__(seed)
+        self.save_hyperparameters()
+        self.automatic_optimization = False
+        self.network = SourceFilterNetwork(latent_dim, encoder_dim, encoder_depth, decoder_dim, decoder_depth)
+        if start:
+            from svs.codec import load_network
+
+            self.network.load_state_dict(load_network(start).state_dict())
+        self.network.encoder.requires_grad_(not frozen_encoder)
+        self.loss = SpectralLoss()
+        self.judges = Discriminators(channels=discriminator_channels) if adversarial_from is not None else None
+
+    def configure_optimizers(self):
+        rate = self.hparams.learning_rate
+        weights = [p for p in self.network.parameters() if p.requires_grad]
+        optimisers = [torch.optim.AdamW(weights, rate, betas=(0.8, 0.99), weight_decay=1e-3, fused=True)]
+        if self.judges is not None:
+            optimisers.append(torch.optim.AdamW(self.judges.parameters(), 2e-4, betas=(0.8, 0.99), fused=True))
+        return optimisers
+
+    def on_train_epoch_start(self):
+        if self.hparams.frozen_encoder:
+            self.network.encoder.eval()
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int):
+        optimisers = self.optimizers()
+        optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
+        step = self.batches_seen
+        for group in optimisers[0].param_groups:
+            group["lr"] = self.hparams.learning_rate * cosine_with_warmup(step, 200, self.hparams.steps)
+        audio = batch["audio"]
+        noise = torch.randn_like(audio)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+            copy = self.network(audio, batch["cents"], batch["voiced"], noise, self.hparams.latent_noise)
+        terms = self.loss(copy, audio)
+        total = terms["total"]
+        if self.judges is not None and step >= self.hparams.adversarial_from:
+            # a random third of a second an item is enough to judge, and three times as fast
+            length = min(audio.shape[1], 44_100 // 3)
+            at = int(torch.randint(0, audio.shape[1] - length + 1, ()))
+            real, fake = audio[:, at : at + length], copy[:, at : at + length]
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+                judged = self.judges.discriminator_loss(real, fake)
+            self._update(optimisers[1], judged, self.judges.parameters())
+            self.judges.requires_grad_(False)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+                passing, matching = self.judges.generator_loss(real, fake)
+            self.judges.requires_grad_(True)
+            terms.update(judged=judged, passing=passing, matching=matching)
+            total = total + self.hparams.adversarial_weight * passing + self.hparams.matching_weight * matching
+        self._update(optimisers[0], total, self.network.parameters())
+        self.log_dict({f"codec/{name}": value.detach() for name, value in terms.items()}, prog_bar=True)
+
+    def _update(self, optimiser, loss: Tensor, parameters) -> None:
+        optimiser.zero_grad()
+        self.manual_backward(loss)
+        torch.nn.utils.clip_grad_norm_(parameters, 3.0)
+        optimiser.step()
+
+
+class AcousticTraining(ResumableModule):
+    """Trains a DiT to turn conditions into codec latents, by flow matching.
+
+    phonemes, speakers: the voice's tables, in the order of their rows. steps: batches of the whole run.
+    drop: share of the items that lose their lyrics, pitch or speaker, each drawn apart; what guidance needs.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        phonemes: list[str],
+        speakers: list[str],
+        latent_dim: int = 64,
+        dim: int = 256,
+        depth: int = 8,
+        heads: int = 4,
+        expansion: int = 4,
+        window: int = 64,
+        patch: int = 1,
+        conditioner_depth: int = 4,
+        learning_rate: float = 1e-3,
+        drop: float = 0.1,
+        bfloat16: bool = True,
+        seed: int = 0,
+    ):
+        super().__init__(seed)
+        self.save_hyperparameters()
+        self.network = DiT(
+            len(phonemes),
+            len(speakers),
+            latent_dim,
+            dim,
+            depth,
+            heads,
+            expansion,
+            window,
+            patch,
+            conditioner_depth,
+        )
+
+    def configure_optimizers(self):
+        optimiser = torch.optim.AdamW(
+            self.network.parameters(), self.hparams.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: cosine_with_warmup(step, 200, self.hparams.steps)
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def training_step(self, batch: tuple[Conditions, Tensor], batch_idx: int) -> Tensor:
+        conditions, latents = batch
+        drop = torch.rand(len(latents), len(GROUPS)) < self.hparams.drop
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+            condition = self.network.condition(conditions, drop)
+
+            def velocity(x: Tensor, t: Tensor) -> Tensor:
+                return self.network(x, t, condition, conditions.keep)
+
+            loss = flow_matching_loss(velocity, latents, conditions.keep)
+        self.log("acoustic/loss", loss.detach(), prog_bar=True)
+        return loss
+
+
+def main(config, arguments: list[str] | None = None) -> None:
+    """`svs train CONFIG`: build model, data and trainer from a YAML file and fit.
+
+    arguments: further LightningCLI options, such as `--trainer.max_time=00:00:10:00` or `--ckpt_path=last`.
+    """
+    from lightning.pytorch.cli import LightningCLI
+
+    torch.set_flush_denormal(True)
+    LightningCLI(args=["fit", "--config", str(config), *(arguments or [])], save_config_kwargs={"overwrite": True})
