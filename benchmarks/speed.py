@@ -1,0 +1,107 @@
+"""Speed on two threads: the whole chain and the decoder alone, warm, for about a minute of song; cold start; same bytes.
+
+The song is the longest of benchmarks/songs.txt, slowed to --seconds. A real-time factor is seconds of work for each
+second of audio, the median of --repeats runs after one that warms up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.common import SONGS, parser, print_table, song_list, verdict, write_json
+
+
+def main(arguments=None):
+    options = parser(__doc__)
+    options.add_argument("--voice", default="default")
+    options.add_argument("--codec", type=Path, help="codec folder or file (default: the voice's)")
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--seconds", type=float, default=60.0)
+    options.add_argument("--repeats", type=int, default=3)
+    options.add_argument("--json", type=Path)
+    options = options.parse_args(arguments)
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)  # before torch is imported, here and in the subprocesses
+
+    score, tempo = longest_song(options.seconds)
+    figures = {"cold svs --help, s": cold_help(options.repeats)}
+    figures |= {"same bytes twice": same_bytes(score, options.voice)}
+    figures |= warm(score, tempo, options)
+    print_table(["figure", "value"], [[name, value] for name, value in figures.items()])
+    print(f"\n{score.name} at tempo × {tempo:.2f}, {options.threads} threads, load average {os.getloadavg()[0]:.1f}:")
+    verdict("whole chain, real-time factor", figures["whole chain, real-time factor"], 0.15)
+    verdict("decoder alone, real-time factor", figures["decoder alone, real-time factor"], 0.02)
+    verdict("cold svs --help, s", figures["cold svs --help, s"], 0.5)
+    print(f"{'met   ' if figures['same bytes twice'] else 'MISSED'}  the same command twice gives identical bytes")
+    write_json(options.json, figures)
+
+
+def longest_song(seconds: float) -> tuple[Path, float]:
+    """The longest song of the list, and the tempo factor that makes it last so long."""
+    from svs.score import read_score, select_part
+
+    lengths = {song: select_part(read_score(song)).notes[-1].end for song in song_list(SONGS)}
+    song = max(lengths, key=lengths.get)
+    return song, lengths[song] / seconds
+
+
+def warm(score: Path, tempo: float, options) -> dict:
+    """Real-time factors of the chain and of the decoder, each after one run that does not count."""
+    import torch
+
+    import svs
+    from benchmarks.codec import load_codec
+    from svs.evaluation import take_curve
+
+    torch.set_num_threads(options.threads)
+    took = []
+    for _ in range(options.repeats + 1):
+        started = time.perf_counter()
+        take = svs.sing(score, voice=options.voice, tempo=tempo, pitch="exact", seed=0)
+        took.append((time.perf_counter() - started) / take.audio.seconds)
+    codec, curve = load_codec(options.codec, options.voice), take_curve(take.to_json())
+    latents = codec.encode(take.audio, curve)
+    decoding = []
+    for _ in range(options.repeats + 1):
+        started = time.perf_counter()
+        codec.decode(latents, curve)
+        decoding.append((time.perf_counter() - started) / take.audio.seconds)
+    return {
+        "seconds of song": take.audio.seconds,
+        "first run, real-time factor": took[0],
+        "whole chain, real-time factor": statistics.median(took[1:]),
+        "decoder alone, real-time factor": statistics.median(decoding[1:]),
+    }
+
+
+def cold_help(repeats: int) -> float:
+    """Seconds of `svs --help` in a new process: the median, files being in the system's cache."""
+    took = []
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "svs", "--help"], check=True, stdout=subprocess.DEVNULL)
+        took.append(time.perf_counter() - started)
+    return statistics.median(took[1:])
+
+
+def same_bytes(score: Path, voice: str) -> bool:
+    """Whether `svs sing` in two new processes writes identical sound and take."""
+    sums = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "song.wav"
+            command = [sys.executable, "-m", "svs", "sing", str(score), "-o", str(out), "--voice", voice, "--seed", "0"]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            files = [out, out.with_suffix(".json")]
+            sums.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
+    return sums[0] == sums[1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Word error rate of ten songs, beside the teacher's own singing of them and the codec's copy of that.
+
+Whisper tiny.en hears every song phrase by phrase (svs/evaluation/intelligibility.py). --teacher DIR holds the teacher's
+singing as SONG.wav, and SONG.json (a take) when its timing is not the render's.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.common import add_song_options, parser, print_table, renders, say, song_words, verdict, write_json
+from svs.audio import Audio
+from svs.evaluation import take_notes
+from svs.evaluation.intelligibility import RECOGNISER, chunks, transcribe, word_error_rate
+
+
+def main(arguments=None):
+    options = parser(__doc__)
+    add_song_options(options)
+    options.add_argument("--teacher", type=Path, help="folder of SONG.wav sung by the teacher")
+    options.add_argument("--codec", type=Path, help="codec for the copy of the teacher (default: the voice's)")
+    options.add_argument("--show", action="store_true", help="print what was heard")
+    options = options.parse_args(arguments)
+
+    columns = ["voice"] + (["teacher", "codec copy"] if options.teacher else [])
+    songs = {}
+    for score, audio, take in renders(options):
+        words, notes = song_words(score), take_notes(take)
+        heard = {"voice": hear(audio, notes)}
+        sung = options.teacher / f"{score.stem}.wav" if options.teacher else None
+        if sung is not None and sung.is_file():
+            teacher = Audio.read(sung)
+            own = sung.with_suffix(".json")
+            teacher_notes = take_notes(json.loads(own.read_text(encoding="utf-8"))) if own.is_file() else notes
+            heard["teacher"] = hear(teacher, teacher_notes)
+            heard["codec copy"] = hear(codec_copy(teacher, options), teacher_notes)
+        elif sung is not None:
+            say(f"{sung}: not there; the teacher's columns leave this song out")
+        songs[score.stem] = {name: (word_error_rate(words, text), text) for name, text in heard.items()}
+        if options.show:
+            print(f"{score.stem}\n  sung        {words}")
+            for name, text in heard.items():
+                print(f"  {name:<11} {text}")
+
+    def cells(column, name):
+        if column not in songs[name]:
+            return [None, ""]
+        e = songs[name][column][0]
+        return [e.rate, f"{e.substitutions}/{e.deletions}/{e.insertions}"]
+
+    headings = [text for column in columns for text in (f"{column} WER", "sub/del/ins")]
+    rows = [[name, _words(song), *(c for column in columns for c in cells(column, name))] for name, song in songs.items()]
+    totals = {}
+    for column in columns:
+        found = [song[column][0] for song in songs.values() if column in song]
+        totals[column] = sum(found[1:], found[0]) if found else None
+    rows.append(["all", sum(_words(song) for song in songs.values())])
+    for total in totals.values():
+        rows[-1] += (
+            [total.rate, f"{total.substitutions}/{total.deletions}/{total.insertions}"] if total else [None, ""]
+        )
+    print_table(["song", "words", *headings], rows)
+    print(f"\nHeard by {RECOGNISER}; voice {options.voice}:")
+    verdict("word error rate", totals["voice"].rate, 0.30)
+    write_json(
+        options.json,
+        {
+            "recogniser": RECOGNISER,
+            "songs": {n: {c: asdict(e) | {"heard": t} for c, (e, t) in song.items()} for n, song in songs.items()},
+            "all": {column: asdict(total) for column, total in totals.items() if total},
+        },
+    )
+
+
+def hear(audio: Audio, notes) -> str:
+    """All the words heard in a song."""
+    return " ".join(transcribe(audio, chunks(notes, audio.seconds)))
+
+
+def codec_copy(audio: Audio, options) -> Audio:
+    """The sound through the codec and back, driven by its own measured pitch."""
+    from benchmarks.codec import copy, load_codec
+
+    return copy(load_codec(options.codec, options.voice), audio)
+
+
+def _words(song):
+    return song["voice"][0].words
+
+
+if __name__ == "__main__":
+    main()
