@@ -58,7 +58,7 @@ def sing(
     score: ScoreFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="WAV to write; the take goes beside it as JSON.")],
     voice: Annotated[str, typer.Option(help="Name of an installed voice, or its folder.")] = "default",
-    singer: Annotated[str | None, typer.Option(help="Speaker of the voice.")] = None,
+    singer: Annotated[str | None, typer.Option(help="Singer of the voice; its own default if not given.")] = None,
     part: PartName = None,
     verse: Verse = "1",
     language: Language = None,
@@ -195,23 +195,23 @@ def evaluate(
 
 @app.command()
 def voices():
-    """List the installed voices."""
+    """List the installed voices, a line a singer."""
     from svs.voice import installed
 
-    table = _table("voice", "speakers", "languages", "range", "licence", "folder")
-    found = 0
-    for folder in installed():
+    table = _table("voice", "singer", "languages", "range", "licence", "folder")
+    folders = installed()
+    for folder in folders:
         facts = _read_json(folder / "voice.json")
-        table.add_row(
-            facts.get("name", folder.name),
-            ", ".join(facts.get("speakers", ())),
-            ", ".join(facts.get("languages", ())),
-            _range_name(facts.get("range_cents", facts.get("range"))),
-            facts.get("licence", ""),
-            str(folder),
-        )
-        found += 1
-    if not found:
+        for singer, about in facts.get("singers", {}).items():
+            table.add_row(
+                facts.get("name", folder.name),
+                singer + (" (default)" if singer == facts.get("singer") else ""),
+                ", ".join(facts.get("languages", ())),
+                " to ".join(_pitch_name(cents) for cents in about.get("range_cents", ())),
+                facts.get("licence", ""),
+                str(folder),
+            )
+    if not folders:
         raise UsageError("no voice is installed; recipes/default makes one")
     _print_table(table)
 
@@ -401,10 +401,6 @@ def _pitch_name(cents: float) -> str:
     name = PITCH_CLASSES[nearest % 12] + str(nearest // 12 - 1)
     beside = cents - 100 * nearest
     return name if abs(beside) < 0.5 else f"{name} {beside:+.0f}"
-
-
-def _range_name(cents) -> str:
-    return "" if not cents else " to ".join(_pitch_name(each) for each in cents)
 
 
 def _evaluate_score(sung, path, part, verse, transpose, tempo, offset, tracker) -> dict:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -88,11 +89,22 @@ def test_sing_writes_the_song_and_its_take_and_says_how_it_went(svs, voice, tmp_
     assert (asked["score"], asked["verse"], asked["transpose"], asked["pitch"]) == (ROW, "all", -2.5, "exact")
 
 
+def test_a_warning_takes_one_line_and_the_song_is_sung(svs, voice, monkeypatch, tmp_path):
+    silent = sys.modules["svs.sing"].sing
+
+    def strained(score, **options):
+        warnings.warn("notes outside the range in bars 3, 4", stacklevel=2)
+        return silent(score, **options)
+
+    monkeypatch.setattr(sys.modules["svs.sing"], "sing", strained)
+    result = svs("sing", ROW, "-o", tmp_path / "song.wav")
+    assert (result.status, result.err) == (0, "svs: warning: notes outside the range in bars 3, 4\n")
+
+
 def test_a_rendering_that_fails_leaves_no_file(svs, monkeypatch, voice, tmp_path):
     def fail(score, **options):
         raise ValueError("out of breath")
 
-    fail.__module__ = "svs.sing"
     monkeypatch.setattr(sys.modules["svs.sing"], "sing", fail)
     with pytest.raises(ValueError, match="out of breath"):  # raised outside svs: a fault, not a user's mistake
         svs("sing", ROW, "-o", tmp_path / "song.wav")
@@ -220,6 +232,34 @@ def test_evaluate_against_the_score_knows_of_the_lead_in(svs, sung_take, tmp_pat
     svs("evaluate", sung_take, "--score", ROW, "--json", tmp_path / "result.json")
     rows = json.loads((tmp_path / "result.json").read_text())["notes"]
     assert np.median([row["abs_error_cents"] for row in rows[:8]]) < 3
+
+
+def test_voices_lists_every_singer_with_range_and_licence(svs, monkeypatch, tmp_path):
+    facts = {
+        "name": "choir", "singer": "ann", "languages": ["en"], "licence": "CC0",
+        "singers": {"ann": {"range_cents": [5700, 7600]}, "bob": {"range_cents": [4500, 6400]}},
+    }  # fmt: skip
+    (tmp_path / "voice.json").write_text(json.dumps(facts))
+    monkeypatch.setattr("svs.voice.installed", lambda: [tmp_path])
+    result = svs("voices")
+    assert result.status == 0, result.err
+    assert "ann (default)" in result.out
+    assert "A3 to E5" in result.out
+    assert "A2 to E4" in result.out
+
+
+def test_without_a_voice_the_recipe_is_named(svs, monkeypatch):
+    monkeypatch.setattr("svs.voice.installed", lambda: [])
+    result = svs("voices")
+    assert (result.status, result.err) == (2, "svs: no voice is installed; recipes/default makes one\n")
+
+
+def test_an_unknown_voice_is_answered_in_one_line(svs, tmp_path):
+    result = svs("sing", ROW, "-o", tmp_path / "song.wav", "--voice", "nobody")
+    assert result.status == 2
+    assert is_one_line(result.err), result.err
+    assert "voice 'nobody' is not installed" in result.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_evaluate_against_a_recording_and_as_a_page(svs, sung_take, tmp_path):
