@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from svs.conditioning import Conditions, collate, frame_conditions
 from svs.dataset import Shard, kept_out
-from svs.timing import PhonemeSpan
+from svs.timing import PhonemeSpan, features, observed
 
 
 class _Endless(IterableDataset):
@@ -36,6 +36,13 @@ class NumberedBatches(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         return DataLoader(_Endless(self.batch, self.trainer.lightning_module.batches_seen), batch_size=None)
+
+
+    def transfer_batch_to_device(self, batch, device, dataloader_idx: int):
+        """Lightning cannot look into frozen dataclasses; Conditions move themselves."""
+        if isinstance(batch, dict):
+            return {name: value.to(device) for name, value in batch.items()}
+        return tuple(value.to(device) for value in batch)
 
 
 class CodecBatches(NumberedBatches):
@@ -142,6 +149,52 @@ class AcousticBatches(NumberedBatches):
             crop = target[start : start + frames].astype(np.float32)
             latents.append(np.pad(crop, ((0, frames - len(crop)), (0, 0))))
         return collate(conditions, frames), torch.from_numpy(np.stack(latents))
+
+
+class TimingBatches(NumberedBatches):
+    """Consonants of labelled corpora with their surroundings and durations; the arguments are AcousticBatches'."""
+
+    def __init__(
+        self,
+        features: str,
+        corpora: list[str],
+        phonemes: list[str],
+        speakers: list[str],
+        heldout: list[str] | None = None,
+        batch_size: int = 512,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        self.columns: tuple[torch.Tensor, ...] = ()
+
+    def setup(self, stage: str | None = None):
+        if self.columns:
+            return
+        phones, speakers, numbers, seconds = [], [], [], []
+        for name in self.hparams.corpora:
+            for clip in Shard.open(Path(self.hparams.features) / name).clips:
+                if kept_out(clip, self.hparams.heldout or []):
+                    continue
+                spans = [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
+                consonants, lengths = observed(spans)
+                rows, values = features(consonants, (*self.hparams.phonemes, "<other>"))
+                phones.append(rows)
+                numbers.append(values)
+                seconds.append(lengths)
+                speakers.append(np.full(len(lengths), self.hparams.speakers.index(clip["speaker"])))
+        self.columns = (
+            torch.from_numpy(np.concatenate(phones)),
+            torch.from_numpy(np.concatenate(speakers)),
+            torch.from_numpy(np.concatenate(numbers)),
+            torch.from_numpy(np.log(np.concatenate(seconds).clip(0.01)).astype(np.float32)),
+        )
+
+    def batch(self, number: int) -> tuple[torch.Tensor, ...]:
+        """Rows (batch, 3), speakers (batch,), numbers (batch, NUMBERS), log seconds (batch,)."""
+        random = np.random.default_rng((self.hparams.seed, number))
+        chosen = torch.from_numpy(random.integers(0, len(self.columns[0]), self.hparams.batch_size))
+        return tuple(column[chosen] for column in self.columns)
 
 
 def clip_conditions(shard: Shard, clip: dict, phonemes: dict[str, int], speakers: list[str]) -> Conditions:

@@ -48,6 +48,9 @@ class Conditions:
     def frames(self) -> int:
         return self.phonemes.shape[1]
 
+    def to(self, device) -> Conditions:
+        return Conditions(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
     def slice(self, start: int, end: int) -> Conditions:
         """Frames start to end."""
         cut = {f.name: getattr(self, f.name)[:, start:end] for f in fields(self) if f.name != "speaker"}

@@ -10,13 +10,14 @@ import math
 
 import torch
 from lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from svs.codec.losses import Discriminators, SpectralLoss
 from svs.codec.source_filter import SourceFilterNetwork
 from svs.conditioning import GROUPS, Conditions
 from svs.dit import DiT
 from svs.flow import flow_matching_loss
+from svs.timing import NUMBERS, ConsonantDurations
 
 
 def cosine_with_warmup(step: int, warmup: int, total: int, floor: float = 0.03) -> float:
@@ -121,11 +122,11 @@ class CodecTraining(ResumableModule):
             at = int(torch.randint(0, audio.shape[1] - length + 1, ()))
             real, fake = audio[:, at : at + length], copy[:, at : at + length]
             with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
-                judged = self.judges.discriminator_loss(real, fake)
+                judged = self.judges.discriminator_loss(real, fake, step)
             self._update(optimisers[1], judged, self.judges.parameters())
             self.judges.requires_grad_(False)
             with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
-                passing, matching = self.judges.generator_loss(real, fake)
+                passing, matching = self.judges.generator_loss(real, fake, step)
             self.judges.requires_grad_(True)
             terms.update(judged=judged, passing=passing, matching=matching)
             total = total + self.hparams.adversarial_weight * passing + self.hparams.matching_weight * matching
@@ -198,8 +199,61 @@ class AcousticTraining(ResumableModule):
                 return self.network(x, t, condition, conditions.keep)
 
             loss = flow_matching_loss(velocity, latents, conditions.keep)
-        self.log("acoustic/loss", loss.detach(), prog_bar=True)
+        self.log("acoustic/loss", loss.detach(), prog_bar=True, batch_size=len(latents))
         return loss
+
+
+class TimingTraining(ResumableModule):
+    """Trains consonant durations: embeddings and two layers that give log seconds (see timing.ConsonantDurations)."""
+
+    def __init__(
+        self,
+        steps: int,
+        phonemes: list[str],
+        speakers: list[str],
+        phone_dim: int = 12,
+        speaker_dim: int = 4,
+        hidden: int = 64,
+        learning_rate: float = 5e-3,
+        seed: int = 0,
+    ):
+        super().__init__(seed)
+        self.save_hyperparameters()
+        self.phone = nn.Embedding(len(phonemes) + 1, phone_dim)  # the last row takes unknown phones
+        self.speaker = nn.Embedding(len(speakers), speaker_dim)
+        self.enter = nn.Linear(3 * phone_dim + speaker_dim + NUMBERS, hidden)
+        self.leave = nn.Linear(hidden, 1)
+        nn.init.constant_(self.leave.bias, math.log(0.08))
+
+    def configure_optimizers(self):
+        return torch.optim.AdamW(self.parameters(), self.hparams.learning_rate, weight_decay=1e-3)
+
+    def forward(self, phones: Tensor, speaker: Tensor, numbers: Tensor) -> Tensor:
+        """phones: (batch, 3) rows before, of and after the consonant. Returns log seconds (batch,)."""
+        known = torch.cat([self.phone(phones).flatten(1), self.speaker(speaker), numbers], dim=1)
+        return self.leave(torch.relu(self.enter(known)))[:, 0]
+
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
+        phones, speaker, numbers, log_seconds = batch
+        for group in self.optimizers().param_groups:
+            group["lr"] = self.hparams.learning_rate * cosine_with_warmup(self.batches_seen, 20, self.hparams.steps)
+        error = (self(phones, speaker, numbers) - log_seconds).abs()
+        self.log("timing/error", error.mean().detach(), prog_bar=True)
+        return error.mean()
+
+    def durations(self) -> ConsonantDurations:
+        """The trained model as `svs sing` reads it."""
+        weights = {
+            "phone": self.phone.weight,
+            "speaker": self.speaker.weight,
+            "w1": self.enter.weight.T,
+            "b1": self.enter.bias,
+            "w2": self.leave.weight[0],
+            "b2": self.leave.bias,
+        }
+        arrays = {name: value.detach().float().numpy().copy() for name, value in weights.items()}
+        phones = (*self.hparams.phonemes, "<other>")
+        return ConsonantDurations(arrays, phones, tuple(self.hparams.speakers), self.hparams.speakers[0])
 
 
 def main(config, arguments: list[str] | None = None) -> None:

@@ -1,0 +1,272 @@
+"""Sing: every stage, once, in order. Read this page first.
+
+    score → pronounce → place → pitch → conditions → latents → audio
+
+A line is rendered in stretches that end in silences, so that a long song costs memory like a short one.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from svs.audio import Audio
+from svs.phonemes import pronounce
+from svs.pitch import PitchCurve, exact, natural
+from svs.score import Note, Part, Score, read_score, select_part
+from svs.timing import SILENCE, PhonemeSpan, delay, place, voiced_frames
+from svs.units import A4_HZ, PITCH_GRID, SAMPLE_RATE
+from svs.voice import Voice, VoiceError
+
+Progress = Callable[[str, float, float], None]
+
+LATENT_SECONDS = 0.02
+STRETCH = 15.0  # seconds; a stretch ends at the first silence after this
+OVERLAP = 8  # latent frames that neighbouring stretches share on each side of their border
+PEAK = 0.98
+
+
+@dataclass(frozen=True)
+class Take:
+    """A rendered line and everything that led to it. Times are seconds of the audio, pitch is in cents.
+
+    notes, spans: as sung. curve: the commanded contour. seconds_taken: wall-clock time of rendering.
+    """
+
+    audio: Audio
+    notes: tuple[Note, ...]
+    spans: tuple[PhonemeSpan, ...]
+    curve: PitchCurve
+    seed: int
+    voice: str
+    singer: str
+    part: str
+    seconds_taken: float
+
+    @property
+    def seconds(self) -> float:
+        return self.audio.seconds
+
+    @property
+    def real_time_factor(self) -> float:
+        return self.seconds_taken / max(self.audio.seconds, 1e-9)
+
+    def to_json(self) -> dict:
+        """The take as plain JSON values; nothing in it depends on how long rendering took."""
+        notes = [
+            {
+                "onset": round(note.onset, 6),
+                "duration": round(note.duration, 6),
+                "cents": round(note.cents, 4),
+                "lyric": note.lyric,
+                "phonemes": list(note.phonemes),
+                "melisma": note.melisma,
+                "bar": note.bar,
+            }
+            for note in self.notes
+        ]
+        phones = [
+            {"symbol": span.symbol, "start": round(span.start, 6), "end": round(span.end, 6), "note": span.note}
+            for span in self.spans
+        ]
+        return {
+            "sample_rate": self.audio.sample_rate,
+            "seed": self.seed,
+            "voice": self.voice,
+            "singer": self.singer,
+            "part": self.part,
+            "notes": notes,
+            "phones": phones,
+            "f0": {
+                "hop_seconds": self.curve.hop_seconds,
+                "cents": [round(float(c), 3) for c in self.curve.cents],
+                "voiced": [bool(v) for v in self.curve.voiced],
+            },
+        }
+
+
+def sing(
+    score: Score | str | Path,
+    voice: Voice | str | Path = "default",
+    *,
+    part: str | int | None = None,
+    verse: int | str = 1,
+    language: str | None = None,
+    transpose: float = 0.0,
+    tempo: float = 1.0,
+    tuning: float = A4_HZ,
+    pitch: str = "natural",
+    seed: int = 0,
+    steps: int | None = None,
+    guidance: float | None = None,
+    singer: str | None = None,
+    progress: Progress | None = None,
+) -> Take:
+    """Sing one part of a score.
+
+    score: a file, or a Score read already. part: name or number from 1; the first one with lyrics when None.
+    transpose: semitones. tempo: factor. tuning: Hz of A4. pitch: "natural" or "exact", the bare notes.
+    steps, guidance: of the sampler, the guidance on the lyrics; the voice's own when None. singer: of the voice.
+    progress: called as progress(stage, done, total).
+    Raises ScoreError, VoiceError or ValueError, each one line that says what to do.
+    """
+    began = time.perf_counter()
+    if pitch not in ("natural", "exact"):
+        raise ValueError(f"pitch is {pitch!r}; choose natural or exact")
+    if not 100.0 <= tuning <= 1000.0:
+        raise ValueError(f"tuning is {tuning} Hz; the frequency of A4 between 100 and 1000 Hz is wanted")
+    from svs import g2p
+
+    if not isinstance(score, Score):
+        score = read_score(score, verse=verse, transpose=transpose, tempo=tempo, language=language or "en")
+    written = select_part(score, part)
+    spoken = pronounce(written, g2p.load(language or written.language))
+    if not isinstance(voice, Voice):
+        voice = Voice.load(voice)
+    if spoken.language.split("-")[0] not in voice.languages:
+        raise VoiceError(f"voice {voice.name!r} sings {', '.join(voice.languages)}, not {spoken.language!r}")
+    notes = tuple(replace(n, cents=n.cents + 1200.0 * np.log2(tuning / A4_HZ)) for n in delay(spoken.notes))
+    warn_out_of_range(spoken, notes, voice, singer or voice.singer)
+    spans = place(notes, voice.durations(singer))
+    curve = contour(notes, spans, pitch, seed)
+    audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, progress)
+    taken = time.perf_counter() - began
+    return Take(
+        audio, notes, tuple(spans), curve, seed, voice.name, singer or voice.singer, written.name, taken
+    )
+
+
+def contour(notes: Sequence[Note], spans: Sequence[PhonemeSpan], pitch: str, seed: int) -> PitchCurve:
+    """The commanded contour of a line, voiced where its phonemes are."""
+    curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed)
+    return replace(curve, voiced=voiced_frames(spans, PITCH_GRID)[: len(curve.cents)])
+
+
+def warn_out_of_range(part: Part, notes: Sequence[Note], voice: Voice, singer: str) -> None:
+    """Warn of notes outside the singer's range, naming their bars; they are sung all the same."""
+    low, high = voice.singers[singer]["range_cents"]
+    bars = sorted({str(note.bar) for note in notes if not low <= note.cents <= high}, key=lambda bar: (len(bar), bar))
+    if bars:
+        shown = ", ".join(bars[:12]) + (" …" if len(bars) > 12 else "")
+        warnings.warn(
+            f"{part.name}: notes outside the range of {singer} ({low / 100:.0f}–{high / 100:.0f} in MIDI numbers) in "
+            f"bars {shown}; they are sung, but may sound strained; --transpose moves them",
+            stacklevel=3,
+        )
+
+
+def render(
+    notes: Sequence[Note],
+    spans: Sequence[PhonemeSpan],
+    curve: PitchCurve,
+    voice: Voice,
+    singer: str | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    guidance: float | None = None,
+    progress: Progress | None = None,
+) -> Audio:
+    """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample."""
+    import torch
+
+    from svs.codec.source_filter import HOP, LATENT_HOP
+    from svs.conditioning import frame_conditions, stresses
+
+    samples = len(curve.cents) * HOP
+    curve = _even(curve)
+    conditions = frame_conditions(spans, stresses(spans, notes), curve, voice.phonemes, voice.singer_weights(singer))
+    scales = dict(voice.guidance, **({} if guidance is None else {"lyrics": guidance}))
+    borders = stretches(spans, conditions.frames)
+    audio = np.zeros(conditions.frames * LATENT_HOP, np.float32)
+    with torch.inference_mode():
+        for number, (start, end) in enumerate(borders):
+            first, last = max(0, start - OVERLAP), min(conditions.frames, end + OVERLAP)
+            latents = sample_latents(conditions.slice(first, last), voice, seed, first, steps or voice.steps, scales)
+            piece = decode(latents, conditions.slice(first, last), voice, seed, first)
+            fade = np.ones(len(piece), np.float32)
+            ramp = np.linspace(0.0, 1.0, 2 * OVERLAP * LATENT_HOP, dtype=np.float32)
+            if start > 0:
+                fade[: len(ramp)] = ramp
+            if end < conditions.frames:
+                fade[-len(ramp) :] = 1.0 - ramp
+            audio[first * LATENT_HOP : last * LATENT_HOP] += piece * fade
+            if progress:
+                progress("singing", number + 1, len(borders))
+    audio = audio[:samples] * loudness_gain(notes, samples)
+    peak = float(np.abs(audio).max(initial=0.0))
+    return Audio(audio * min(1.0, PEAK / max(peak, 1e-9)), SAMPLE_RATE)
+
+
+def sample_latents(conditions, voice: Voice, seed: int, first: int, steps: int, scales: dict[str, float]):
+    """Latents (1, frames, dim) of a stretch that begins at latent frame `first` of its line."""
+    import torch
+
+    from svs.conditioning import GROUPS
+    from svs.flow import guided, sample
+
+    network = voice.acoustic
+    encoded = {None: network.condition(conditions)}
+    for index, group in enumerate(GROUPS):
+        if scales.get(group, 1.0) != 1.0:
+            drop = torch.zeros(1, len(GROUPS), dtype=torch.bool)
+            drop[0, index] = True
+            encoded[group] = network.condition(conditions, drop)
+
+    def velocity(x, t, without):
+        return network(x, t, encoded[without], conditions.keep)
+
+    noise = _noise(seed, first, (1, conditions.frames, network.latent_dim))
+    return sample(guided(velocity, scales), noise, steps)
+
+
+def decode(latents, conditions, voice: Voice, seed: int, first: int) -> np.ndarray:
+    """Samples of a stretch from its latents and the commanded pitch."""
+    from svs.codec.source_filter import LATENT_HOP
+
+    cents, voiced = conditions.cents.flatten(1), conditions.voiced.flatten(1)
+    noise = _noise(seed, first, (1, conditions.frames * LATENT_HOP), stream=1)
+    return voice.codec.decoder(latents, cents, voiced, noise)[0].numpy()
+
+
+def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[tuple[int, int]]:
+    """Cut a line of latent frames in the middle of silences, wherever STRETCH seconds have gone by since the last cut."""
+    room = 2 * OVERLAP * LATENT_SECONDS
+    cuts = [0]
+    for span in spans[:-1]:
+        middle = round(0.5 * (span.start + span.end) / LATENT_SECONDS)
+        if (
+            span.symbol == SILENCE
+            and span.end - span.start >= room
+            and (middle - cuts[-1]) * LATENT_SECONDS >= STRETCH
+            and frames - middle > 2 * OVERLAP
+        ):
+            cuts.append(middle)
+    return list(zip(cuts, [*cuts[1:], frames], strict=True))
+
+
+def loudness_gain(notes: Sequence[Note], samples: int) -> np.ndarray:
+    """Amplitude factor from the notes' dynamics, (samples,) float32, gliding between the middles of notes."""
+    if not any(note.loudness for note in notes):
+        return np.ones(samples, np.float32)
+    times = [note.onset + 0.5 * note.duration for note in notes]
+    decibels = np.interp(np.arange(samples) / SAMPLE_RATE, times, [note.loudness for note in notes])
+    return (10.0 ** (decibels / 20.0)).astype(np.float32)
+
+
+def _even(curve: PitchCurve) -> PitchCurve:
+    """The curve with a frame repeated at its end where its number of frames is odd."""
+    if len(curve.cents) % 2 == 0:
+        return curve
+    return replace(curve, cents=np.append(curve.cents, curve.cents[-1]), voiced=np.append(curve.voiced, False))
+
+
+def _noise(seed: int, first: int, shape: tuple[int, ...], stream: int = 0):
+    """Unit noise that depends on the seed and on where in the line it begins, and on nothing else."""
+    import torch
+
+    return torch.from_numpy(np.random.default_rng((seed, first, stream)).standard_normal(shape, dtype=np.float32))
