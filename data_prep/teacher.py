@@ -262,7 +262,9 @@ def sing_clip(teacher: Teacher, voice: str, phrase: Phrase, take: int, seed: int
         voice, phones, wanted, cents_to_hz(curve.cents), words=starts, f0_hop=curve.hop_seconds
     )
     edges = np.concatenate([[0.0], np.cumsum(seconds)])
-    audio = Audio(np.asarray(samples, dtype=np.float32), teacher.sample_rate)
+    audio, edges = settle_rests(
+        Audio(np.asarray(samples, dtype=np.float32), teacher.sample_rate), edges, [span.symbol for span in spans]
+    )
     median, p90, stray = pitch_errors(audio, curve, [span.symbol for span in spans], edges)
     return Clip(
         identity, voice, phrase, audio,
@@ -281,6 +283,42 @@ def sing_clip(teacher: Teacher, voice: str, phrase: Phrase, take: int, seed: int
         ],
         f0_error_median=median, f0_error_p90=p90, stray=stray,
     )  # fmt: skip
+
+
+def settle_rests(audio: Audio, edges: np.ndarray, symbols: Sequence[str]) -> tuple[Audio, np.ndarray]:
+    """Make rests silent and say where the sound before them really ended.
+
+    Between phones teachers keep time; at rests they breathe out before the first phone and let the last one go early.
+    What sounds in a rest is muted, and a phone before a rest ends where its level falls 32 dB below the loud parts.
+    """
+    edges = np.array(edges, dtype=np.float64)
+    step = audio.sample_rate // 200  # 5 ms
+    blocks = audio.samples[: len(audio.samples) // step * step].reshape(-1, step)
+    level = 20 * np.log10(np.sqrt(np.square(blocks).mean(axis=1)) + 1e-7)
+    sounding = level > np.percentile(level, 90) - 32
+    for index in range(1, len(symbols)):
+        if symbols[index] != SILENCE or symbols[index - 1] == SILENCE:
+            continue
+        first = edges[index - 1] + 0.03
+        last = max(first, min(edges[index] + 0.04, edges[index + 1] - 0.02))
+        within = np.flatnonzero(sounding[int(first * 200) : int(last * 200)])
+        end = first + (within[-1] + 1) / 200 if len(within) else first
+        if abs(end - edges[index]) > 0.015:
+            edges[index] = min(end, last)
+    times = np.arange(len(audio.samples)) / audio.sample_rate
+    gain = np.ones(len(times))
+    for index, symbol in enumerate(symbols):
+        if symbol == SILENCE:
+            out, back = edges[index], edges[index + 1]
+            rest = np.ones(len(times))
+            if index > 0:
+                rest = np.clip(1 - (times - out) / 0.02, 0, 1)
+            if index + 1 < len(symbols):
+                rest = rest * (times < back) if index > 0 else np.zeros(len(times))
+                rest = np.maximum(rest, np.clip(1 - (back - times) / 0.008, 0, 1))
+            here = (times >= out) & (times < back)
+            gain[here] = rest[here]
+    return Audio((audio.samples * np.maximum(gain, 1e-3)).astype(np.float32), audio.sample_rate), edges
 
 
 def clip_id(voice: str, phrase: Phrase, take: int) -> str:

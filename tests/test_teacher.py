@@ -172,6 +172,19 @@ def test_the_measured_error_is_the_detuning():
     assert abs(detuned.f0_error_median - 20) < 3
 
 
+def test_rests_become_silent_and_the_last_phone_ends_where_its_sound_does():
+    rate = 24_000
+    times = np.arange(rate) / rate
+    sound = np.where((times > 0.2) & (times < 0.72), 0.3, 0.0) * np.sin(2 * np.pi * 200 * times)
+    breath = np.where(times < 0.2, 0.05, 0.0) * np.sin(2 * np.pi * 3000 * times)
+    audio, edges = teacher.settle_rests(
+        Audio((sound + breath).astype(np.float32), rate), np.array([0.0, 0.25, 0.8, 1.0]), ["SIL", "AA", "SIL"]
+    )
+    assert abs(edges[2] - 0.72) <= 0.006 and edges[1] == 0.25
+    assert np.abs(audio.samples[: int(0.24 * rate)]).max() < 0.001
+    np.testing.assert_allclose(audio.samples[7200:16800], (sound + breath)[7200:16800], atol=1e-6)
+
+
 def test_missed_words_drop_a_clip():
     clip = teacher.sing_clip(Humming(), "hibari", phrase(), 0)
     clip.wer = 0.9
