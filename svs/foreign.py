@@ -53,9 +53,10 @@ def _first_tune(text):
     tunes = re.split(r"(?m)^(?=X:)", text)
     text = tunes[0] + tunes[1] if len(tunes) > 1 else text
     decoration = re.compile(r"(?<![A-Za-z!+:])[HLMOPSTuv]+(?=[\^_=.~]*[A-Ga-g\[(])")
-    return "\n".join(
-        line if re.match(r"[A-Za-z+]:|%", line) else decoration.sub("", line) for line in text.splitlines()
-    ) + "\n"
+    return (
+        "\n".join(line if re.match(r"[A-Za-z+]:|%", line) else decoration.sub("", line) for line in text.splitlines())
+        + "\n"
+    )
 
 
 def _lay_words(stream, text):
@@ -68,18 +69,20 @@ def _lay_words(stream, text):
     parts = list(stream.parts) or [stream]
     if len(parts) != len(counts):
         raise ScoreError(f"{len(counts)} voices with words but {len(parts)} read; export the score as MusicXML instead")
-    for part, voice in zip(parts, counts):
-        notes = [n for n in part.recurse().notes if not n.duration.isGrace and not isinstance(n, music21.harmony.Harmony)]
+    for part, voice in zip(parts, counts, strict=False):
+        notes = [
+            n for n in part.recurse().notes if not n.duration.isGrace and not isinstance(n, music21.harmony.Harmony)
+        ]
         if len(notes) != sum(counts[voice]):
             raise ScoreError(
                 f"voice {voice or 1}: {sum(counts[voice])} notes in the text but {len(notes)} read, "
                 "so its words cannot be placed; export the score as MusicXML instead"
             )
         start, inside = 0, {}
-        for count, verses in zip(counts[voice], words[voice]):
+        for count, verses in zip(counts[voice], words[voice], strict=False):
             for verse, line in enumerate(verses, 1):
                 syllables, inside[verse] = _syllables(line, inside.get(verse, False))
-                for note, (syllable, place) in zip(notes[start : start + count], syllables):
+                for note, (syllable, place) in zip(notes[start : start + count], syllables, strict=False):
                     if syllable:
                         lyric = music21.note.Lyric(text=syllable, number=verse, syllabic=place, applyRaw=True)
                         note.lyrics.append(lyric)

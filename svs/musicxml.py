@@ -25,15 +25,39 @@ from svs.written import STEPS, Lyric, Measure, ScoreError, WrittenNote, WrittenP
 
 MAX_BYTES = 64 * 2**20
 DYNAMICS_DB = {
-    "pppppp": -24.0, "ppppp": -21.0, "pppp": -18.0, "ppp": -15.0, "pp": -10.0, "p": -6.0, "mp": -3.0, "n": -24.0,
-    "mf": 0.0, "f": 3.0, "ff": 6.0, "fff": 9.0, "ffff": 11.0, "fffff": 12.0, "ffffff": 12.0, "pf": 3.0,
+    "pppppp": -24.0,
+    "ppppp": -21.0,
+    "pppp": -18.0,
+    "ppp": -15.0,
+    "pp": -10.0,
+    "p": -6.0,
+    "mp": -3.0,
+    "n": -24.0,
+    "mf": 0.0,
+    "f": 3.0,
+    "ff": 6.0,
+    "fff": 9.0,
+    "ffff": 11.0,
+    "fffff": 12.0,
+    "ffffff": 12.0,
+    "pf": 3.0,
 }
 ACCENTS_DB = {"sf": 3.0, "sfz": 3.0, "sffz": 4.0, "fz": 3.0, "rf": 2.0, "rfz": 2.0, "sfp": 3.0, "fp": 3.0, "sfpp": 3.0}
 WEDGE_DB = 3.0  # one dynamic step, when a hairpin leads to no written dynamic
 TYPE_QUARTERS = {
-    "maxima": Fraction(32), "long": Fraction(16), "breve": Fraction(8), "whole": Fraction(4), "half": Fraction(2),
-    "quarter": Fraction(1), "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8),
-    "64th": Fraction(1, 16), "128th": Fraction(1, 32), "256th": Fraction(1, 64), "512th": Fraction(1, 128),
+    "maxima": Fraction(32),
+    "long": Fraction(16),
+    "breve": Fraction(8),
+    "whole": Fraction(4),
+    "half": Fraction(2),
+    "quarter": Fraction(1),
+    "eighth": Fraction(1, 2),
+    "16th": Fraction(1, 4),
+    "32nd": Fraction(1, 8),
+    "64th": Fraction(1, 16),
+    "128th": Fraction(1, 32),
+    "256th": Fraction(1, 64),
+    "512th": Fraction(1, 128),
     "1024th": Fraction(1, 256),
 }
 UNPITCHED_HEADS = ("x", "cross", "circle-x")
@@ -117,7 +141,7 @@ def _as_utf8(data):
     if not declared:
         return data.lstrip() if data[:1].isspace() else data
     name = declared[1].decode().lower()
-    body = data[declared.end():]
+    body = data[declared.end() :]
     for encoding in (name, "utf-8", "cp1252", "latin-1"):
         try:
             return b'<?xml version="1.0" encoding="UTF-8"?>' + body.decode(encoding).encode()
@@ -284,7 +308,11 @@ class _PartWalk:
             units = [u.text or "" for u in time.iterfind("beat-type")]
             try:
                 self.bar_length = sum(
-                    (sum(Fraction(n) for n in b.split("+")) * 4 / Fraction(u) for b, u in zip(beats, units)), Fraction(0)
+                    (
+                        sum(Fraction(n) for n in b.split("+")) * 4 / Fraction(u)
+                        for b, u in zip(beats, units, strict=False)
+                    ),
+                    Fraction(0),
                 )
             except (ValueError, ZeroDivisionError):
                 self.bar_length = None
@@ -500,11 +528,12 @@ class _PartWalk:
         """Give every note its loudness: levels hold until the next, hairpins run linearly in dB."""
         if not self.dynamics:
             return
+
         def quarters(measure, offset):
             return float(starts[measure] + offset)
 
         starts = [Fraction(0)]
-        for length, time in zip(self.lengths, self.times):
+        for length, time in zip(self.lengths, self.times, strict=False):
             starts.append(starts[-1] + (length or time or 4))
         events = sorted((quarters(m, o), kind, value) for m, o, kind, value in self.dynamics)
         levels: list[tuple[float, float]] = [(0.0, 0.0)]  # breakpoints: (quarters, dB)

@@ -16,6 +16,7 @@ Conventions:
 
 from __future__ import annotations
 
+import itertools
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -104,7 +105,9 @@ class Score:
                 raise ScoreError(f"{where}: begins at {onset:g} s, before note {number - 1} ends at {sung[-1].end:g} s")
             lyric = None if syllable is None else _clean(syllable, inside_word)
             if lyric is None and (not sung or syllable is not None):
-                raise ScoreError(f"{where}: no lyric. Give the note a syllable, or None to continue the vowel before it")
+                raise ScoreError(
+                    f"{where}: no lyric. Give the note a syllable, or None to continue the vowel before it"
+                )
             slurred = lyric is None and onset <= sung[-1].end + 1e-3
             place = lyric.syllabic if lyric else "single"
             text = lyric.text if lyric else None
@@ -155,7 +158,7 @@ def read_score(
     clock = _Clock(score, order, [line for _, _, line in lines], tempo, fermata)
     parts = []
     most = max(_syllables(line) for _, _, line in lines)
-    for (name, part, line), items in zip(lines, sung):
+    for (name, part, line), items in zip(lines, sung, strict=False):
         try:
             notes = _perform(items, clock, part, score.file, 100.0 * transpose, missing_lyric)
         except ScoreError as error:
@@ -273,7 +276,9 @@ def _lines_of(part: WrittenPart, remarks):
             if len(free) == len(notes) or minor:
                 line += [note for note in free if note.lyrics or len(free) == len(notes)]
                 if len(free) < len(notes):
-                    remarks.append(f"{part.name}: {len(notes) - len(free)} notes of voice {voice} below the line left out")
+                    remarks.append(
+                        f"{part.name}: {len(notes) - len(free)} notes of voice {voice} below the line left out"
+                    )
                 break
         else:
             lines.append((voice if lines else "", notes))
@@ -287,8 +292,11 @@ def _outside(notes, line):
         if not note.grace:
             spans.setdefault(note.measure, []).append((note.offset, note.offset + note.duration))
     return [
-        note for note in notes
-        if not any(start < note.offset + note.duration and note.offset < end for start, end in spans.get(note.measure, ()))
+        note
+        for note in notes
+        if not any(
+            start < note.offset + note.duration and note.offset < end for start, end in spans.get(note.measure, ())
+        )
     ]
 
 
@@ -300,8 +308,11 @@ def _top_notes(notes):
         if same and (note.chord if note.grace else not line[-1].grace):
             top, other = (note, line[-1]) if note.cents > line[-1].cents else (line[-1], note)
             line[-1] = replace(
-                top, lyrics=top.lyrics or other.lyrics, fermata=top.fermata or other.fermata,
-                slurred=top.slurred or other.slurred, ordinal=min(top.ordinal, other.ordinal),
+                top,
+                lyrics=top.lyrics or other.lyrics,
+                fermata=top.fermata or other.fermata,
+                slurred=top.slurred or other.slurred,
+                ordinal=min(top.ordinal, other.ordinal),
             )
         else:
             line.append(note)
@@ -344,7 +355,7 @@ def _choose_verses(score, lines, playing, verse):
     while pending:
         first = pending[0]
         heard = {first}
-        for (_, part, line), items in zip(lines, sung):
+        for (_, part, line), items in zip(lines, sung, strict=False):
             new = _play(score, line, playing, first, order)
             _assign_lyrics(new, first, part.legato)
             heard |= {item.lyric.verse for item in new if item.lyric and item.lyric.verse == item.wanted}
@@ -441,7 +452,7 @@ class _Clock:
             edges |= {min(edge, length) for span in held.get(index, ()) for edge in span}
             bpm = at_start[index]
             places = sorted(edges)
-            for here, there in zip(places, places[1:]):
+            for here, there in itertools.pairwise(places):
                 bpm = next((value for offset, value in reversed(marks.get(index, ())) if offset == here), bpm)
                 stretch = fermata if any(a <= here and there <= b for a, b in held.get(index, ())) else 1.0
                 seconds.append(seconds[-1] + float(there - here) * 60.0 / bpm * stretch / tempo)
@@ -483,7 +494,7 @@ def _perform(items, clock, part, file, shift, missing_lyric):
         begin, end = clock.seconds(item.onset), clock.seconds(item.end)
         shares = _shares(before, item, clock, end - begin)
         connected = previous is not None and item.onset <= previous.end + part.legato
-        for grace, share in zip(before, shares):
+        for grace, share in zip(before, shares, strict=False):
             note = _note(grace, begin, share, shift, connected, last_lyric, notes, file, part, missing_lyric)
             notes.append(note)
             last_lyric = grace.lyric or last_lyric
@@ -533,7 +544,8 @@ def _without_overlap(items):
 def _shares(graces, item, clock, seconds):
     """Seconds each grace note takes from the beginning of a note of so many seconds; at most half of it in all."""
     wanted = [
-        ACCIACCATURA_SECONDS if g.note.grace == "acciaccatura" or not g.note.grace_quarters
+        ACCIACCATURA_SECONDS
+        if g.note.grace == "acciaccatura" or not g.note.grace_quarters
         else clock.seconds(item.onset + g.note.grace_quarters) - clock.seconds(item.onset)
         for g in graces
     ]
@@ -576,8 +588,14 @@ def _note(item, onset, duration, shift, connected, last_lyric, notes, file, part
         lyric = item.lyric = Lyric(item.wanted, missing_lyric)
     melisma = lyric is None
     return Note(
-        onset, duration, written.cents + shift, None if melisma else lyric.text,
-        "single" if melisma else lyric.syllabic, melisma, connected and (melisma or written.slurred), item.bar,
+        onset,
+        duration,
+        written.cents + shift,
+        None if melisma else lyric.text,
+        "single" if melisma else lyric.syllabic,
+        melisma,
+        connected and (melisma or written.slurred),
+        item.bar,
         round(written.loudness, 2),
     )
 

@@ -135,7 +135,9 @@ def note_cents(name: str) -> float:
     """Cents of a pitch name such as "A4", "Bb3" or "F#5"; raises ScoreError on anything else."""
     match = re.fullmatch(r"([A-Ga-g])([#♯]*|[b♭]*)(-?\d+)", name.strip())
     if not match:
-        raise ScoreError(f"pitch {name!r} is not a note name; write a letter, accidentals and an octave, as in Bb3 or F#5")
+        raise ScoreError(
+            f"pitch {name!r} is not a note name; write a letter, accidentals and an octave, as in Bb3 or F#5"
+        )
     step, accidentals, octave = match.groups()
     alter = len(accidentals) * (1 if accidentals[:1] in "#♯" else -1)
     return 100.0 * (STEPS[step.upper()] + alter + 12 * (int(octave) + 1))

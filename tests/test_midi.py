@@ -55,7 +55,9 @@ def words(score, part=0):
 def test_syllables_sit_on_the_notes_that_begin_with_them(read):
     score = read(track(*notes(69, 71, 72, gap=20), *lyrics("one", "", "two"), name="Melody"))
     assert [(n.lyric, n.cents, n.onset, n.melisma) for n in score.parts[0].notes] == [
-        ("one", 6900.0, 0.0, False), (None, 7100.0, 0.5, True), ("two", 7200.0, 1.0, False)
+        ("one", 6900.0, 0.0, False),
+        (None, 7100.0, 0.5, True),
+        ("two", 7200.0, 1.0, False),
     ]
     assert score.parts[0].name == "Melody"
 
@@ -91,17 +93,21 @@ def test_lyric_tracks_of_their_own_are_verses_of_the_melody(read):
 
 
 def test_karaoke_text_begins_words_with_spaces_and_lines_with_slashes(read):
-    text = lyrics("\\Twin", "kle,", " lit", "tle", "/star", kind="text") + [(0, mido.MetaMessage("text", text="@TStar"))]
-    score = read(track(*text, name="Words"), track(*notes(69, 71, 72, 74, 76)), name="song.kar")
-    assert words(score) == [
-        ("Twin", "begin"), ("kle,", "end"), ("lit", "begin"), ("tle", "end"), ("star", "single")
+    text = [
+        *lyrics("\\Twin", "kle,", " lit", "tle", "/star", kind="text"),
+        (0, mido.MetaMessage("text", text="@TStar")),
     ]
+    score = read(track(*text, name="Words"), track(*notes(69, 71, 72, 74, 76)), name="song.kar")
+    assert words(score) == [("Twin", "begin"), ("kle,", "end"), ("lit", "begin"), ("tle", "end"), ("star", "single")]
     assert score.title == "Star"
 
 
 def test_trailing_spaces_end_words(read):
     assert words(read(track(*notes(69, 71, 72, 74), *lyrics("lit", "tle ", "star ", "how ")))) == [
-        ("lit", "begin"), ("tle", "end"), ("star", "single"), ("how", "single")
+        ("lit", "begin"),
+        ("tle", "end"),
+        ("star", "single"),
+        ("how", "single"),
     ]
 
 
@@ -110,8 +116,20 @@ def test_syllables_without_hyphens_are_joined_by_the_english_word_list(read):
     syllables = ("Glo", "ry", "to", "the", "new", "born", "King;", "re", "deem", "ing", "love,", "heav", "en", "ly")
     score = read(track(*notes(*[69] * len(syllables)), *lyrics(*syllables)))
     assert [place for _, place in words(score)] == [
-        "begin", "end", "single", "single", "begin", "end", "single", "begin", "middle", "end", "single",
-        "begin", "middle", "end",
+        "begin",
+        "end",
+        "single",
+        "single",
+        "begin",
+        "end",
+        "single",
+        "begin",
+        "middle",
+        "end",
+        "single",
+        "begin",
+        "middle",
+        "end",
     ]
     german = read(track(*notes(*[69] * len(syllables)), *lyrics(*syllables)), language="de")
     assert {place for _, place in words(german)} == {"single"}
@@ -134,12 +152,15 @@ def test_drums_never_sing(read):
     assert [n.cents for n in score.parts[0].notes] == [6900, 7100]
 
 
-@pytest.mark.parametrize("content, message", [
-    (b"", "an empty file"),
-    (b"nonsense", "not a MIDI file"),
-    (b"MThd\x00\x00\x00\x06\x00\x01\x00\x01\x01\xe0MTrk\x00\x00\x00\xff\x00", "damaged MIDI file|no notes"),
-    (b"MThd\x00\x00\x00\x06\x00\x01\x00\x00\xe7\x28", "film frames"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "an empty file"),
+        (b"nonsense", "not a MIDI file"),
+        (b"MThd\x00\x00\x00\x06\x00\x01\x00\x01\x01\xe0MTrk\x00\x00\x00\xff\x00", "damaged MIDI file|no notes"),
+        (b"MThd\x00\x00\x00\x06\x00\x01\x00\x00\xe7\x28", "film frames"),
+    ],
+)
 def test_a_bad_file_is_refused_in_one_line(tmp_path, content, message):
     path = tmp_path / "bad.mid"
     path.write_bytes(content)
