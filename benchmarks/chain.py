@@ -19,7 +19,7 @@ from benchmarks.codec import compare, copy, load_codec
 from benchmarks.common import add_song_options, parser, print_table, renders, say, song_words, write_json
 from benchmarks.words import hear
 from svs.audio import Audio
-from svs.evaluation import take_notes
+from svs.evaluation import take_curve, take_notes
 from svs.evaluation.intelligibility import word_error_rate
 from svs.units import SAMPLE_RATE
 
@@ -55,8 +55,6 @@ def main(arguments=None):
         sounds["full chain"] = (rendered, rendered_take)
         words = song_words(score)
         for name, (audio, its_take) in sounds.items():
-            if audio is None:
-                continue
             found = {"song": score.stem, "words": word_error_rate(words, hear(audio, take_notes(its_take)))}
             if its_take is take and abs(audio.seconds - teacher.seconds) < 0.05:
                 length = min(len(audio.samples), len(teacher.samples))
@@ -73,14 +71,14 @@ def main(arguments=None):
     write_json(options.json, {n: [s | {"words": asdict(s["words"])} for s in songs] for n, songs in stages.items()})
 
 
-def from_take(take: dict, options) -> Audio | None:
-    """The voice singing the phones at the times and on the contour of a take; None where svs.sing cannot."""
-    try:
-        from svs.sing import sing_take
-    except ImportError:
-        say("svs.sing has no sing_take; the stage with the teacher's timing is left out")
-        return None
-    return sing_take(take, voice=options.voice, seed=options.seed).audio
+def from_take(take: dict, options) -> Audio:
+    """The voice singing the phones of a take at their times, on its contour."""
+    from svs.sing import render
+    from svs.timing import PhonemeSpan
+    from svs.voice import Voice
+
+    spans = [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in take["phones"]]
+    return render(take_notes(take), spans, take_curve(take), Voice.load(options.voice), options.singer, options.seed)
 
 
 def _mean(values):

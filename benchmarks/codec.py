@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import ROOT, parser, print_table, say, sound_files, verdict, write_json
+from benchmarks.common import parser, print_table, say, sound_files, verdict, write_json
 from svs.audio import Audio
+from svs.dataset import level, measure_pitch
 from svs.evaluation.spectrum import (
     harmonic_to_noise,
     log_spectral_distance,
@@ -25,6 +26,7 @@ from svs.evaluation.spectrum import (
     world_copy,
 )
 from svs.f0 import track
+from svs.pitch import PitchCurve
 from svs.units import SAMPLE_RATE
 
 FIGURES = ("lsd", "lsd1", "mel", "mcd", "hnr", "f0_median_cents", "voicing_disagreement")
@@ -37,6 +39,7 @@ def main(arguments=None):
     options.add_argument("--codec", type=Path, help="codec folder or file (default: the voice's)")
     options.add_argument("--voice", default="default")
     options.add_argument("--limit", type=int, default=12, help="clips of a group at most, evenly spaced (0: all)")
+    options.add_argument("--heldout", nargs="+", metavar="NAME", help="only clips of these speakers, or so named")
     options.add_argument("--highest-hz", action="append", default=[], metavar="NAME=HZ")
     options.add_argument("--world-only", action="store_true", help="measure WORLD alone")
     options.add_argument("--per-clip", action="store_true", help="print every clip")
@@ -51,7 +54,7 @@ def main(arguments=None):
         name, _, path = item.partition("=")
         if not path:
             raise SystemExit(f"--clips {item}: NAME=PATH is wanted")
-        for clip in sound_files(Path(path), options.limit):
+        for clip in sound_files(Path(path), options.limit, options.heldout):
             say(f"{name}: {clip.name}")
             groups.setdefault(name, {})[clip.stem] = measure(clip, codec, highest.get(name), options.save)
 
@@ -74,18 +77,46 @@ def main(arguments=None):
     write_json(options.json, groups)
 
 
-@cache
-def load_codec(path: Path | None, voice: str):
-    """The codec at `path`, or that of an installed voice."""
-    from svs.codec import load
+class Codec:
+    """A codec's network between sounds and latents (frames, dim), both as NumPy arrays."""
 
-    return load(path or ROOT / "assets" / "voices" / voice)
+    def __init__(self, network):
+        self.network = network
+
+    def encode(self, audio: Audio, curve: PitchCurve) -> np.ndarray:
+        import torch
+
+        hop = 2 * round(curve.hop_seconds * SAMPLE_RATE)
+        samples = np.pad(audio.samples, (0, -len(audio.samples) % hop)).astype(np.float32)
+        with torch.inference_mode():
+            return self.network.encoder(torch.from_numpy(samples)[None])[0].numpy()
+
+    def decode(self, latents: np.ndarray, curve: PitchCurve, seed: int = 0) -> Audio:
+        import torch
+
+        frames, hop = len(latents), round(curve.hop_seconds * SAMPLE_RATE)
+        cents = np.pad(curve.cents[: 2 * frames], (0, max(0, 2 * frames - len(curve.cents))), mode="edge")
+        voiced = np.pad(curve.voiced[: 2 * frames], (0, max(0, 2 * frames - len(curve.voiced))))
+        noise = np.random.default_rng(seed).standard_normal(2 * frames * hop, dtype=np.float32)
+        tensors = (torch.from_numpy(x)[None] for x in (latents, cents.astype(np.float32), voiced, noise))
+        with torch.inference_mode():
+            return Audio(self.network.decoder(*tensors)[0].numpy(), SAMPLE_RATE)
+
+
+@cache
+def load_codec(path: Path | None, voice: str) -> Codec:
+    """The codec at `path` (weights, or the folder of a voice), or that of an installed voice."""
+    from svs.codec import load_network
+    from svs.voice import find
+
+    path = path or find(voice)
+    return Codec(load_network(path / "codec.safetensors" if path.is_dir() else path))
 
 
 def copy(codec, audio: Audio) -> Audio:
     """Encode and decode, the pitch being what Praat measures; as many samples as went in."""
     audio = audio.resample(SAMPLE_RATE)
-    curve = track(audio)
+    curve = measure_pitch(audio)
     samples = codec.decode(codec.encode(audio, curve), curve).samples[: len(audio.samples)]
     return Audio(np.pad(samples, (0, len(audio.samples) - len(samples))), SAMPLE_RATE)
 
@@ -96,6 +127,7 @@ def measure(clip: Path, codec, highest_hz: float | None = None, save: Path | Non
     if highest_hz is None and original.sample_rate < SAMPLE_RATE:
         highest_hz = 0.45 * original.sample_rate
     original = original.resample(SAMPLE_RATE)
+    original = Audio(level(original.samples), SAMPLE_RATE)  # as every clip is that a codec is trained on
     found = {"seconds": original.seconds, "hnr": harmonic_to_noise(original.samples, SAMPLE_RATE)}
     copies = {"world": world_copy}
     if codec is not None:
@@ -115,11 +147,14 @@ def compare(original: Audio, made: Audio, highest_hz: float | None = None) -> di
     x, y, rate = original.samples, made.samples, original.sample_rate
     before, after = track(original), track(made)
     both = before.voiced & after.voiced
+    # An empty band would rule the cepstra: both are resampled to the rate whose 0.45 is highest_hz.
+    band_rate = rate if highest_hz is None else min(rate, round(highest_hz / 0.45))
+    in_band = [sound.resample(band_rate).samples for sound in (original, made)]
     return {
         "lsd": log_spectral_distance(x, y, rate, highest_hz=highest_hz),
         "lsd1": log_spectral_distance(x, y, rate, order=1, highest_hz=highest_hz),
         "mel": mel_distance(x, y, rate, highest_hz=highest_hz),
-        "mcd": mel_cepstral_distortion(x, y, rate),
+        "mcd": mel_cepstral_distortion(*in_band, band_rate),
         "hnr": harmonic_to_noise(y, rate),
         "f0_median_cents": float(np.median(np.abs(after.cents - before.cents)[both])) if both.any() else float("nan"),
         "voicing_disagreement": 100 * float(np.mean(before.voiced != after.voiced)),

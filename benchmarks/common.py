@@ -19,9 +19,10 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def add_song_options(options: argparse.ArgumentParser) -> None:
-    """--songs, --voice, --seed, --out, --reuse: what `renders` takes."""
+    """--songs, --voice, --singer, --seed, --out, --reuse: what `renders` takes."""
     options.add_argument("--songs", type=Path, default=SONGS, help="list of scores, relative to assets/scores")
     options.add_argument("--voice", default="default")
+    options.add_argument("--singer", help="of the voice (default: its own)")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--out", type=Path, default=Path("out/benchmarks"), help="where renders go")
     options.add_argument("--reuse", action="store_true", help="measure renders that are there already")
@@ -47,7 +48,7 @@ def renders(options):
             import svs
 
             say(f"singing {score.name}")
-            take = svs.sing(score, voice=options.voice, pitch="exact", seed=options.seed)
+            take = svs.sing(score, voice=options.voice, pitch="exact", seed=options.seed, singer=options.singer)
             take.audio.write(wav)
             take_path.write_text(json.dumps(take.to_json(), ensure_ascii=False), encoding="utf-8")
         yield score, Audio.read(wav), json.loads(take_path.read_text(encoding="utf-8"))
@@ -61,16 +62,23 @@ def song_words(score: Path) -> str:
     return " ".join(word.text for word in words(select_part(read_score(score)).notes))
 
 
-def sound_files(where: Path, limit: int | None = None) -> list[Path]:
-    """A sound file, a folder's sound files, or those of a .jsonl manifest (key `audio`); evenly spaced when too many."""
+def sound_files(where: Path, limit: int | None = None, heldout: list[str] | None = None) -> list[Path]:
+    """A sound file, a folder's sound files, or those of a .jsonl manifest; evenly spaced ones when there are too many.
+
+    heldout: speakers, or pieces of clip ids (manifest) or file names; only those clips are taken.
+    """
     if where.suffix == ".jsonl":
-        found = [Path(json.loads(line)["audio"]) for line in where.read_text(encoding="utf-8").splitlines() if line]
+        from svs.dataset import kept_out, read_manifest
+
+        found = [Path(clip["audio"]) for clip in read_manifest(where) if not heldout or kept_out(clip, heldout)]
     elif where.is_dir():
         found = sorted(path for path in where.rglob("*") if path.suffix.lower() in (".wav", ".flac"))
     else:
         found = [where]
+    if heldout and where.suffix != ".jsonl":
+        found = [path for path in found if any(name in str(path) for name in heldout)]
     if not found:
-        raise SystemExit(f"{where}: no sound files there")
+        raise SystemExit(f"{where}: no sound files there{' that are held out' if heldout else ''}")
     if limit and len(found) > limit:
         found = [found[i * len(found) // limit] for i in range(limit)]
     return found

@@ -513,12 +513,24 @@ def test_codec_benchmark_finds_no_loss_in_a_lossless_codec(sung, tmp_path, monke
     assert "MISSED" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("samples", [44_100, 44_101, 30_000])
+def test_the_codecs_network_gives_back_every_sample(samples):
+    from benchmarks.codec import Codec, copy
+    from svs.codec.source_filter import SourceFilterNetwork
+
+    network = SourceFilterNetwork(latent_dim=4, encoder_dim=8, encoder_depth=1, decoder_dim=8, decoder_depth=1).eval()
+    audio = Audio(tone(6000, 1.1)[0].samples[:samples], RATE)
+    first, second = copy(Codec(network), audio), copy(Codec(network), audio)
+    assert len(first.samples) == samples and np.all(np.isfinite(first.samples))
+    assert np.array_equal(first.samples, second.samples)
+
+
 def test_chain_benchmark_compares_what_keeps_the_teachers_timing(sung, tmp_path, monkeypatch, capsys):
     from benchmarks import chain, codec
 
     monkeypatch.setattr(chain, "hear", lambda audio, notes: "row row row your boat")
     monkeypatch.setattr(chain, "load_codec", lambda path, voice: SameSound())
-    monkeypatch.setattr(chain, "from_take", lambda take, options: None)
+    monkeypatch.setattr(chain, "from_take", lambda take, options: melody(take_notes(take))[0])
     monkeypatch.setattr(codec, "mel_cepstral_distortion", lambda x, y, rate: 0.0)  # slow, tested above
     chain.main([*sung, "--teacher", str(tmp_path)])
     out = capsys.readouterr().out
