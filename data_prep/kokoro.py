@@ -507,8 +507,11 @@ class KokoroTeacher:
     """
 
     sample_rate = SAMPLE_RATE
-    balance = True
-    long = ""
+    balance = 1.0
+    stress_units = 1
+    mute = UNVOICED
+    floor_on = 0.0
+    shift_voice = 0
 
     def __init__(self, cache_dir="work/teachers", threads: int = 1):
         import onnxruntime
@@ -582,11 +585,10 @@ class KokoroTeacher:
         curve = self._energy(phones, tokens, prosody, style, sung) + loudness
         pitch = self._pitch(phones, owners, np.asarray(f0, dtype=np.float64), f0_hop, lead)
         units_at = np.concatenate([sung, rest])
-        if self.balance:
-            share_of = np.concatenate([natural / np.maximum(sung, 1), [1]])
-        else:
-            share_of = np.ones(len(units_at))
+        share_of = np.concatenate([natural / np.maximum(sung, 1), [1]]) ** self.balance
         audio = self.decoder(features, pitch, curve, style[0, :128], np.repeat(share_of, units_at), noise, seed)
+        onset = 175.0 if voice[1:2] == "m" else 240.0
+        audio = remove_subharmonics(audio, pitch, onset)
         step = round(SAMPLE_RATE * FRAME_SECONDS)
         audio = audio[lead * step : (lead + units.sum()) * step]
         return audio.astype(np.float32), units * FRAME_SECONDS
@@ -638,7 +640,7 @@ class KokoroTeacher:
         if steady.any():
             level = np.percentile(curve[: len(steady)][steady], 75)
             names = [phone.rstrip("012") for phone in phones]
-            floor = np.array([0.0 if n in VOWELS else -1.0 if n in SONORANTS else -99.0 for n in names] + [-99.0])[owner] + level
+            floor = np.array([0.0 if n in VOWELS else -1.0 if n in SONORANTS else -99.0 for n in names] + [-99.0])[owner] + level + self.floor_on
             reach = np.convolve(np.pad(floor, 2, mode="edge"), np.ones(5) / 5, "valid")  # eased in and out over 5 values
             floor = np.where(floor > -50, np.where(reach > -50, reach, floor), -99.0)
             curve[: len(floor)] = np.maximum(curve[: len(floor)], floor)
@@ -653,8 +655,8 @@ class KokoroTeacher:
             if tokens[mine[0]][2] == "stress":
                 stress, *mine = mine
                 if total >= 3:
-                    sung[stress] = 1
-                    total -= 1
+                    sung[stress] = self.stress_units
+                    total -= sung[stress]
             sung[mine] = share(total, natural[mine])
         for i, (_, owner, _) in enumerate(tokens):
             if owner < 0:
@@ -667,5 +669,27 @@ class KokoroTeacher:
             raise KokoroError("Kokoro: f0 has no value above 0 Hz")
         times = (np.arange(len(owners)) - 2 * lead) * F0_HOP_SECONDS
         hertz = np.exp(np.interp(times, known * hop, np.log(f0[known])))
-        voiced = np.array([phone.rstrip("012") not in UNVOICED for phone in phones])
+        voiced = np.array([phone.rstrip("012") not in self.mute for phone in phones])
         return np.where((owners >= 0) & voiced[owners], hertz, 0.0)
+
+
+def remove_subharmonics(audio: np.ndarray, f0: np.ndarray, onset: float) -> np.ndarray:
+    """Take out what lies halfway between harmonics where F0 (Hz, a value in 300 samples, 0 unvoiced) is above `onset`.
+
+    Above a voice's speaking range Kokoro adds a faint half-frequency, 20 dB below the fundamental, which trackers take
+    for the pitch. A quarter of the signal one period ago and one ahead, and half of it now, has its zeros just there and
+    leaves harmonics alone.
+    """
+    from scipy.ndimage import map_coordinates
+
+    f0 = np.resize(f0, -(-len(audio) // 300))
+    amount = np.where(f0 > 0, np.clip((f0 / onset - 1) / 0.1, 0, 1), 0)
+    if not amount.any():
+        return audio
+    at = np.arange(len(audio))
+    amount = np.interp(at, 300 * np.arange(len(f0)) + 150, amount)
+    period = SAMPLE_RATE / np.interp(at, 300 * np.flatnonzero(f0 > 0), f0[f0 > 0])
+    double = audio.astype(np.float64)
+    around = map_coordinates(double, [at - period], order=3, mode="nearest")
+    around += map_coordinates(double, [at + period], order=3, mode="nearest")
+    return (double + amount * (0.25 * around - 0.5 * double)).astype(np.float32)
