@@ -16,7 +16,6 @@ import io
 import re
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 from xml.parsers import expat
@@ -636,13 +635,3 @@ def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: boo
         return None
     place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
     return Lyric(verse, text, place[before, after], extend)
-
-
-def verses_of(notes) -> list[int]:
-    """Verse numbers under these notes, in order."""
-    return sorted({lyric.verse for note in notes for lyric in note.lyrics})
-
-
-def lyric_counts(part: WrittenPart) -> Counter:
-    """Notes with a syllable, by voice."""
-    return Counter(note.voice for note in part.notes if note.lyrics)
