@@ -38,11 +38,11 @@ from svs.units import cents_to_hz, hz_to_cents
 # Hz between which a voice keeps pitch and words; other voices are refused until they have been measured.
 RANGES = {
     "hibari": (140.0, 560.0),
-    "af_heart": (165.0, 330.0),
-    "bf_emma": (165.0, 330.0),
-    "am_michael": (92.0, 185.0),
-    "am_fenrir": (87.0, 280.0),
-    "bm_george": (95.0, 280.0),
+    "af_heart": (165.0, 440.0),
+    "bf_emma": (140.0, 350.0),
+    "am_michael": (90.0, 262.0),
+    "am_fenrir": (85.0, 330.0),
+    "bm_george": (90.0, 300.0),
 }
 
 MEDIAN_LIMIT = 35.0  # cents
