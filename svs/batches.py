@@ -129,8 +129,12 @@ class AcousticBatches(NumberedBatches):
         for name in self.hparams.corpora:
             shard = Shard.open(Path(self.hparams.features) / name)
             clips = [clip for clip in shard.clips if not kept_out(clip, self.hparams.heldout or [])]
+            latents = shard.latents()
             self.lines.append([
-                (clip_conditions(shard, clip, table, self.hparams.speakers), shard.latents(clip["start"], clip["frames"]))
+                (
+                    clip_conditions(shard, clip, table, self.hparams.speakers),
+                    latents[clip["start"] : clip["start"] + clip["frames"]],
+                )
                 for clip in clips
             ])
             weights = np.array([clip["frames"] for clip in clips], float)

@@ -168,12 +168,12 @@ class Shard:
             raise DatasetError(f"{folder}: no features there; run the recipe's stage `features` first") from None
         return cls(folder, *arrays, clips)
 
-    def latents(self, start: int, frames: int) -> np.ndarray:
-        """(frames, latent_dim) float16, made by `build_latents`."""
+    def latents(self) -> np.ndarray:
+        """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`."""
         path = self.folder / "latents.npy"
         if not path.is_file():
             raise DatasetError(f"{path}: no such latents; run the recipe's stage `features` after `train-codec`")
-        return np.load(path, mmap_mode="r")[start : start + frames]
+        return np.load(path)
 
     def samples(self, start: int, frames: int) -> np.ndarray:
         """(frames × LATENT_HOP,) float32 from latent frame `start` on."""

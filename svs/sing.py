@@ -124,6 +124,8 @@ def sing(
 
     if not isinstance(score, Score):
         score = read_score(score, verse=verse, transpose=transpose, tempo=tempo, language=language or "en")
+    for remark in score.remarks:
+        warnings.warn(remark, stacklevel=2)
     written = select_part(score, part)
     spoken = pronounce(written, g2p.load(language or written.language))
     if not isinstance(voice, Voice):
