@@ -50,6 +50,7 @@ VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW"
 UNVOICED = ("SIL", "P", "T", "K", "CH", "F", "TH", "S", "SH", "HH")
 SONORANTS = ("L", "M", "N", "NG", "R", "W", "Y")
 SILENCE = "SIL"
+COMB_FROM_HZ = {"f": 240.0, "m": 175.0}  # pitch above which half-frequencies are combed out
 LONGEST_VOWEL = 8  # units; longer vowels fade when the prosody model is asked for their energy
 MISAKI = {
     "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "W", "AY": "I", "EH": "ɛ", "ER": "ɜɹ", "EY": "A", "IH": "ɪ",
@@ -507,11 +508,7 @@ class KokoroTeacher:
     """
 
     sample_rate = SAMPLE_RATE
-    balance = 1.0
-    stress_units = 1
-    mute = UNVOICED
-    floor_on = 0.0
-    shift_voice = 0
+    mute = UNVOICED  # phones sung without pitch
 
     def __init__(self, cache_dir="work/teachers", threads: int = 1):
         import onnxruntime
@@ -579,16 +576,16 @@ class KokoroTeacher:
         units = quantise(durations)
         sung = self._spread(tokens, natural, units)
         lead = int(sung[0]) if tokens[0][1] < 0 else 0
-        rest = np.array([LEAD_UNITS])
-        features = np.repeat(content[0], np.concatenate([sung[:1] + rest, sung[1:]]), axis=1)
-        owners = np.repeat([owner for _, owner, _ in tokens] + [-1], 2 * np.concatenate([sung, rest]))
-        curve = self._energy(phones, tokens, prosody, style, sung) + loudness
+        grid = np.append(sung, LEAD_UNITS)  # where tokens sound; what they are fed as comes LEAD_UNITS later
+        fed = sung.copy()
+        fed[0] += LEAD_UNITS
+        owners = np.repeat([owner for _, owner, _ in tokens] + [-1], 2 * grid)
         pitch = self._pitch(phones, owners, np.asarray(f0, dtype=np.float64), f0_hop, lead)
-        units_at = np.concatenate([sung, rest])
-        share_of = np.concatenate([natural / np.maximum(sung, 1), [1]]) ** self.balance
-        audio = self.decoder(features, pitch, curve, style[0, :128], np.repeat(share_of, units_at), noise, seed)
-        onset = 175.0 if voice[1:2] == "m" else 240.0
-        audio = remove_subharmonics(audio, pitch, onset)
+        energy = self._energy(phones, tokens, prosody, style, sung) + loudness
+        # Long vowels would make the norms' means their own and so fade: every token counts as long as it is in speech.
+        weights = np.repeat(np.append(natural / np.maximum(sung, 1), 1.0), grid)
+        audio = self.decoder(np.repeat(content[0], fed, axis=1), pitch, energy, style[0, :128], weights, noise, seed)
+        audio = remove_subharmonics(audio, pitch, COMB_FROM_HZ["m" if voice[1:2] == "m" else "f"])
         step = round(SAMPLE_RATE * FRAME_SECONDS)
         audio = audio[lead * step : (lead + units.sum()) * step]
         return audio.astype(np.float32), units * FRAME_SECONDS
@@ -619,6 +616,8 @@ class KokoroTeacher:
         The prosody model is asked for the commanded durations, but for vowels of LONGEST_VOWEL units at most, since it
         lets longer ones fade; their middle is then held. Vowels and sonorants are kept from falling below the phrase.
         """
+        from scipy.ndimage import minimum_filter1d
+
         vowel = np.array([role == "phone" and is_vowel(phones[owner]) for _, owner, role in tokens])
         short = np.where(vowel, np.minimum(sung, LONGEST_VOWEL), sung)
         feed = {"/encoder/MatMul_output_0": np.repeat(prosody, short, axis=2), "style": style}
@@ -640,9 +639,8 @@ class KokoroTeacher:
         if steady.any():
             level = np.percentile(curve[: len(steady)][steady], 75)
             names = [phone.rstrip("012") for phone in phones]
-            floor = np.array([0.0 if n in VOWELS else -1.0 if n in SONORANTS else -99.0 for n in names] + [-99.0])[owner] + level + self.floor_on
-            reach = np.convolve(np.pad(floor, 2, mode="edge"), np.ones(5) / 5, "valid")  # eased in and out over 5 values
-            floor = np.where(floor > -50, np.where(reach > -50, reach, floor), -99.0)
+            least = [level if name in VOWELS else level - 1 if name in SONORANTS else -np.inf for name in names]
+            floor = minimum_filter1d(np.array([*least, -np.inf])[owner], 5)
             curve[: len(floor)] = np.maximum(curve[: len(floor)], floor)
         return curve
 
@@ -655,8 +653,8 @@ class KokoroTeacher:
             if tokens[mine[0]][2] == "stress":
                 stress, *mine = mine
                 if total >= 3:
-                    sung[stress] = self.stress_units
-                    total -= sung[stress]
+                    sung[stress] = 1
+                    total -= 1
             sung[mine] = share(total, natural[mine])
         for i, (_, owner, _) in enumerate(tokens):
             if owner < 0:
@@ -693,3 +691,12 @@ def remove_subharmonics(audio: np.ndarray, f0: np.ndarray, onset: float) -> np.n
     around = map_coordinates(double, [at - period], order=3, mode="nearest")
     around += map_coordinates(double, [at + period], order=3, mode="nearest")
     return (double + amount * (0.25 * around - 0.5 * double)).astype(np.float32)
+
+
+def main(arguments: list[str]) -> None:
+    """Fetch Kokoro into the folder given and name its voices."""
+    print(" ".join(KokoroTeacher(*arguments[:1]).voices))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
