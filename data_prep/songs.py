@@ -1,7 +1,8 @@
 """What the teachers sing: phrases with words, notes and phonemes.
 
 Three sources, each a list of `Phrase`s whose melodies are made again, with another seed, for every take:
-- `lieder`: English songs of the OpenScore Lieder corpus (CC0, https://github.com/OpenScore/Lieder), as note lists;
+- `lieder`: English songs of the OpenScore Lieder corpus (CC0, https://github.com/OpenScore/Lieder), as note lists,
+  or `scores`: any folder of MusicXML;
 - `texts`:  public-domain lyrics (songs.txt) set to generated tonal melodies;
 - `drills`: syllables that join every consonant with every vowel, so that rare phones and diphones are sung too.
 Songs of heldout.txt are refused: they measure the voice.
@@ -9,6 +10,7 @@ Songs of heldout.txt are refused: they measure the voice.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -86,6 +88,38 @@ def lieder(path, g2p: Pronouncer, rng_of, take: int) -> Iterable[Phrase]:
             name = f"{title}.{part['part']}.v{verse}"
             rng = rng_of(f"{name}.{take}")
             yield from _phrases_of(name, title, _verse_notes(part["notes"], verse, rng), g2p)
+
+
+def scores(folder, g2p: Pronouncer, rng_of, take: int) -> Iterable[Phrase]:
+    """Phrases of every MusicXML file in a folder, such as a checkout of OpenScore Lieder; files that fail are skipped."""
+    for path in sorted(p for p in Path(folder).rglob("*") if p.suffix in (".mxl", ".musicxml", ".xml")):
+        title = path.stem.split("__lc")[0]
+        if any(name in title for name in NOT_ENGLISH):
+            continue
+        try:
+            parts = _read_parts(path)
+        except ScoreError:
+            continue
+        for number, part in enumerate(parts):
+            name = f"{title}.{number}"
+            sung = [note.duration for note in part.notes if note.lyric]
+            if not sung:
+                continue
+            pace = float(rng_of(f"{name}.{take}").uniform(0.28, 0.44)) / float(np.median(sung))
+            notes = [replace(n, onset=n.onset * pace, duration=min(n.duration * pace, 2.4)) for n in part.notes]
+            runs: list[list[Note]] = [[]]
+            for note in notes:
+                if runs[-1] and note.onset - runs[-1][-1].end > 1.0:
+                    runs.append([])
+                runs[-1].append(note)
+            yield from _phrases_of(name, title, runs, g2p)
+
+
+@functools.cache
+def _read_parts(path: Path) -> tuple[Part, ...]:
+    from svs.score import read_score
+
+    return read_score(path, language="en").parts
 
 
 def _verse_notes(rows, verse: str, rng) -> list[list[Note]]:

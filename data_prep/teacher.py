@@ -432,7 +432,8 @@ def plan(voice: str, lieder, seed: int, heldout, takes: int = 12) -> Iterator[tu
     for take in range(takes):
         phrases = [*songs.texts(songs.HERE / "songs.txt", english, rng, take), *songs.drills(rng, take)]
         if lieder is not None:
-            phrases += songs.lieder(lieder, english, rng, take)
+            read = songs.scores if Path(lieder).is_dir() else songs.lieder
+            phrases += read(lieder, english, rng, take)
         phrases = [p for p in phrases if not songs.is_heldout(p.song, p.words or "", heldout)]
         for phrase in sorted(phrases, key=lambda p: hashlib.sha256(f"{voice}/{take}/{p.name}".encode()).digest()):
             yield phrase, take
@@ -554,7 +555,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", required=True, help="folder of the corpus")
     parser.add_argument("--voices", nargs="+", required=True, help="names, each with =MINUTES if not --minutes")
     parser.add_argument("--minutes", type=float, default=10.0, help="minutes to keep of each voice")
-    parser.add_argument("--lieder", help="note lists of OpenScore Lieder songs (.jsonl)")
+    parser.add_argument("--lieder", help="real songs: a folder of MusicXML (OpenScore Lieder) or note lists (.jsonl)")
     parser.add_argument("--heldout", default=songs.HERE / "heldout.txt", help="songs to keep out")
     parser.add_argument("--teachers", default="work/teachers", help="where Kokoro is kept")
     parser.add_argument("--no-words", action="store_true", help="do not check words with the recogniser")

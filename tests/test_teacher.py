@@ -1,6 +1,7 @@
 """The teacher corpus: words held out, consonants before the beat, contours as commanded, clips measured and resumed."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from svs.timing import VOWELS, place
 from svs.units import cents_to_hz
 
 ENGLISH = g2p.load("en")
+ASSETS = Path(__file__).parent.parent / "assets" / "scores"
 CENT = 0.01
 
 
@@ -88,6 +90,15 @@ def test_no_held_out_song_is_in_the_texts_or_in_the_plan(tmp_path):
     lieder.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = {p.song for p, take in teacher.plan("hibari", lieder, 0, heldout, takes=1)}
     assert "X__Allowed" in found and "X__Home_Sweet_Home" not in found
+
+
+def test_the_songs_shipped_as_scores_are_held_out():
+    heldout = songs.read_heldout()
+    found = list(songs.scores(ASSETS, ENGLISH, teacher.rng_of, 0))
+    assert found
+    for p in found:
+        whole = " ".join(q.words for q in found if q.song == p.song)
+        assert songs.is_heldout(p.song, whole, heldout), p.song
 
 
 def test_every_english_phone_is_sung():
