@@ -14,8 +14,9 @@ FLOOR = 2e-6  # amplitude, full scale 1: below the quantisation noise of 16 bits
 class SpectralLoss(nn.Module):
     """Distance of amplitude spectra at FFT sizes 512, 1024 and 2048, a quarter of the size apart.
 
-    log_weight × mean |ln X − ln Y| + linear_weight × Σ|X − Y| / ΣY at each resolution, averaged, plus
-    mel_weight × mean |ln mel X − ln mel Y| with 128 bands at sizes 1024 and 2048.
+    log_weight × log-spectral distance + linear_weight × Σ|X − Y| / ΣY at each resolution, averaged, plus
+    mel_weight × mean |ln mel X − ln mel Y| with 128 bands at sizes 1024 and 2048. The log-spectral distance is half the
+    mean |ln X − ln Y| and half its root mean square over the bins of a frame: the one forgives outliers, the other not.
     """
 
     def __init__(self, log_weight: float = 1.0, linear_weight: float = 0.5, mel_weight: float = 1.0):
@@ -36,7 +37,9 @@ class SpectralLoss(nn.Module):
         terms = {"log": 0.0, "linear": 0.0, "mel": 0.0}
         for size in (512, 1024, 2048):
             ours, theirs = self.amplitude(estimate, size), self.amplitude(target, size)
-            terms["log"] = terms["log"] + (ours.log() - theirs.log()).abs().mean() / 3
+            apart = ours.log() - theirs.log()
+            distance = 0.5 * apart.abs().mean() + 0.5 * (apart.square().mean(dim=1) + 1e-6).sqrt().mean()
+            terms["log"] = terms["log"] + distance / 3
             terms["linear"] = terms["linear"] + (ours - theirs).abs().sum() / theirs.sum() / 3
             if size > 512:
                 filters = getattr(self, f"filters{size}")
