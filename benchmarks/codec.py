@@ -56,7 +56,7 @@ def main(arguments=None):
             raise SystemExit(f"--clips {item}: NAME=PATH is wanted")
         for clip in sound_files(Path(path), options.limit, options.heldout):
             say(f"{name}: {clip.name}")
-            groups.setdefault(name, {})[clip.stem] = measure(clip, codec, highest.get(name), options.save)
+            groups.setdefault(name, {})[f"{clip.parent.name}/{clip.stem}"] = measure(clip, codec, highest.get(name), options.save)
 
     systems = ["world"] if codec is None else ["codec", "world"]
     rows = []
@@ -138,7 +138,7 @@ def measure(clip: Path, codec, highest_hz: float | None = None, save: Path | Non
         found[name] = compare(original, made, highest_hz) | {"seconds": time.perf_counter() - started}
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
-            made.write(save / f"{clip.stem}.{name}.wav")
+            made.write(save / f"{clip.parent.name}.{clip.stem}.{name}.wav")
     return found
 
 

@@ -507,9 +507,14 @@ def test_codec_benchmark_finds_no_loss_in_a_lossless_codec(sung, tmp_path, monke
 
     monkeypatch.setattr(codec, "load_codec", lambda path, voice: SameSound())
     monkeypatch.setattr(codec, "mel_cepstral_distortion", lambda x, y, rate: 0.0)  # slow, tested above
-    codec.main(["--clips", f"synthetic={tmp_path / 'row_your_boat.wav'}", "--json", str(tmp_path / "codec.out")])
-    found = json.loads((tmp_path / "codec.out").read_text())["synthetic"]["row_your_boat"]
-    assert found["codec"]["lsd"] == found["codec"]["f0_median_cents"] == 0 < found["world"]["lsd"]
+    for bank in ("low", "high"):  # banks name their clips alike
+        (tmp_path / "banks" / bank).mkdir(parents=True)
+        (tmp_path / "banks" / bank / "a.wav").write_bytes((tmp_path / "row_your_boat.wav").read_bytes())
+    codec.main(["--clips", f"synthetic={tmp_path / 'banks'}", "--json", str(tmp_path / "codec.out")])
+    clips = json.loads((tmp_path / "codec.out").read_text())["synthetic"]
+    assert set(clips) == {"low/a", "high/a"}
+    for found in clips.values():
+        assert found["codec"]["lsd"] == found["codec"]["f0_median_cents"] == 0 < found["world"]["lsd"]
     assert "MISSED" not in capsys.readouterr().out
 
 
