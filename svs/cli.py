@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import warnings
 from contextlib import contextmanager
@@ -59,7 +60,12 @@ def sing(
     output: Annotated[Path, typer.Option("--output", "-o", help="WAV to write; the take goes beside it as JSON.")],
     voice: Annotated[str, typer.Option(help="Name of an installed voice, or its folder.")] = "default",
     singer: Annotated[str | None, typer.Option(help="Singer of the voice; its own default if not given.")] = None,
-    part: PartName = None,
+    part: Annotated[
+        str | None, typer.Option(help="Part by name or number, or all together; the first sung one if not given.")
+    ] = None,
+    stems: Annotated[
+        Path | None, typer.Option(help="With --part all: folder for each part's own WAV and take.", metavar="DIR")
+    ] = None,
     verse: Verse = "1",
     language: Language = None,
     transpose: Transpose = 0.0,
@@ -72,38 +78,56 @@ def sing(
 ):
     """Sing a score to OUT.wav, the take beside it.
 
-    The take, OUT.json, holds all that led to the sound: notes, phonemes in time, the commanded pitch, the seed.
+    The take, OUT.json, holds all that led to the sound: notes, phonemes in time, the commanded pitch, the seed. Of
+    several parts it holds a list, `parts`, of the takes.
     """
     if not score.is_file():  # found out before anything heavy is loaded
         raise UsageError(f"{score}: no such file")
-    take_path = _writable_outputs(output)
-    from svs.audio import write_atomically
-    from svs.sing import sing as render
+    _writable_outputs(output)
+    if stems is not None:
+        _writable_stems(stems, part)
+    options = {
+        "voice": voice,
+        "singer": singer,
+        "verse": verse if verse == "all" else _whole(verse, "--verse"),
+        "language": language,
+        "transpose": transpose,
+        "tempo": tempo,
+        "tuning": tuning,
+        "pitch": pitch.value,
+        "seed": seed,
+        "steps": steps,
+        "guidance": guidance,
+    }
+    if part == "all":
+        audio, seconds_taken = _sing_parts(score, output, stems, options)
+        factor = seconds_taken / max(audio.seconds, 1e-9)
+    else:
+        from svs.sing import sing as render
+
+        with _progress() as progress:
+            take = render(score, part=part, progress=progress, **options)
+        _write_take(output, take.audio, take.to_json())
+        audio, factor = take.audio, take.real_time_factor
+    print(
+        f"{audio.seconds:.1f} s sung at {factor:.3f} × real time by voice {voice} with seed {seed}: {output}"
+    )
+
+
+def _sing_parts(score: Path, output: Path, stems: Path | None, options: dict):
+    """Sing all parts, write the mix and the stems. Returns the mix and the seconds that rendering took."""
+    from svs.sing import mix, sing_parts
 
     with _progress() as progress:
-        take = render(
-            score,
-            voice=voice,
-            singer=singer,
-            part=part,
-            verse=verse if verse == "all" else _whole(verse, "--verse"),
-            language=language,
-            transpose=transpose,
-            tempo=tempo,
-            tuning=tuning,
-            pitch=pitch.value,
-            seed=seed,
-            steps=steps,
-            guidance=guidance,
-            progress=progress,
-        )
-    text = json.dumps(take.to_json(), ensure_ascii=False)
-    take.audio.write(output)
-    write_atomically(take_path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
-    print(
-        f"{take.audio.seconds:.1f} s sung at {take.real_time_factor:.3f} × real time "
-        f"by voice {voice} with seed {seed}: {output}"
-    )
+        takes = sing_parts(score, progress=progress, **options)
+    audio = mix(takes)
+    if stems is not None:
+        stems.mkdir(exist_ok=True)
+        for number, take in enumerate(takes, 1):
+            _write_take(stems / f"{_stem_name(number, take.part)}.wav", take.audio, take.to_json())
+    facts = {"sample_rate": audio.sample_rate, "seed": options["seed"], "voice": takes[0].voice, "part": "all"}
+    _write_take(output, audio, {**facts, "parts": [take.to_json() for take in takes]})
+    return audio, sum(take.seconds_taken for take in takes)
 
 
 @app.command()
@@ -280,14 +304,33 @@ def _show_warning(message, category, filename, lineno, file=None, line=None) -> 
 # Files ------------------------------------------------------------------------------------------------------------
 
 
-def _writable_outputs(output: Path) -> Path:
-    """Path of the take's JSON, after making sure that both files can be written."""
+def _writable_outputs(output: Path) -> None:
+    """Make sure that the sound and the take beside it can be written."""
     if output.suffix.lower() != ".wav":
         raise UsageError(f"{output}: sound is written as WAV; let the name end in .wav")
-    take_path = output.with_suffix(".json")
-    for path in (output, take_path):
+    for path in (output, output.with_suffix(".json")):
         _writable(path)
-    return take_path
+
+
+def _writable_stems(folder: Path, part: str | None) -> None:
+    if part != "all":
+        raise UsageError("--stems: writes the parts of a song sung together; add --part all")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; --stems wants a folder")
+    _writable(folder / "stem.wav" if folder.is_dir() else folder)
+
+
+def _stem_name(number: int, part: str) -> str:
+    """Number and name of a part, fit for a file: 2-alto."""
+    words = re.findall(r"\w+", part.lower())
+    return "-".join([str(number), *words])[:60]
+
+
+def _write_take(output: Path, audio, take: dict) -> None:
+    """Write the sound, and the take beside it."""
+    text = json.dumps(take, ensure_ascii=False)
+    audio.write(output)
+    _write_text(output.with_suffix(".json"), text)
 
 
 def _writable(path: Path) -> None:

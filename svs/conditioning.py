@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from svs.phonemes import is_vowel
 from svs.pitch import PitchCurve
 from svs.score import Note
-from svs.phonemes import is_vowel
 from svs.timing import PhonemeSpan
 
 GROUPS = ("lyrics", "pitch", "speaker")  # what can be dropped, and guided, apart

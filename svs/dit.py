@@ -198,12 +198,13 @@ class DiT(nn.Module):
 
     def condition(self, conditions: Conditions, drop: Tensor | None = None) -> Tensor:
         """The part that does not depend on flow time, (batch, tokens, dim): computed once a song, used every step."""
-        c = self.conditioner(conditions, drop)
+        c = self.conditioner(conditions, drop) * conditions.keep[..., None]  # a patch may hold frames of both kinds
         return self.merge(self._patches(c))
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, keep: Tensor) -> Tensor:
         """x: (batch, frames, latent_dim) at flow times t (batch,). condition: from `condition`. Returns the velocity."""
         frames = x.shape[1]
+        x = x * keep[..., None]
         keep = self._patches(keep[..., None].float()).amin(dim=-1) > 0  # (batch, tokens)
         c = F.silu(condition + self.time(time_features(t, self.dim))[:, None])  # (batch, tokens, dim)
         h = self.enter(self._patches(x)) + self.hint(condition)

@@ -1,8 +1,11 @@
-"""Layers that the codec and the timing of the acoustic model share. Tensors are (batch, frames, channels)."""
+"""What the codec and the acoustic model share: layers, and weights in files. Tensors are (batch, frames, channels)."""
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -40,3 +43,50 @@ def pitch_features(cents: Tensor, voiced: Tensor, octaves: int = 4) -> Tensor:
     angle = 2 * math.pi * cents[..., None] / periods
     parts = [voiced.to(cents.dtype)[..., None], height[..., None], torch.sin(angle), torch.cos(angle)]
     return torch.cat(parts, dim=-1)
+
+
+def save_weights(network: nn.Module, path) -> None:
+    """Write a network as fp16 safetensors, its constructor's arguments (`network.sizes`) in the header; whole or not at all.
+
+    Raises ValueError for weights that are not finite in fp16, which no reader would take.
+    """
+    from safetensors.torch import save_file
+
+    from svs.audio import write_atomically
+
+    weights = {
+        name: value.detach().half().contiguous() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{path}: not written, since {name} is not finite in 16 bits; has the training diverged?")
+    header = {"sizes": json.dumps(network.sizes)}
+    write_atomically(path, lambda temporary: save_file(weights, temporary, metadata=header))
+
+
+def load_weights(path, make: Callable[..., nn.Module]) -> nn.Module:
+    """The network make(**sizes) that `save_weights` wrote, in evaluation mode. Raises ValueError saying what is wrong."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(Path(path), "pt") as stored:
+            header = stored.metadata() or {}
+            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"damaged, or no safetensors: {error}") from None
+    if "sizes" not in header:
+        raise ValueError("its header names no sizes")
+    try:
+        network = make(**json.loads(header["sizes"]))
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(f"the sizes {header['sizes']} in its header make no network: {error}") from None
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise ValueError(f"{name} has shape {found.get(name)}, {wanted.get(name)} is wanted")
+        if not torch.isfinite(weights[name]).all():
+            raise ValueError(f"{name} is not finite")
+    network.load_state_dict({name: value.float() for name, value in weights.items()})
+    return network.eval()

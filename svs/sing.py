@@ -2,7 +2,7 @@
 
     score → pronounce → place → pitch → conditions → latents → audio
 
-A line is rendered in stretches that end in silences, so that a long song costs memory like a short one.
+A line is rendered in stretches that end in silences, so that a song with rests costs memory like a short one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from svs.audio import Audio
-from svs.phonemes import pronounce
+from svs.phonemes import pronounce, strip_stress
 from svs.pitch import PitchCurve, exact, natural
 from svs.score import Note, Part, Score, read_score, select_part
-from svs.timing import SILENCE, PhonemeSpan, delay, place, voiced_frames
-from svs.units import A4_HZ, PITCH_GRID, SAMPLE_RATE
+from svs.timing import SILENCE, PhonemeSpan, delay, place
+from svs.units import A4_HZ, SAMPLE_RATE
 from svs.voice import Voice, VoiceError
 
 Progress = Callable[[str, float, float], None]
@@ -113,6 +113,8 @@ def sing(
     transpose: semitones. tempo: factor. tuning: Hz of A4. pitch: "natural" or "exact", the bare notes.
     steps, guidance: of the sampler, the guidance on the lyrics; the voice's own when None. singer: of the voice.
     progress: called as progress(stage, done, total).
+    Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
+    Warns of remarks on the score and of notes outside the singer's range.
     Raises ScoreError, VoiceError or ValueError, each one line that says what to do.
     """
     began = time.perf_counter()
@@ -120,43 +122,94 @@ def sing(
         raise ValueError(f"pitch is {pitch!r}; choose natural or exact")
     if not 100.0 <= tuning <= 1000.0:
         raise ValueError(f"tuning is {tuning} Hz; the frequency of A4 between 100 and 1000 Hz is wanted")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; a whole number from 0 is wanted")
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps is {steps}; at least 1 is needed")
+    if guidance is not None and not np.isfinite(guidance):
+        raise ValueError(f"guidance is {guidance}; a scale such as 1.5 is wanted")
     from svs import g2p
 
-    if not isinstance(score, Score):
-        score = read_score(score, verse=verse, transpose=transpose, tempo=tempo, language=language or "en")
-    for remark in score.remarks:
-        warnings.warn(remark, stacklevel=2)
-    written = select_part(score, part)
-    spoken = pronounce(written, g2p.load(language or written.language))
+    score = _read(score, verse, transpose, tempo, language)
+    line = select_part(score, part)
+    line = replace(line, language=language or line.language)
+    line = pronounce(line, g2p.load(line.language))
     if not isinstance(voice, Voice):
         voice = Voice.load(voice)
-    if spoken.language.split("-")[0] not in voice.languages:
-        raise VoiceError(f"voice {voice.name!r} sings {', '.join(voice.languages)}, not {spoken.language!r}")
-    notes = tuple(replace(n, cents=n.cents + 1200.0 * np.log2(tuning / A4_HZ)) for n in delay(spoken.notes))
-    warn_out_of_range(spoken, notes, voice, singer or voice.singer)
+    singer = singer or voice.singer
+    check_singable(line, voice, singer)
+    for remark in score.remarks:
+        warnings.warn(remark, stacklevel=2)
+    notes = tuple(replace(n, cents=n.cents + 1200.0 * np.log2(tuning / A4_HZ)) for n in delay(line.notes))
+    warn_out_of_range(line.name, notes, voice, singer)
     spans = place(notes, voice.durations(singer))
-    curve = contour(notes, spans, pitch, seed)
+    curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed)
     audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, progress)
     taken = time.perf_counter() - began
-    return Take(
-        audio, notes, tuple(spans), curve, seed, voice.name, singer or voice.singer, written.name, taken
-    )
+    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken)
 
 
-def contour(notes: Sequence[Note], spans: Sequence[PhonemeSpan], pitch: str, seed: int) -> PitchCurve:
-    """The commanded contour of a line, voiced where its phonemes are."""
-    curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed)
-    return replace(curve, voiced=voiced_frames(spans, PITCH_GRID)[: len(curve.cents)])
+def sing_parts(
+    score: Score | str | Path,
+    voice: Voice | str | Path = "default",
+    *,
+    verse: int | str = 1,
+    language: str | None = None,
+    transpose: float = 0.0,
+    tempo: float = 1.0,
+    **options,
+) -> tuple[Take, ...]:
+    """Sing every part of a score, each as `sing` sings it alone; they begin together. options: the others of `sing`."""
+    score = _read(score, verse, transpose, tempo, language)
+    if not score.parts:
+        select_part(score)  # says so
+    if not isinstance(voice, Voice):
+        voice = Voice.load(voice)
+    takes = []
+    for number in range(1, len(score.parts) + 1):
+        takes.append(sing(score, voice, part=number, language=language, **options))
+        score = replace(score, remarks=())  # said once
+    return tuple(takes)
 
 
-def warn_out_of_range(part: Part, notes: Sequence[Note], voice: Voice, singer: str) -> None:
+def mix(takes: Sequence[Take]) -> Audio:
+    """All takes at once, as long as the longest; turned down as a whole where the sum would clip."""
+    total = np.zeros(max(len(take.audio.samples) for take in takes), np.float32)
+    for take in takes:
+        total[: len(take.audio.samples)] += take.audio.samples
+    return _without_clipping(total)
+
+
+def _read(score, verse, transpose, tempo, language) -> Score:
+    if not isinstance(score, Score):
+        return read_score(score, verse=verse, transpose=transpose, tempo=tempo, language=language or "en")
+    if (verse, transpose, tempo) != (1, 0.0, 1.0):
+        raise ValueError("verse, transpose and tempo are settled when a score is read; give them to read_score")
+    return score
+
+
+def check_singable(line: Part, voice: Voice, singer: str) -> None:
+    """Raise VoiceError where the voice has no such singer, does not sing the language, or lacks a phoneme of the words."""
+    voice.singer_weights(singer)
+    if line.language.lower().replace("_", "-").split("-")[0] not in voice.languages:
+        raise VoiceError(f"voice {voice.name!r} sings {', '.join(voice.languages)}, not {line.language!r}")
+    for note in line.notes:
+        for symbol in map(strip_stress, note.phonemes):
+            if symbol not in voice.phonemes:
+                raise VoiceError(
+                    f"{line.name}, bar {note.bar}: voice {voice.name!r} has no phoneme {symbol} for {note.lyric!r}; "
+                    f"it knows {' '.join(sorted(voice.phonemes))}"
+                )
+
+
+def warn_out_of_range(part: str, notes: Sequence[Note], voice: Voice, singer: str) -> None:
     """Warn of notes outside the singer's range, naming their bars; they are sung all the same."""
     low, high = voice.singers[singer]["range_cents"]
     bars = sorted({str(note.bar) for note in notes if not low <= note.cents <= high}, key=lambda bar: (len(bar), bar))
     if bars:
         shown = ", ".join(bars[:12]) + (" …" if len(bars) > 12 else "")
         warnings.warn(
-            f"{part.name}: notes outside the range of {singer} ({low / 100:.0f}–{high / 100:.0f} in MIDI numbers) in "
+            f"{part}: notes outside the range of {singer} ({low / 100:.0f}–{high / 100:.0f} in MIDI numbers) in "
             f"bars {shown}; they are sung, but may sound strained; --transpose moves them",
             stacklevel=3,
         )
@@ -182,14 +235,16 @@ def render(
     samples = len(curve.cents) * HOP
     curve = _even(curve)
     conditions = frame_conditions(spans, stresses(spans, notes), curve, voice.phonemes, voice.singer_weights(singer))
+    steps = voice.steps if steps is None else steps
     scales = dict(voice.guidance, **({} if guidance is None else {"lyrics": guidance}))
     borders = stretches(spans, conditions.frames)
     audio = np.zeros(conditions.frames * LATENT_HOP, np.float32)
     with torch.inference_mode():
         for number, (start, end) in enumerate(borders):
             first, last = max(0, start - OVERLAP), min(conditions.frames, end + OVERLAP)
-            latents = sample_latents(conditions.slice(first, last), voice, seed, first, steps or voice.steps, scales)
-            piece = decode(latents, conditions.slice(first, last), voice, seed, first)
+            stretch = conditions.slice(first, last)
+            latents = sample_latents(stretch, voice, seed, first, steps, scales)
+            piece = decode(latents, stretch, voice, seed, first)
             fade = np.ones(len(piece), np.float32)
             ramp = np.linspace(0.0, 1.0, 2 * OVERLAP * LATENT_HOP, dtype=np.float32)
             if start > 0:
@@ -199,9 +254,7 @@ def render(
             audio[first * LATENT_HOP : last * LATENT_HOP] += piece * fade
             if progress:
                 progress("singing", number + 1, len(borders))
-    audio = audio[:samples] * loudness_gain(notes, samples)
-    peak = float(np.abs(audio).max(initial=0.0))
-    return Audio(audio * min(1.0, PEAK / max(peak, 1e-9)), SAMPLE_RATE)
+    return _without_clipping(audio[:samples] * loudness_gain(notes, samples))
 
 
 def sample_latents(conditions, voice: Voice, seed: int, first: int, steps: int, scales: dict[str, float]):
@@ -237,7 +290,7 @@ def decode(latents, conditions, voice: Voice, seed: int, first: int) -> np.ndarr
 
 def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[tuple[int, int]]:
     """Cut a line of latent frames in the middle of silences, wherever STRETCH seconds have gone by since the last cut."""
-    room = 2 * OVERLAP * LATENT_SECONDS
+    room = (2 * OVERLAP + 1) * LATENT_SECONDS  # the fade and its rounding lie in the silence
     cuts = [0]
     for span in spans[:-1]:
         middle = round(0.5 * (span.start + span.end) / LATENT_SECONDS)
@@ -258,6 +311,11 @@ def loudness_gain(notes: Sequence[Note], samples: int) -> np.ndarray:
     times = [note.onset + 0.5 * note.duration for note in notes]
     decibels = np.interp(np.arange(samples) / SAMPLE_RATE, times, [note.loudness for note in notes])
     return (10.0 ** (decibels / 20.0)).astype(np.float32)
+
+
+def _without_clipping(samples: np.ndarray) -> Audio:
+    peak = float(np.abs(samples).max(initial=0.0))
+    return Audio(samples * np.float32(min(1.0, PEAK / max(peak, 1e-9))), SAMPLE_RATE)
 
 
 def _even(curve: PitchCurve) -> PitchCurve:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Voice:
     """A loaded voice.
 
     phonemes: symbol → row. singers: name → {"range_cents": [lowest, highest], …} in the order of the DiT's rows.
-    acoustic: DiT. codec: SourceFilterNetwork. durations: singer name → DurationModel.
+    acoustic: DiT. codec: SourceFilterNetwork.
     steps, guidance: what sampling uses unless told otherwise; guidance maps condition groups to scales.
     """
 
@@ -67,34 +68,40 @@ class Voice:
         from svs.codec import CodecError, load_network
 
         folder = find(name_or_folder)
+        facts = _read_facts(folder / "voice.json")
         try:
-            facts = json.loads((folder / "voice.json").read_text(encoding="utf-8"))
-            phonemes = {symbol: row for row, symbol in enumerate(facts["phonemes"])}
-            voice = cls(
-                folder,
-                facts["name"],
-                facts["singer"],
-                facts["singers"],
-                phonemes,
-                tuple(facts["languages"]),
-                int(facts["steps"]),
-                dict(facts["guidance"]),
-                load_acoustic(folder / "acoustic.safetensors"),
-                load_network(folder / "codec.safetensors"),
-            )
+            codec = load_network(folder / "codec.safetensors")
         except CodecError as error:
             raise VoiceError(str(error)) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, VoiceError):
-                raise
-            raise VoiceError(f"{folder}: not a whole voice ({type(error).__name__}: {error})") from None
-        sizes = voice.acoustic.sizes
-        if sizes["phonemes"] != len(phonemes) or sizes["speakers"] != len(voice.singers):
-            raise VoiceError(
-                f"{folder}: voice.json names {len(phonemes)} phonemes and {len(voice.singers)} singers, the weights have "
-                f"{sizes['phonemes']} and {sizes['speakers']}"
-            )
+        voice = cls(
+            folder,
+            facts["name"],
+            facts["singer"],
+            facts["singers"],
+            {symbol: row for row, symbol in enumerate(facts["phonemes"])},
+            tuple(facts["languages"]),
+            facts["steps"],
+            facts["guidance"],
+            load_acoustic(folder / "acoustic.safetensors"),
+            codec,
+        )
+        voice._check_sizes()
+        for singer in voice.singers:
+            voice.durations(singer)
         return voice
+
+    def _check_sizes(self) -> None:
+        sizes = self.acoustic.sizes
+        if (sizes["phonemes"], sizes["speakers"]) != (len(self.phonemes), len(self.singers)):
+            raise VoiceError(
+                f"{self.folder}: voice.json names {len(self.phonemes)} phonemes and {len(self.singers)} singers, "
+                f"acoustic.safetensors has {sizes['phonemes']} and {sizes['speakers']}"
+            )
+        if sizes["latent_dim"] != self.codec.sizes["latent_dim"]:
+            raise VoiceError(
+                f"{self.folder}: acoustic.safetensors makes latents of {sizes['latent_dim']} numbers, codec.safetensors "
+                f"takes {self.codec.sizes['latent_dim']}; they are not of one voice"
+            )
 
     def singer_weights(self, singer: str | None) -> np.ndarray:
         """(singers,) float32 weights that add up to 1; None takes the voice's own singer. Raises VoiceError."""
@@ -104,37 +111,83 @@ class Voice:
         return np.array([float(name == other) for other in self.singers], np.float32)
 
     def durations(self, singer: str | None):
-        """The consonant durations of a singer."""
-        from svs.timing import ConsonantDurations
+        """The consonant durations of a singer. Raises VoiceError."""
+        from svs.timing import Consonant, ConsonantDurations
 
         self.singer_weights(singer)
-        return ConsonantDurations.load(self.folder / "timing.safetensors", singer or self.singer)
+        path = self.folder / "timing.safetensors"
+        if not path.is_file():
+            raise VoiceError(f"{path}: no such model of timing; the recipe's stage `train-timing` makes it")
+        try:
+            durations = ConsonantDurations.load(path, singer or self.singer)
+            durations.seconds([Consonant("T", "SIL", "AA", False, 0.2)])  # the tables are all there and fit together
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+            raise VoiceError(f"{path}: not the consonant durations of this voice ({error})") from None
+        return durations
 
 
 def save_acoustic(network, path) -> None:
     """Write a DiT as fp16 safetensors with its sizes in the header; whole or not at all."""
-    from safetensors.torch import save_file
+    from svs.layers import save_weights
 
-    from svs.audio import write_atomically
-
-    weights = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    header = {"sizes": json.dumps(network.sizes)}
-    write_atomically(path, lambda temporary: save_file(weights, temporary, metadata=header))
+    save_weights(network, path)
 
 
 def load_acoustic(path):
     """A DiT in evaluation mode from safetensors. Raises VoiceError."""
-    from safetensors import SafetensorError, safe_open
-
     from svs.dit import DiT
+    from svs.layers import load_weights
 
     path = Path(path)
     if not path.is_file():
         raise VoiceError(f"{path}: no such acoustic model; the recipe's stage `train-acoustic` makes it")
     try:
-        with safe_open(path, "pt") as stored:
-            network = DiT(**json.loads((stored.metadata() or {})["sizes"]))
-            network.load_state_dict({name: stored.get_tensor(name).float() for name in stored.keys()})
-    except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        return load_weights(path, DiT)
+    except ValueError as error:
         raise VoiceError(f"{path}: not the weights of an acoustic model ({error})") from None
-    return network.eval()
+
+
+def _read_facts(path: Path) -> dict:
+    """What voice.json says, with the types that the rest relies on. Raises VoiceError naming the key."""
+    from svs.conditioning import GROUPS
+
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise VoiceError(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(facts, dict):
+        raise VoiceError(f"{path}: holds no JSON object")
+
+    def names(values) -> bool:
+        return isinstance(values, list) and all(isinstance(v, str) for v in values) and len(set(values)) == len(values) > 0
+
+    def number(value) -> bool:
+        return isinstance(value, int | float) and math.isfinite(value)
+
+    def lowest_and_highest(singer) -> bool:
+        cents = singer.get("range_cents") if isinstance(singer, dict) else None
+        return isinstance(cents, list) and len(cents) == 2 and all(map(number, cents)) and cents[0] <= cents[1]
+
+    def is_singers(value) -> bool:
+        return isinstance(value, dict) and value and all(map(lowest_and_highest, value.values()))
+
+    def is_guidance(value) -> bool:
+        return isinstance(value, dict) and set(value) <= set(GROUPS) and all(map(number, value.values()))
+
+    checks = {
+        "name": (lambda value: isinstance(value, str), "a name"),
+        "singers": (is_singers, "singers by name, each with range_cents [lowest, highest]"),
+        "singer": (lambda value: value in facts["singers"], "one of the singers"),
+        "phonemes": (names, "a list of symbols, none twice"),
+        "languages": (names, "a list of language codes"),
+        "steps": (lambda value: type(value) is int and value >= 1, "a whole number from 1"),
+        "guidance": (is_guidance, f"scales of {', '.join(GROUPS)}"),
+    }
+    for key, (fits, wanted) in checks.items():
+        if key not in facts:
+            raise VoiceError(f"{path}: has no {key!r}; {wanted} is wanted")
+        if not fits(facts[key]):
+            shown = json.dumps(facts[key], ensure_ascii=False)
+            shown = shown if len(shown) <= 60 else shown[:60] + "…"
+            raise VoiceError(f"{path}: {key!r} is {shown}; {wanted} is wanted")
+    return facts

@@ -11,6 +11,7 @@ Vocos-like decoders (Siuzdak 2023). The noise path has shorter windows, so that 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,12 +29,26 @@ MELS = 128
 
 
 def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
-    """Slaney mel filters over an STFT, (n_fft // 2 + 1, bands) float32, each normalised to unit area in bins."""
-    import librosa
+    """Slaney mel filters over an STFT, (n_fft // 2 + 1, bands) float32, each normalised to unit area in bins.
 
-    filters = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=bands, fmin=30.0, norm=None)
-    filters = filters / filters.sum(axis=1, keepdims=True).clip(1e-8)
-    return torch.from_numpy(filters.T.copy()).float()
+    Those of librosa.filters.mel(fmin=30, norm=None), whose import would cost a singer a second.
+    """
+    hz = np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
+    edges = _mels_to_hz(np.linspace(*_hz_to_mels(np.array([30.0, sample_rate / 2])), bands + 2))
+    width = np.diff(edges)[:, None]
+    rise, fall = (hz - edges[:-2, None]) / width[:-1], (edges[2:, None] - hz) / width[1:]
+    filters = np.maximum(0.0, np.minimum(rise, fall)).astype(np.float32)
+    filters /= filters.sum(axis=1, keepdims=True).clip(1e-8)
+    return torch.from_numpy(filters.T.copy())
+
+
+def _hz_to_mels(hz):
+    """Slaney's scale: linear, 66.7 Hz a mel, up to 1 kHz, then 27 mels to a factor of 6.4."""
+    return np.where(hz < 1000.0, hz * 3 / 200, 15.0 + 27.0 * np.log(np.maximum(hz, 1000.0) / 1000.0) / np.log(6.4))
+
+
+def _mels_to_hz(mels):
+    return np.where(mels < 15.0, mels * 200 / 3, 1000.0 * 6.4 ** ((np.maximum(mels, 15.0) - 15.0) / 27.0))
 
 
 class LogMel(nn.Module):
@@ -124,9 +139,10 @@ class Decoder(nn.Module):
         source = torch.stft(pulses, FFT, HOP, window=self.window, center=True, pad_mode="constant", return_complex=True)
         gain = torch.polar(torch.exp(magnitude.clamp(max=4.0)), phase).transpose(1, 2)
         sung = _inverse(source[:, :, :-1] * gain, FFT, HOP, self.window, noise.shape[1])
-        rough = torch.stft(noise, NOISE_FFT, NOISE_HOP, window=self.noise_window, center=True, pad_mode="constant", return_complex=True)
+        window = self.noise_window
+        rough = torch.stft(noise, NOISE_FFT, NOISE_HOP, window=window, center=True, pad_mode="constant", return_complex=True)
         rough = rough[:, :, :-1] * torch.exp(noise_magnitude.clamp(max=4.0)).transpose(1, 2)
-        return sung + _inverse(rough, NOISE_FFT, NOISE_HOP, self.noise_window, noise.shape[1])
+        return sung + _inverse(rough, NOISE_FFT, NOISE_HOP, window, noise.shape[1])
 
 
 def _inverse(spectrum: Tensor, n_fft: int, hop: int, window: Tensor, samples: int) -> Tensor:
