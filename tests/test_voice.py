@@ -1,0 +1,209 @@
+"""Voices: found by name or folder, whole, or refused in one line."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+from tiny_voices import ACOUSTIC, CODEC, CONSONANT_SECONDS, PHONEMES, SINGERS, write_timing, write_voice
+
+from svs.dit import DiT
+from svs.timing import Consonant
+from svs.voice import Voice, VoiceError, find, installed, load_acoustic, save_acoustic
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write_voice(tmp_path_factory.mktemp("voices") / "tiny")
+
+
+@pytest.fixture
+def folder(written, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(written, tmp_path / "tiny")
+
+
+def edit(folder, **facts):
+    """Replace facts of voice.json; None removes one."""
+    about = json.loads((folder / "voice.json").read_text()) | facts
+    (folder / "voice.json").write_text(json.dumps({k: v for k, v in about.items() if v is not None}))
+
+
+def test_a_whole_voice_is_loaded(written):
+    voice = Voice.load(written)
+    assert (voice.name, voice.singer, voice.languages, voice.steps) == ("tiny", "ann", ("en",), 2)
+    assert list(voice.phonemes) == PHONEMES
+    assert list(voice.phonemes.values()) == list(range(len(PHONEMES)))
+    assert voice.guidance == {"lyrics": 1.5}
+    assert voice.acoustic.sizes == {"phonemes": len(PHONEMES), "speakers": 2, "expansion": 4, **ACOUSTIC}
+    assert voice.codec.sizes == CODEC
+    assert not voice.acoustic.training
+    assert not voice.codec.training
+
+
+def test_no_pickle_is_in_a_voice(written):
+    assert {path.suffix for path in written.iterdir()} <= {".json", ".safetensors", ".md"}
+
+
+def test_singers_are_weights_in_the_order_of_the_file(written):
+    voice = Voice.load(str(written))
+    assert voice.singer_weights(None).tolist() == voice.singer_weights("ann").tolist() == [1.0, 0.0]
+    assert voice.singer_weights("bob").tolist() == [0.0, 1.0]
+    for ask in (voice.singer_weights, voice.durations):
+        with pytest.raises(VoiceError, match=r"voice 'tiny' has no singer 'carl'; it has ann, bob"):
+            ask("carl")
+
+
+def test_consonants_last_as_long_as_the_file_says(written):
+    seconds = Voice.load(written).durations("bob").seconds([Consonant("S", "SIL", "AA", False, 0.4)])
+    assert seconds == pytest.approx([CONSONANT_SECONDS], rel=1e-6)
+
+
+# Found ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def places(written, tmp_path, monkeypatch):
+    """Two places where voices are installed, the first of which wins."""
+    wheel, clone = tmp_path / "wheel", tmp_path / "clone"
+    shutil.copytree(written, wheel / "tiny")
+    shutil.copytree(written, clone / "tiny")
+    shutil.copytree(written, clone / "alto")
+    (clone / "unfinished").mkdir()
+    monkeypatch.setattr("svs.voice.FOLDERS", (wheel, clone))
+    return wheel, clone
+
+
+def test_installed_voices_are_listed_by_name_each_once(places):
+    wheel, clone = places
+    assert installed() == [clone / "alto", wheel / "tiny"]
+
+
+def test_a_voice_is_found_by_name_or_by_folder(places, written):
+    wheel, clone = places
+    assert find("tiny") == wheel / "tiny"
+    assert find("alto") == clone / "alto"
+    assert find(written) == find(str(written)) == written
+
+
+@pytest.mark.parametrize("name", ["soprano", "unfinished", "/nowhere/tiny"])
+def test_a_voice_that_is_not_there_is_told_with_those_that_are(places, name):
+    with pytest.raises(VoiceError, match=rf"voice '{name}' is not installed .*; installed: alto, tiny$"):
+        find(name)
+
+
+def test_without_any_voice_the_recipe_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr("svs.voice.FOLDERS", (tmp_path,))
+    assert installed() == []
+    with pytest.raises(VoiceError, match=r"installed: none; recipes/default makes one$"):
+        Voice.load("default")
+
+
+# Damaged ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"), [("acoustic", "train-acoustic"), ("codec", "train-codec"), ("timing", "train-timing")]
+)
+def test_a_missing_network_names_the_stage_that_makes_it(folder, file, stage):
+    (folder / f"{file}.safetensors").unlink()
+    with pytest.raises(VoiceError, match=rf"{file}.safetensors: no such .*; the recipe's stage `{stage}` makes it$"):
+        Voice.load(folder)
+
+
+@pytest.mark.parametrize("file", ["acoustic", "codec", "timing"])
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "foreign"])
+def test_a_damaged_network_is_told_in_one_line(folder, file, damage):
+    path = folder / f"{file}.safetensors"
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-20])
+    elif damage == "foreign":
+        save_file({"weight": np.zeros(3)}, path)
+    else:
+        path.write_bytes(b"these are no weights" if damage == "text" else b"")
+    with pytest.raises(VoiceError) as caught:
+        Voice.load(folder)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: not the ")
+    assert "\n" not in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"voice"', "\udcff"])
+def test_a_voice_json_that_is_none_is_told(folder, text):
+    path = folder / "voice.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(VoiceError, match=r"voice.json: (cannot be read as JSON|holds no JSON object)"):
+        Voice.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("name", 3),
+        ("singer", "carl"),
+        ("singers", []),
+        ("singers", {}),
+        ("singers", {"ann": {}, "bob": {}}),
+        ("singers", {"ann": {"range_cents": [7700, 5500]}, "bob": SINGERS["bob"]}),
+        ("phonemes", {"SIL": 0}),
+        ("phonemes", ["SIL", "SIL"]),
+        ("languages", "en"),
+        ("steps", 0),
+        ("steps", "many"),
+        ("guidance", 1.5),
+        ("guidance", {"mood": 2.0}),
+        ("guidance", {"lyrics": "much"}),
+    ],
+)
+def test_a_fact_that_cannot_be_is_named(folder, fact, value):
+    edit(folder, **{fact: value})
+    with pytest.raises(VoiceError, match=rf"voice.json: '{fact}' is .*; .* wanted$") as caught:
+        Voice.load(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fact", ["name", "singer", "singers", "phonemes", "languages", "steps", "guidance"])
+def test_a_fact_that_is_missing_is_named(folder, fact):
+    edit(folder, **{fact: None})
+    with pytest.raises(VoiceError, match=rf"voice.json: has no '{fact}'; .* is wanted$"):
+        Voice.load(folder)
+
+
+def test_tables_of_other_sizes_than_the_weights_are_told(folder):
+    edit(folder, phonemes=PHONEMES[:-1])
+    with pytest.raises(VoiceError, match=rf"names {len(PHONEMES) - 1} phonemes and 2 singers, .* has {len(PHONEMES)} and 2"):
+        Voice.load(folder)
+    edit(folder, phonemes=PHONEMES, singers=SINGERS | {"carl": SINGERS["bob"]})
+    with pytest.raises(VoiceError, match=r"phonemes and 3 singers, acoustic.safetensors has"):
+        Voice.load(folder)
+
+
+def test_networks_of_two_voices_are_told(folder):
+    other = DiT(len(PHONEMES), len(SINGERS), **{**ACOUSTIC, "latent_dim": 8})
+    save_acoustic(other, folder / "acoustic.safetensors")
+    with pytest.raises(VoiceError, match=r"makes latents of 8 numbers, codec.safetensors takes 6; they are not of one voice"):
+        Voice.load(folder)
+
+
+def test_a_singer_without_timing_is_told(folder):
+    write_timing(folder / "timing.safetensors", singers=("ann",))
+    with pytest.raises(VoiceError, match=r"timing.safetensors: not the consonant durations of this voice .*'bob'"):
+        Voice.load(folder)
+
+
+# Weights ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_acoustic_model_comes_back_from_its_file_as_it_was(tmp_path):
+    network = DiT(len(PHONEMES), len(SINGERS), **ACOUSTIC)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn_like(parameter).half())
+    save_acoustic(network, tmp_path / "acoustic.safetensors")
+    again = load_acoustic(tmp_path / "acoustic.safetensors")
+    assert again.sizes == network.sizes
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
