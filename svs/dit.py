@@ -34,7 +34,7 @@ class Conditioner(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, conditions: Conditions, drop: Tensor | None = None) -> Tensor:
-        """drop: (batch, 3) bool in the order of GROUPS, True where a group is left out. Returns (batch, frames, dim)."""
+        """drop: (batch, 3) bool in the order of GROUPS, True where a group is absent. Returns (batch, frames, dim)."""
         c = conditions
         batch, frames = c.keep.shape
         lyrics = (
@@ -127,7 +127,8 @@ class DiTBlock(nn.Module):
         self.modulation = nn.Parameter(torch.zeros(6 * dim))  # added to the projection that all blocks share
 
     def forward(self, x: Tensor, modulation: Tensor, keep: Tensor) -> Tensor:
-        shift1, scale1, gate1, shift2, scale2, gate2 = (modulation + self.modulation.to(modulation.dtype)).chunk(6, dim=-1)
+        modulation = modulation + self.modulation.to(modulation.dtype)
+        shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(6, dim=-1)
         y = self.norm1(x) * (1 + scale1) + shift1
         x = x + gate1 * self.attention(y, keep)
         y = self.norm2(x) * (1 + scale2) + shift2
@@ -202,7 +203,7 @@ class DiT(nn.Module):
         return self.merge(self._patches(c))
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, keep: Tensor) -> Tensor:
-        """x: (batch, frames, latent_dim) at flow times t (batch,). condition: from `condition`. Returns the velocity."""
+        """Velocity of x, (batch, frames, latent_dim), at flow times t, (batch,). condition: from `condition`."""
         frames = x.shape[1]
         x = x * keep[..., None]
         keep = self._patches(keep[..., None].float()).amin(dim=-1) > 0  # (batch, tokens)

@@ -46,8 +46,9 @@ def pitch_features(cents: Tensor, voiced: Tensor, octaves: int = 4) -> Tensor:
 
 
 def save_weights(network: nn.Module, path) -> None:
-    """Write a network as fp16 safetensors, its constructor's arguments (`network.sizes`) in the header; whole or not at all.
+    """Write a network as fp16 safetensors; whole or not at all.
 
+    Its constructor's arguments, `network.sizes`, go into the header.
     Raises ValueError for weights that are not finite in fp16, which no reader would take.
     """
     from safetensors.torch import save_file
@@ -66,7 +67,7 @@ def save_weights(network: nn.Module, path) -> None:
 
 
 def load_weights(path, make: Callable[..., nn.Module]) -> nn.Module:
-    """The network make(**sizes) that `save_weights` wrote, in evaluation mode. Raises ValueError saying what is wrong."""
+    """The network make(**sizes) that `save_weights` wrote, in evaluation mode. Raises ValueError saying what is off."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -189,7 +189,7 @@ def _read(score, verse, transpose, tempo, language) -> Score:
 
 
 def check_singable(line: Part, voice: Voice, singer: str) -> None:
-    """Raise VoiceError where the voice has no such singer, does not sing the language, or lacks a phoneme of the words."""
+    """Raise VoiceError unless the voice has the singer, sings the language and has every phoneme of the words."""
     voice.singer_weights(singer)
     if line.language.lower().replace("_", "-").split("-")[0] not in voice.languages:
         raise VoiceError(f"voice {voice.name!r} sings {', '.join(voice.languages)}, not {line.language!r}")
@@ -289,7 +289,7 @@ def decode(latents, conditions, voice: Voice, seed: int, first: int) -> np.ndarr
 
 
 def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[tuple[int, int]]:
-    """Cut a line of latent frames in the middle of silences, wherever STRETCH seconds have gone by since the last cut."""
+    """Cut a line of latent frames in the middle of silences, each the first after STRETCH seconds or more."""
     room = (2 * OVERLAP + 1) * LATENT_SECONDS  # the fade and its rounding lie in the silence
     cuts = [0]
     for span in spans[:-1]:

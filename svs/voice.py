@@ -1,7 +1,7 @@
 """Voices: a folder with voice.json, the weights of the networks as safetensors, and a card. Never pickles.
 
-    voice.json            name, singer (the default one), singers (name → range_cents and who they are), phonemes, languages,
-                          licence, steps, guidance
+    voice.json            name, singer (the default one), singers (name → range_cents and who they are), phonemes,
+                          languages, licence, steps, guidance
     codec.safetensors     the source-filter codec
     acoustic.safetensors  the DiT
     timing.safetensors    consonant durations
@@ -39,7 +39,8 @@ def find(name_or_folder) -> Path:
         if folder.name == str(name_or_folder):
             return folder
     names = ", ".join(folder.name for folder in installed()) or "none; recipes/default makes one"
-    raise VoiceError(f"voice {str(name_or_folder)!r} is not installed and no folder with a voice.json; installed: {names}")
+    asked = str(name_or_folder)
+    raise VoiceError(f"voice {asked!r} is not installed and no folder with a voice.json; installed: {names}")
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ class Voice:
             )
         if sizes["latent_dim"] != self.codec.sizes["latent_dim"]:
             raise VoiceError(
-                f"{self.folder}: acoustic.safetensors makes latents of {sizes['latent_dim']} numbers, codec.safetensors "
-                f"takes {self.codec.sizes['latent_dim']}; they are not of one voice"
+                f"{self.folder}: acoustic.safetensors makes latents of {sizes['latent_dim']} numbers, "
+                f"codec.safetensors takes {self.codec.sizes['latent_dim']}; they are not of one voice"
             )
 
     def singer_weights(self, singer: str | None) -> np.ndarray:
@@ -159,7 +160,8 @@ def _read_facts(path: Path) -> dict:
         raise VoiceError(f"{path}: holds no JSON object")
 
     def names(values) -> bool:
-        return isinstance(values, list) and all(isinstance(v, str) for v in values) and len(set(values)) == len(values) > 0
+        strings = isinstance(values, list) and all(isinstance(value, str) for value in values)
+        return strings and len(set(values)) == len(values) > 0
 
     def number(value) -> bool:
         return isinstance(value, int | float) and math.isfinite(value)

@@ -10,7 +10,8 @@ from svs.score import Note
 from svs.timing import PhonemeSpan, TypicalDurations, delay, place, voiced_frames
 from svs.units import PITCH_GRID
 
-TABLE = {symbol: row for row, symbol in enumerate(["SIL", "T", "S", "AA", "IY", "UW", "AY", "M", "N", "B", "L", "Z", "D"])}
+NAMES = ["SIL", "T", "S", "AA", "IY", "UW", "AY", "M", "N", "B", "L", "Z", "D"]
+TABLE = {symbol: row for row, symbol in enumerate(NAMES)}
 SPEAKER = np.array([0.25, 0.75], np.float32)
 
 # "SIL T AA S SIL", none of the borders on a latent frame but one on a 10 ms frame

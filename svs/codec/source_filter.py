@@ -14,7 +14,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from svs.codec.excitation import pulse_train
 from svs.layers import ConvNeXtBlock, pitch_features
@@ -60,7 +59,7 @@ class LogMel(nn.Module):
         self.register_buffer("filters", mel_filterbank(FFT, MELS), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
-        spectrum = torch.stft(audio, FFT, HOP, window=self.window, center=True, pad_mode="constant", return_complex=True)
+        spectrum = _spectrum(audio, FFT, HOP, self.window)
         amplitude = spectrum.abs()[:, :, : audio.shape[1] // HOP] / self.window.square().sum().sqrt()
         return torch.log(amplitude.transpose(1, 2) @ self.filters + 1e-5)
 
@@ -136,13 +135,17 @@ class Decoder(nn.Module):
         """
         magnitude, phase, noise_magnitude = self.filters(latents, cents, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE)
-        source = torch.stft(pulses, FFT, HOP, window=self.window, center=True, pad_mode="constant", return_complex=True)
+        source = _spectrum(pulses, FFT, HOP, self.window)
         gain = torch.polar(torch.exp(magnitude.clamp(max=4.0)), phase).transpose(1, 2)
         sung = _inverse(source[:, :, :-1] * gain, FFT, HOP, self.window, noise.shape[1])
-        window = self.noise_window
-        rough = torch.stft(noise, NOISE_FFT, NOISE_HOP, window=window, center=True, pad_mode="constant", return_complex=True)
+        rough = _spectrum(noise, NOISE_FFT, NOISE_HOP, self.noise_window)
         rough = rough[:, :, :-1] * torch.exp(noise_magnitude.clamp(max=4.0)).transpose(1, 2)
-        return sung + _inverse(rough, NOISE_FFT, NOISE_HOP, window, noise.shape[1])
+        return sung + _inverse(rough, NOISE_FFT, NOISE_HOP, self.noise_window, noise.shape[1])
+
+
+def _spectrum(audio: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
+    """(batch, samples) → (batch, bins, frames + 1) complex; frame i is centred on sample i × hop."""
+    return torch.stft(audio, n_fft, hop, window=window, center=True, pad_mode="constant", return_complex=True)
 
 
 def _inverse(spectrum: Tensor, n_fft: int, hop: int, window: Tensor, samples: int) -> Tensor:
