@@ -22,11 +22,14 @@ commanded.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
+
+from data_prep.misaki import MISAKI
+from svs.phonemes import VOWELS, is_voiced, is_vowel
 
 FRAME_RATE = 80  # Hz: decoder frames, F0 and energy
 LEAD_FRAMES = 4  # 50 ms, measured on sibilants between vowels: how far sound precedes tokens
@@ -36,17 +39,8 @@ LAST_TOKEN = 8  # frames: the most a vowel spends on its own token, see `_fill`
 FADE = 4  # frames in which a vowel dies away before a rest
 SILENT_ENERGY = -9.3  # what the prosody net says in silence
 
-# ARPAbet → Hibari's alphabet (misaki, American)
-MISAKI = {
-    "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "W", "AY": "I", "B": "b", "CH": "ʧ", "D": "d", "DH": "ð",
-    "EH": "ɛ", "ER": "ɜɹ", "EY": "A", "F": "f", "G": "ɡ", "HH": "h", "IH": "ɪ", "IY": "i", "JH": "ʤ", "K": "k",
-    "L": "l", "M": "m", "N": "n", "NG": "ŋ", "OW": "O", "OY": "Y", "P": "p", "R": "ɹ", "S": "s", "SH": "ʃ",
-    "T": "t", "TH": "θ", "UH": "ʊ", "UW": "u", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
-}  # fmt: skip
 _FEATURES, _DURATIONS, _ENERGY = "/Transpose_22_output_0", "/Clip_output_0", "/Mul_62_output_0"
 _REPEATED, _F0 = "/Reshape_42_output_0", "/Relu_output_0"
-VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
-UNVOICED = frozenset("P T K CH F TH S SH HH SIL".split())
 
 
 @dataclass(frozen=True)
@@ -185,7 +179,7 @@ class HibariTeacher:
             energy[edges[phone] : edges[phone + 1]] = _stretch(source, edges[phone + 1] - edges[phone])
             if name == "SIL":
                 energy[edges[phone] : edges[phone + 1]] = SILENT_ENERGY
-            elif name.rstrip("012") in VOWELS:
+            elif is_vowel(name):
                 here = energy[edges[phone] : edges[phone + 1]]
                 lift = np.full(len(here), self.evenness)
                 if phones[phone + 1 : phone + 2] == ["SIL"] or phone + 1 == len(phones):
@@ -199,7 +193,7 @@ class HibariTeacher:
         known = np.flatnonzero(f0 > 0)
         f0 = np.exp(np.interp((np.arange(frames) + 0.5) / FRAME_RATE, known * f0_hop, np.log(f0[known])))
         for phone, name in enumerate(phones):
-            if name.rstrip("012") in UNVOICED:
+            if not is_voiced(name):
                 f0[edges[phone] : edges[phone + 1]] = 0
         believed = np.minimum(f0, HIGHEST_READ)
         harmonic, phase, *rest = self._decoder.run(
@@ -247,7 +241,7 @@ def _phone_edges(tokens: _Tokens, frames: np.ndarray, phones: Sequence[str], lea
     owner = tokens.owner.copy()
     for token in np.flatnonzero(owner[1:-1] < 0) + 1:
         following = owner[token + 1]
-        owner[token] = owner[token - 1] if phones[following].rstrip("012") in VOWELS else following
+        owner[token] = owner[token - 1] if is_vowel(phones[following]) else following
     ends = np.cumsum(frames)
     first = frames[0] if owner[0] < 0 else 0
     edges = [first]

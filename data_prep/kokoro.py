@@ -29,6 +29,10 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.misaki import MISAKI
+from svs.phonemes import is_sonorant, is_voiced, is_vowel
+from svs.timing import SILENCE
+
 SAMPLE_RATE = 24_000
 FRAME_SECONDS = 0.025  # one unit of Kokoro's durations
 F0_HOP_SECONDS = 0.0125  # two pitch and energy values to a unit
@@ -46,29 +50,14 @@ NPM = {"kokoro-js@1.2.1": "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda8
 GRAPH_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 GRAPH_VERSION = 2  # raise when the rewriting of the graph changes
 
-VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
-UNVOICED = ("SIL", "P", "T", "K", "CH", "F", "TH", "S", "SH", "HH")
-SONORANTS = ("L", "M", "N", "NG", "R", "W", "Y")
-SILENCE = "SIL"
 COMB_FROM_HZ = {"f": 240.0, "m": 175.0}  # pitch above which half-frequencies are combed out
 LONGEST_VOWEL = 8  # units; longer vowels fade when the prosody model is asked for their energy
-MISAKI = {
-    "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "W", "AY": "I", "EH": "ɛ", "ER": "ɜɹ", "EY": "A", "IH": "ɪ",
-    "IY": "i", "OW": "O", "OY": "Y", "UH": "ʊ", "UW": "u", "B": "b", "CH": "ʧ", "D": "d", "DH": "ð", "F": "f",
-    "G": "ɡ", "HH": "h", "JH": "ʤ", "K": "k", "L": "l", "M": "m", "N": "n", "NG": "ŋ", "P": "p", "R": "ɹ", "S": "s",
-    "SH": "ʃ", "T": "t", "TH": "θ", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
-}  # fmt: skip
 UNSTRESSED = {"AH": "ə", "ER": "əɹ"}
 STRESS_MARKS = {"1": "ˈ", "2": "ˌ"}
 
 
 class KokoroError(RuntimeError):
     """Kokoro cannot be fetched or was asked for what it cannot do; the message says which and how to help."""
-
-
-def is_vowel(phone: str) -> bool:
-    """Whether an ARPAbet phone, with or without its stress digit, is a vowel."""
-    return phone.rstrip("012") in VOWELS
 
 
 # ---------------------------------------------------------------------------------------------------- fetching
@@ -508,7 +497,6 @@ class KokoroTeacher:
     """
 
     sample_rate = SAMPLE_RATE
-    mute = UNVOICED  # phones sung without pitch
 
     def __init__(self, cache_dir="work/teachers", threads: int = 1):
         import onnxruntime
@@ -639,7 +627,7 @@ class KokoroTeacher:
         if steady.any():
             level = np.percentile(curve[: len(steady)][steady], 75)
             names = [phone.rstrip("012") for phone in phones]
-            least = [level if name in VOWELS else level - 1 if name in SONORANTS else -np.inf for name in names]
+            least = [level if is_vowel(name) else level - 1 if is_sonorant(name) else -np.inf for name in names]
             floor = minimum_filter1d(np.array([*least, -np.inf])[owner], 5)
             curve[: len(floor)] = np.maximum(curve[: len(floor)], floor)
         return curve
@@ -667,7 +655,7 @@ class KokoroTeacher:
             raise KokoroError("Kokoro: f0 has no value above 0 Hz")
         times = (np.arange(len(owners)) - 2 * lead) * F0_HOP_SECONDS
         hertz = np.exp(np.interp(times, known * hop, np.log(f0[known])))
-        voiced = np.array([phone.rstrip("012") not in self.mute for phone in phones])
+        voiced = np.array([is_voiced(phone) for phone in phones])
         return np.where((owners >= 0) & voiced[owners], hertz, 0.0)
 
 

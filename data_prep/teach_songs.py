@@ -15,13 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.teacher import Teacher, settle_rests
+from data_prep.teacher import Teacher, line_of, settle_rests, stressed
 from svs.audio import Audio
-from svs.conditioning import stresses
 from svs.dataset import level, measure_pitch
-from svs.phonemes import words
 from svs.pitch import exact
-from svs.score import Note, read_score, select_part
+from svs.score import read_score, select_part
 from svs.sing import Take
 from svs.timing import SILENCE, PhonemeSpan, TypicalDurations, delay, place
 from svs.units import SAMPLE_RATE, cents_to_hz
@@ -38,19 +36,17 @@ def sing_song(teacher: Teacher, singer: str, score, durations=None) -> Take:
     notes = delay(pronounce(part, g2p.load(part.language)).notes)
     spans = place(notes, durations or TypicalDurations())
     cents = exact(notes, spans).cents
-    digits = stresses(spans, notes)
-    begins = {word.notes[0] for word in words(notes)}
+    phones, begins = stressed(line_of(notes), spans)
     sound = np.zeros(round(spans[-1].end * SAMPLE_RATE) + SAMPLE_RATE, np.float32)
     sung: list[PhonemeSpan] = []
     for first, last in phrases(spans):
         phrase = spans[first : last + 1]
-        phones = [s.symbol if d is None else f"{s.symbol}{d}" for s, d in zip(phrase, digits[first:], strict=False)]
-        starts = [i for i, s in enumerate(phrase) if s.note in begins and (i == 0 or phrase[i - 1].note != s.note)]
+        starts = [begin - first for begin in begins if first <= begin <= last]
         hop = 0.01
         times = np.arange(phrase[0].start, phrase[-1].end, hop)
         f0_hz = cents_to_hz(np.interp(times / hop, np.arange(len(cents)), cents))
         wanted = [span.end - span.start for span in phrase]
-        samples, seconds = teacher.sing(singer, phones, wanted, f0_hz, words=starts, f0_hop=hop)
+        samples, seconds = teacher.sing(singer, phones[first : last + 1], wanted, f0_hz, words=starts, f0_hop=hop)
         edges = np.concatenate([[0.0], np.cumsum(seconds)])
         audio, edges = settle_rests(Audio(np.asarray(samples, np.float32), teacher.sample_rate), edges, [s.symbol for s in phrase])
         at = round(phrase[0].start * SAMPLE_RATE)

@@ -180,8 +180,7 @@ class TimingBatches(NumberedBatches):
             for clip in Shard.open(Path(self.hparams.features) / name).clips:
                 if kept_out(clip, self.hparams.heldout or []):
                     continue
-                spans = [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
-                consonants, lengths = observed(spans)
+                consonants, lengths = observed(clip_spans(clip))
                 rows, values = features(consonants, (*self.hparams.phonemes, "<other>"))
                 phones.append(rows)
                 numbers.append(values)
@@ -201,9 +200,13 @@ class TimingBatches(NumberedBatches):
         return tuple(column[chosen] for column in self.columns)
 
 
+def clip_spans(clip: dict) -> list[PhonemeSpan]:
+    """The phones of a labelled clip."""
+    return [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
+
+
 def clip_conditions(shard: Shard, clip: dict, phonemes: dict[str, int], speakers: list[str]) -> Conditions:
     """Conditions of a labelled clip: its phones as aligned, its pitch as measured."""
-    spans = [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
     stress = [p.get("stress") for p in clip["phones"]]
     one_hot = np.eye(len(speakers))[speakers.index(clip["speaker"])]
-    return frame_conditions(spans, stress, shard.curve(clip["start"], clip["frames"]), phonemes, one_hot)
+    return frame_conditions(clip_spans(clip), stress, shard.curve(clip["start"], clip["frames"]), phonemes, one_hot)

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from svs.audio import Audio
+from svs.audio import Audio, write_atomically
 from svs.f0 import track
 from svs.pitch import PitchCurve
-from svs.units import PITCH_GRID, SAMPLE_RATE, cents_to_hz
+from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
 
-LATENT_HOP = 882  # samples: latent frames of 20 ms
 LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
 
@@ -43,8 +42,6 @@ def read_manifest(path) -> list[dict]:
 
 def write_manifest(path, clips) -> None:
     """Write clips as JSON lines, whole or not at all."""
-    from svs.audio import write_atomically
-
     text = "".join(json.dumps(clip, ensure_ascii=False) + "\n" for clip in clips)
     write_atomically(path, lambda temporary: Path(temporary).write_text(text))
 
@@ -93,19 +90,12 @@ def build_shard(clips: list[dict], folder, progress=None) -> None:
             samples[: len(audio.samples)] = level(audio.samples)
             curve = measure_pitch(Audio(samples, SAMPLE_RATE))
             assert len(curve.cents) == 2 * frames
-            from svs.audio import write_atomically
-
             content = {
                 "audio": np.round(samples * 32767).astype(np.int16),
                 "cents": curve.cents.astype(np.float32),
                 "voiced": curve.voiced,
             }
-
-            def save(temporary, content=content):
-                with open(temporary, "wb") as handle:
-                    np.savez(handle, **content)
-
-            write_atomically(target, save)
+            _save(target, np.savez, **content)
         if progress:
             progress(number + 1, len(clips))
     start, index = 0, []
@@ -119,15 +109,13 @@ def build_shard(clips: list[dict], folder, progress=None) -> None:
         index.append(dict(clip, start=start, frames=frames))
         start += frames
     for name, arrays in (("audio", audio), ("cents", cents), ("voiced", voiced)):
-        np.save(folder / f"{name}.npy", np.concatenate(arrays))
+        _save(folder / f"{name}.npy", np.save, np.concatenate(arrays))
     write_manifest(folder / "clips.jsonl", index)
 
 
 def build_latents(shard: Shard, network, progress=None) -> None:
     """Encode every clip of a shard with a codec network and write latents.npy, (frames, latent_dim) float16."""
     import torch
-
-    from svs.audio import write_atomically
 
     rows = []
     with torch.inference_mode():
@@ -136,12 +124,17 @@ def build_latents(shard: Shard, network, progress=None) -> None:
             rows.append(network.encoder(samples)[0].numpy().astype(np.float16))
             if progress:
                 progress(number + 1, len(shard.clips))
+    _save(shard.folder / "latents.npy", np.save, np.concatenate(rows))
+
+
+def _save(path: Path, write, *arrays, **named) -> None:
+    """np.save or np.savez to a file that appears whole or not at all."""
 
     def save(temporary):
-        with open(temporary, "wb") as handle:
-            np.save(handle, np.concatenate(rows))
+        with open(temporary, "wb") as handle:  # given a name, NumPy would add a suffix to it
+            write(handle, *arrays, **named)
 
-    write_atomically(shard.folder / "latents.npy", save)
+    write_atomically(path, save)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from svs.audio import Audio
 from svs.pitch import PitchCurve
 from svs.units import A4_CENTS, PITCH_GRID, FrameGrid, hz_to_cents
 
-
 # Praat's own costs, 0.01 and 0.35, are made for speech: a note between two leaps of an octave is cheaper to track an
 # octave off than to follow, which hides exactly what an evaluation must see. With these, frames more than 600 cents off
 # fall from 7.8 to 1.0 % on synthetic melodies with such leaps; on vocadito's clip raw pitch accuracy is 97.6 for 97.7 %.

@@ -246,7 +246,6 @@ class _PartWalk:
         self.number = 0
         self.slurs: dict[str, dict] = {}
         self.dynamics: list[tuple] = []  # (measure, offset, "level"|"wedge"|"stop"|"accent", dB or direction)
-        self.last_by_voice: dict[str, WrittenNote] = {}
 
     def measure(self, index, element):
         self.index, self.cursor, self.previous = index, Fraction(0), Fraction(0)

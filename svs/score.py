@@ -649,19 +649,21 @@ def score_to_json(score: Score) -> dict:
             {
                 "name": part.name,
                 "language": part.language,
-                "notes": [
-                    {
-                        "onset": note.onset,
-                        "duration": note.duration,
-                        "cents": note.cents,
-                        "lyric": note.lyric,
-                        "phonemes": list(note.phonemes),
-                        "melisma": note.melisma,
-                        "bar": note.bar,
-                    }
-                    for note in part.notes
-                ],
+                "notes": [note_to_json(note) for note in part.notes],
             }
             for part in score.parts
         ],
+    }
+
+
+def note_to_json(note: Note) -> dict:
+    """A note as scores and takes write it."""
+    return {
+        "onset": note.onset,
+        "duration": note.duration,
+        "cents": note.cents,
+        "lyric": note.lyric,
+        "phonemes": list(note.phonemes),
+        "melisma": note.melisma,
+        "bar": note.bar,
     }

@@ -18,14 +18,14 @@ import numpy as np
 from svs.audio import Audio
 from svs.phonemes import pronounce, strip_stress
 from svs.pitch import PitchCurve, exact, natural
-from svs.score import Note, Part, Score, read_score, select_part
+from svs.score import Note, Part, Score, note_to_json, read_score, select_part
 from svs.timing import SILENCE, PhonemeSpan, delay, place
-from svs.units import A4_HZ, SAMPLE_RATE
+from svs.units import A4_HZ, LATENT_HOP, SAMPLE_RATE
 from svs.voice import Voice, VoiceError
 
 Progress = Callable[[str, float, float], None]
 
-LATENT_SECONDS = 0.02
+LATENT_SECONDS = LATENT_HOP / SAMPLE_RATE
 STRETCH = 15.0  # seconds; a stretch ends at the first silence after this
 OVERLAP = 8  # latent frames that neighbouring stretches share on each side of their border
 PEAK = 0.98
@@ -59,15 +59,9 @@ class Take:
     def to_json(self) -> dict:
         """The take as plain JSON values; nothing in it depends on how long rendering took."""
         notes = [
-            {
-                "onset": round(note.onset, 6),
-                "duration": round(note.duration, 6),
-                "cents": round(note.cents, 4),
-                "lyric": note.lyric,
-                "phonemes": list(note.phonemes),
-                "melisma": note.melisma,
-                "bar": note.bar,
-            }
+            note_to_json(
+                replace(note, onset=round(note.onset, 6), duration=round(note.duration, 6), cents=round(note.cents, 4))
+            )
             for note in self.notes
         ]
         phones = [
@@ -229,7 +223,7 @@ def render(
     """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample."""
     import torch
 
-    from svs.codec.source_filter import HOP, LATENT_HOP
+    from svs.codec.source_filter import HOP
     from svs.conditioning import frame_conditions, stresses
 
     samples = len(curve.cents) * HOP
@@ -281,8 +275,6 @@ def sample_latents(conditions, voice: Voice, seed: int, first: int, steps: int, 
 
 def decode(latents, conditions, voice: Voice, seed: int, first: int) -> np.ndarray:
     """Samples of a stretch from its latents and the commanded pitch."""
-    from svs.codec.source_filter import LATENT_HOP
-
     cents, voiced = conditions.cents.flatten(1), conditions.voiced.flatten(1)
     noise = _noise(seed, first, (1, conditions.frames * LATENT_HOP), stream=1)
     return voice.codec.decoder(latents, cents, voiced, noise)[0].numpy()

@@ -51,6 +51,13 @@ class ResumableModule(LightningModule):
     def on_load_checkpoint(self, checkpoint):
         self.batches_seen = checkpoint["batches_seen"]
 
+    def scheduled(self, optimiser, warmup: int) -> dict:
+        """What configure_optimizers returns: the rate warms up and falls over `hparams.steps` batches."""
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: cosine_with_warmup(step, warmup, self.hparams.steps)
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
 
 class CodecTraining(ResumableModule):
     """Trains a SourceFilterNetwork: spectral loss first, discriminators from batch `adversarial_from` on.
@@ -184,10 +191,7 @@ class AcousticTraining(ResumableModule):
         optimiser = torch.optim.AdamW(
             self.network.parameters(), self.hparams.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: cosine_with_warmup(step, 200, self.hparams.steps)
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return self.scheduled(optimiser, warmup=200)
 
     def training_step(self, batch: tuple[Conditions, Tensor], batch_idx: int) -> Tensor:
         conditions, latents = batch
@@ -226,7 +230,8 @@ class TimingTraining(ResumableModule):
         nn.init.constant_(self.leave.bias, math.log(0.08))
 
     def configure_optimizers(self):
-        return torch.optim.AdamW(self.parameters(), self.hparams.learning_rate, weight_decay=1e-3)
+        optimiser = torch.optim.AdamW(self.parameters(), self.hparams.learning_rate, weight_decay=1e-3)
+        return self.scheduled(optimiser, warmup=20)
 
     def forward(self, phones: Tensor, speaker: Tensor, numbers: Tensor) -> Tensor:
         """phones: (batch, 3) rows before, of and after the consonant. Returns log seconds (batch,)."""
@@ -235,8 +240,6 @@ class TimingTraining(ResumableModule):
 
     def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
         phones, speaker, numbers, log_seconds = batch
-        for group in self.optimizers().param_groups:
-            group["lr"] = self.hparams.learning_rate * cosine_with_warmup(self.batches_seen, 20, self.hparams.steps)
         error = (self(phones, speaker, numbers) - log_seconds).abs()
         self.log("timing/error", error.mean().detach(), prog_bar=True)
         return error.mean()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SAMPLE_RATE = 44_100
+LATENT_HOP = 882  # samples: latent frames of 20 ms, two of the pitch grid
 A4_HZ = 440.0
 A4_CENTS = 6900.0
 

@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 from svs.codec.excitation import pulse_train
 from svs.layers import ConvNeXtBlock, pitch_features
+from svs.units import LATENT_HOP, SAMPLE_RATE
 
-SAMPLE_RATE = 44_100
-HOP = 441  # 10 ms: the pitch grid
-LATENT_HOP = 882  # 20 ms
+HOP = LATENT_HOP // 2  # 10 ms: the pitch grid
 FFT = 2048
 NOISE_HOP = 147
 NOISE_FFT = 512
