@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.common import parser, print_table, say, sound_files, verdict, write_json
 from svs.audio import Audio
+from svs.codec.noise import even_noise
 from svs.dataset import level, measure_pitch
 from svs.evaluation.spectrum import (
     harmonic_to_noise,
@@ -97,7 +98,7 @@ class Codec:
         frames, hop = len(latents), round(curve.hop_seconds * SAMPLE_RATE)
         cents = np.pad(curve.cents[: 2 * frames], (0, max(0, 2 * frames - len(curve.cents))), mode="edge")
         voiced = np.pad(curve.voiced[: 2 * frames], (0, max(0, 2 * frames - len(curve.voiced))))
-        noise = np.random.default_rng(seed).standard_normal(2 * frames * hop, dtype=np.float32)
+        noise = even_noise(2 * frames * hop, seed)
         tensors = (torch.from_numpy(x)[None] for x in (latents, cents.astype(np.float32), voiced, noise))
         with torch.inference_mode():
             return Audio(self.network.decoder(*tensors)[0].numpy(), SAMPLE_RATE)

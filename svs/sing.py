@@ -269,14 +269,20 @@ def sample_latents(conditions, voice: Voice, seed: int, first: int, steps: int, 
     def velocity(x, t, without):
         return network(x, t, encoded[without], conditions.keep)
 
-    noise = _noise(seed, first, (1, conditions.frames, network.latent_dim))
-    return sample(guided(velocity, scales), noise, steps)
+    noise = np.random.default_rng((seed, first)).standard_normal(
+        (1, conditions.frames, network.latent_dim), dtype=np.float32
+    )
+    return sample(guided(velocity, scales), torch.from_numpy(noise), steps)
 
 
 def decode(latents, conditions, voice: Voice, seed: int, first: int) -> np.ndarray:
     """Samples of a stretch from its latents and the commanded pitch."""
+    import torch
+
+    from svs.codec.noise import even_noise
+
     cents, voiced = conditions.cents.flatten(1), conditions.voiced.flatten(1)
-    noise = _noise(seed, first, (1, conditions.frames * LATENT_HOP), stream=1)
+    noise = torch.from_numpy(even_noise(conditions.frames * LATENT_HOP, seed, first))[None]
     return voice.codec.decoder(latents, cents, voiced, noise)[0].numpy()
 
 
@@ -315,10 +321,3 @@ def _even(curve: PitchCurve) -> PitchCurve:
     if len(curve.cents) % 2 == 0:
         return curve
     return replace(curve, cents=np.append(curve.cents, curve.cents[-1]), voiced=np.append(curve.voiced, False))
-
-
-def _noise(seed: int, first: int, shape: tuple[int, ...], stream: int = 0):
-    """Unit noise that depends on the seed and on where in the line it begins, and on nothing else."""
-    import torch
-
-    return torch.from_numpy(np.random.default_rng((seed, first, stream)).standard_normal(shape, dtype=np.float32))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
 from svs.codec.losses import Discriminators, SpectralLoss
+from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
 from svs.conditioning import GROUPS, Conditions
 from svs.dit import DiT
@@ -118,7 +120,7 @@ class CodecTraining(ResumableModule):
         for group in optimisers[0].param_groups:
             group["lr"] = self.hparams.learning_rate * cosine_with_warmup(step, 200, self.hparams.steps)
         audio = batch["audio"]
-        noise = torch.randn_like(audio)
+        noise = self._noise(audio.shape).to(audio)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
             copy = self.network(audio, batch["cents"], batch["voiced"], noise, self.hparams.latent_noise)
         terms = self.loss(copy, audio)
@@ -139,6 +141,10 @@ class CodecTraining(ResumableModule):
             total = total + self.hparams.adversarial_weight * passing + self.hparams.matching_weight * matching
         self._update(optimisers[0], total, self.network.parameters())
         self.log_dict({f"codec/{name}": value.detach() for name, value in terms.items()}, prog_bar=True)
+
+    def _noise(self, shape: torch.Size) -> Tensor:
+        items = [even_noise(shape[1], self.seed, self.batches_seen, item) for item in range(shape[0])]
+        return torch.from_numpy(np.stack(items))
 
     def _update(self, optimiser, loss: Tensor, parameters) -> None:
         optimiser.zero_grad()

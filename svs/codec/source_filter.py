@@ -1,12 +1,13 @@
 """The default codec: continuous latents at 50 Hz, and a decoder whose pitch comes from a pulse train.
 
-    audio ─ log-mel (100 Hz) ─ ConvNeXt ─ halve ─ latents (50 Hz)
+    audio ─ log-mel (100 Hz, and fine: 300 Hz) ─ ConvNeXt ─ halve ─ latents (50 Hz)
     latents ─ double ─ ConvNeXt + pitch ─┬─ complex filter × STFT(pulse train) ─ inverse ─┐
                                          └─ filter × STFT(noise), three frames a hop ─────┴─ audio
 
 The decoder never has to invent periodicity: it shapes a source that already has the commanded pitch, as in
 DDSP (Engel et al. 2020) and the source-filter vocoders (Wang et al. 2019), with the STFT-domain filters of
-Vocos-like decoders (Siuzdak 2023). The noise path has shorter windows, so that plosives stay sharp.
+Vocos-like decoders (Siuzdak 2023). The noise path has shorter windows, so that plosives stay sharp, and so has half of
+what the encoder sees.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FFT = 2048
 NOISE_HOP = 147
 NOISE_FFT = 512
 MELS = 128
+FINE_MELS = 40
 
 
 def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
@@ -50,16 +52,17 @@ def _mels_to_hz(mels):
 
 
 class LogMel(nn.Module):
-    """Natural log of the mel amplitude spectrum at 100 Hz: (batch, samples) → (batch, samples // HOP, MELS)."""
+    """Natural log of the mel amplitude spectrum: (batch, samples) → (batch, samples // hop, bands)."""
 
-    def __init__(self):
+    def __init__(self, n_fft: int = FFT, hop: int = HOP, bands: int = MELS):
         super().__init__()
-        self.register_buffer("window", torch.hann_window(FFT), persistent=False)
-        self.register_buffer("filters", mel_filterbank(FFT, MELS), persistent=False)
+        self.n_fft, self.hop = n_fft, hop
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.register_buffer("filters", mel_filterbank(n_fft, bands), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
-        spectrum = _spectrum(audio, FFT, HOP, self.window)
-        amplitude = spectrum.abs()[:, :, : audio.shape[1] // HOP] / self.window.square().sum().sqrt()
+        spectrum = _spectrum(audio, self.n_fft, self.hop, self.window)
+        amplitude = spectrum.abs()[:, :, : audio.shape[1] // self.hop] / self.window.square().sum().sqrt()
         return torch.log(amplitude.transpose(1, 2) @ self.filters + 1e-5)
 
 
@@ -69,7 +72,8 @@ class Encoder(nn.Module):
     def __init__(self, dim: int, depth: int, latent_dim: int):
         super().__init__()
         self.mel = LogMel()
-        self.enter = nn.Linear(MELS, dim)
+        self.fine_mel = LogMel(NOISE_FFT, NOISE_HOP, FINE_MELS)
+        self.enter = nn.Linear(MELS + HOP // NOISE_HOP * FINE_MELS, dim)
         self.fine = nn.ModuleList(ConvNeXtBlock(dim) for _ in range(depth))
         self.halve = nn.Linear(2 * dim, dim)
         self.coarse = nn.ModuleList(ConvNeXtBlock(dim) for _ in range(depth))
@@ -79,7 +83,9 @@ class Encoder(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """audio: (batch, samples), a multiple of LATENT_HOP. Returns (batch, samples // LATENT_HOP, latent_dim)."""
-        x = self.enter((self.mel(audio) + 6.0) / 3.0)
+        coarse = self.mel(audio)
+        fine = self.fine_mel(audio).reshape(*coarse.shape[:2], -1)  # three frames to one
+        x = self.enter((torch.cat([coarse, fine], dim=-1) + 6.0) / 3.0)
         for block in self.fine:
             x = block(x)
         batch, frames, dim = x.shape
@@ -130,7 +136,7 @@ class Decoder(nn.Module):
     def forward(self, latents: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor) -> Tensor:
         """latents: (batch, frames, latent_dim); cents, voiced: (batch, 2 × frames) on the 10 ms grid.
 
-        noise: (batch, frames × LATENT_HOP) unit white noise. Returns audio of the same shape.
+        noise: (batch, frames × LATENT_HOP) unit white noise, as of `even_noise`. Returns audio of the same shape.
         """
         magnitude, phase, noise_magnitude = self.filters(latents, cents, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE)
