@@ -7,7 +7,9 @@ from a manifest: the sound at 44.1 kHz and level, its measured pitch, and the cl
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from svs.f0 import track
 from svs.pitch import PitchCurve
 from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
 
+INDEX = "clips.jsonl"  # written last
+ENCODER = "encoder.txt"  # fingerprint of the encoder that made latents.npy
 LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
 
@@ -31,7 +35,7 @@ def read_manifest(path) -> list[dict]:
     if not path.is_file():
         raise DatasetError(f"{path}: no such manifest; run the stage `prepare` or `teach` of the recipe first")
     clips = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             clip = json.loads(line)
             clips.append(dict(clip, audio=str(path.parent / clip["audio"])))
@@ -43,7 +47,7 @@ def read_manifest(path) -> list[dict]:
 def write_manifest(path, clips) -> None:
     """Write clips as JSON lines, whole or not at all."""
     text = "".join(json.dumps(clip, ensure_ascii=False) + "\n" for clip in clips)
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text))
+    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
 
 
 def measure_pitch(audio: Audio) -> PitchCurve:
@@ -73,16 +77,20 @@ def kept_out(clip: dict, heldout: list[str]) -> bool:
     return clip["speaker"] in heldout or any(name in clip["id"] for name in heldout)
 
 
-def build_shard(clips: list[dict], folder, progress=None) -> None:
+def build_shard(clips: list[dict], folder, progress=None) -> int:
     """Turn clips into a shard in `folder`; finished clips of an earlier, interrupted run are kept.
 
-    progress: called with (done, total) after each clip.
+    progress: called with (done, total) after each clip. Returns the number of latent frames.
+    Raises DatasetError where two clips have one name.
     """
     folder = Path(folder)
     parts = folder / "clips"
+    targets = [parts / f"{clip['id'].replace('/', '_')}.npz" for clip in clips]
+    twice = [target.stem for target, count in Counter(targets).items() if count > 1]
+    if twice:
+        raise DatasetError(f"{folder}: more than one clip is called {', '.join(twice[:5])}; ids must differ")
     parts.mkdir(parents=True, exist_ok=True)
-    for number, clip in enumerate(clips):
-        target = parts / f"{clip['id'].replace('/', '_')}.npz"
+    for number, (clip, target) in enumerate(zip(clips, targets, strict=True)):
         if not target.exists():
             audio = Audio.read(clip["audio"], SAMPLE_RATE)
             frames = int(np.ceil(len(audio.samples) / LATENT_HOP))
@@ -98,10 +106,12 @@ def build_shard(clips: list[dict], folder, progress=None) -> None:
             _save(target, np.savez, **content)
         if progress:
             progress(number + 1, len(clips))
+    # without its index a shard counts as unmade, so an interruption cannot leave arrays and index of two builds
+    (folder / INDEX).unlink(missing_ok=True)
     start, index = 0, []
     audio, cents, voiced = [], [], []
-    for clip in clips:
-        with np.load(parts / f"{clip['id'].replace('/', '_')}.npz") as stored:
+    for clip, target in zip(clips, targets, strict=True):
+        with np.load(target) as stored:
             audio.append(stored["audio"])
             cents.append(stored["cents"])
             voiced.append(stored["voiced"])
@@ -110,13 +120,25 @@ def build_shard(clips: list[dict], folder, progress=None) -> None:
         start += frames
     for name, arrays in (("audio", audio), ("cents", cents), ("voiced", voiced)):
         _save(folder / f"{name}.npy", np.save, np.concatenate(arrays))
-    write_manifest(folder / "clips.jsonl", index)
+    write_manifest(folder / INDEX, index)
+    return start
+
+
+def is_built(clips: list[dict], folder) -> bool:
+    """Whether the shard in `folder` holds exactly these clips."""
+    path = Path(folder) / INDEX
+    if not path.is_file():
+        return False
+    there = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    places = ("start", "frames")
+    return [{key: value for key, value in clip.items() if key not in places} for clip in there] == clips
 
 
 def build_latents(shard: Shard, network, progress=None) -> None:
     """Encode every clip of a shard with a codec network and write latents.npy, (frames, latent_dim) float16."""
     import torch
 
+    (shard.folder / ENCODER).unlink(missing_ok=True)
     rows = []
     with torch.inference_mode():
         for number, clip in enumerate(shard.clips):
@@ -125,6 +147,24 @@ def build_latents(shard: Shard, network, progress=None) -> None:
             if progress:
                 progress(number + 1, len(shard.clips))
     _save(shard.folder / "latents.npy", np.save, np.concatenate(rows))
+    write_atomically(shard.folder / ENCODER, lambda temporary: Path(temporary).write_text(fingerprint(network.encoder)))
+
+
+def has_latents(shard: Shard, network) -> bool:
+    """Whether the shard's latents are all there and made by the encoder of this network."""
+    path = shard.folder / ENCODER
+    try:
+        return path.is_file() and path.read_text() == fingerprint(network.encoder) and len(shard.latents()) > 0
+    except DatasetError:
+        return False
+
+
+def fingerprint(encoder) -> str:
+    """SHA-256 of a network's weights: the same as long as it makes the same latents."""
+    digest = hashlib.sha256()
+    for name, value in sorted(encoder.state_dict().items()):
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _save(path: Path, write, *arrays, **named) -> None:
@@ -156,7 +196,7 @@ class Shard:
         folder = Path(folder)
         try:
             arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("audio", "cents", "voiced")]
-            clips = [json.loads(line) for line in (folder / "clips.jsonl").read_text().splitlines()]
+            clips = [json.loads(line) for line in (folder / INDEX).read_text(encoding="utf-8").splitlines()]
         except OSError:
             raise DatasetError(f"{folder}: no features there; run the recipe's stage `features` first") from None
         return cls(folder, *arrays, clips)
@@ -165,8 +205,15 @@ class Shard:
         """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`."""
         path = self.folder / "latents.npy"
         if not path.is_file():
-            raise DatasetError(f"{path}: no such latents; run the recipe's stage `features` after `train-codec`")
-        return np.load(path)
+            raise DatasetError(f"{path}: no such latents; run the recipe's stage `latents` first")
+        latents = np.load(path)
+        frames = len(self.audio) // LATENT_HOP
+        if len(latents) != frames:
+            raise DatasetError(
+                f"{path}: latents of {len(latents)} frames, but the sound has {frames}; "
+                "run the recipe's stage `latents` again"
+            )
+        return latents
 
     def samples(self, start: int, frames: int) -> np.ndarray:
         """(frames × LATENT_HOP,) float32 from latent frame `start` on."""
@@ -175,4 +222,4 @@ class Shard:
     def curve(self, start: int, frames: int) -> PitchCurve:
         """Measured pitch of the same stretch on the 10 ms grid."""
         at = slice(2 * start, 2 * (start + frames))
-        return PitchCurve(np.asarray(self.cents[at], np.float64), np.asarray(self.voiced[at]), PITCH_GRID.hop_seconds)
+        return PitchCurve(np.array(self.cents[at], np.float64), np.array(self.voiced[at]), PITCH_GRID.hop_seconds)
