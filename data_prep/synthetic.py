@@ -39,6 +39,7 @@ PHONES = {
 SINGER = "tin"
 SCALE = (5500, 5700, 5900, 6000, 6200, 6400, 6500, 6700)  # cents: G3 to G4
 LEVEL = 0.1  # root mean square of a vowel
+BREATH_DB = -40.0  # noise below everything sung, beside a vowel
 CROSSFADE = 0.01  # seconds
 
 
@@ -51,12 +52,34 @@ def pulse_train(phase: np.ndarray, harmonics: int) -> np.ndarray:
 
 
 def zero_phase_formants(sound: np.ndarray, vowel: str, sample_rate: int) -> np.ndarray:
-    """Weigh every frequency by the vowel's resonances and a glottal slope of −12 dB per octave above 200 Hz."""
+    """Weigh every frequency by the vowel's resonances side by side and a glottal slope of −12 dB per octave."""
+    return zero_phase(sound, lambda hz: glottal(hz) * sum(resonance(hz, c, b) for c, b in FORMANTS[vowel]), sample_rate)
+
+
+def zero_phase_tract(sound: np.ndarray, phone: str, sample_rate: int, damping: float = 2.0) -> np.ndarray:
+    """As zero_phase_formants, but one resonance after the other, as in a throat: vowels differ more, highs are darker.
+
+    damping: factor on the bandwidths, so that no harmonic stands out for falling on a resonance.
+    """
+    return zero_phase(
+        sound, lambda hz: glottal(hz) * np.prod([resonance(hz, c, damping * b) for c, b in FORMANTS[phone]], 0), sample_rate
+    )
+
+
+def zero_phase(sound: np.ndarray, gain, sample_rate: int) -> np.ndarray:
+    """Multiply the spectrum by gain(hz), real."""
     length = next_fast_len(len(sound) + sample_rate // 10, real=True)
-    hz = rfftfreq(length, 1 / sample_rate)
-    gain = 1 / (1 + (hz / 200) ** 2)
-    resonances = sum(1 / np.sqrt((1 - (hz / c) ** 2) ** 2 + (hz * b / c**2) ** 2) for c, b in FORMANTS[vowel])
-    return irfft(rfft(sound, n=length) * gain * resonances, n=length)[: len(sound)]
+    return irfft(rfft(sound, n=length) * gain(rfftfreq(length, 1 / sample_rate)), n=length)[: len(sound)]
+
+
+def resonance(hz: np.ndarray, centre: float, bandwidth: float) -> np.ndarray:
+    """Amplitude of a second-order resonator, 1 at 0 Hz."""
+    return 1 / np.sqrt((1 - (hz / centre) ** 2) ** 2 + (hz * bandwidth / centre**2) ** 2)
+
+
+def glottal(hz: np.ndarray) -> np.ndarray:
+    """−12 dB per octave above 200 Hz."""
+    return 1 / (1 + (hz / 200) ** 2)
 
 
 def fade(voiced: np.ndarray, sample_rate: int, seconds: float = 0.005) -> np.ndarray:
@@ -84,11 +107,12 @@ def sing_phones(spans: list[PhonemeSpan], curve: PitchCurve, seed: int = 0) -> A
     noise = np.random.default_rng(seed).standard_normal(samples)
     sound = np.zeros(samples)
     for symbol in sorted({span.symbol for span in spans} - {SILENCE}):
-        formants, level = PHONES[symbol]
-        voice = np.diff(noise, prepend=0.0) if formants is None else zero_phase_formants(pulses, formants, SAMPLE_RATE)
+        tract, level = PHONES[symbol]
+        voice = np.diff(noise, prepend=0.0) if tract is None else zero_phase_tract(pulses, tract, SAMPLE_RATE)
         share = sum(_share(times, span) for span in spans if span.symbol == symbol)
         sound += LEVEL * level * share * voice / np.sqrt(np.mean(voice**2))
-    return Audio(sound.astype(np.float32), SAMPLE_RATE)
+    breath = 10 ** (BREATH_DB / 20) * LEVEL * noise * (1.0 - sum(_share(times, s) for s in spans if s.symbol == SILENCE))
+    return Audio((sound + breath).astype(np.float32), SAMPLE_RATE)
 
 
 def _share(times: np.ndarray, span: PhonemeSpan) -> np.ndarray:
