@@ -14,6 +14,9 @@ def run(main: Callable[[], None], *mistakes: type[Exception]) -> None:
     except mistakes as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         raise SystemExit(2) from None
+    except ImportError as error:
+        print(f"{error}; pip install '.[teach]' brings what teachers need", file=sys.stderr)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         raise SystemExit(130) from None

@@ -55,7 +55,7 @@ run() {
             --to) last=$(place "${2:-}") || exit 2; shift ;;
             --*)
                 [[ -v OPTION[$name] && -n ${2:-} ]] || { echo "$1: no such option, or no value after it" >&2; usage >&2; exit 2; }
-                OPTION[$name]=$([[ $name == work ]] && echo "$2" || realpath -m "$2"); shift ;;
+                OPTION[$name]=$(realpath -m "$2"); shift ;;
             *) place=$(place "$1") || exit 2; chosen+=("$place") ;;
         esac
         shift
