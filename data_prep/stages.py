@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 
 
 def run(main: Callable[[], None], *mistakes: type[Exception]) -> None:
-    """Run a stage. A user's mistake ends in one line and status 2, an interruption in one line and status 130."""
+    """Run a stage. A user's mistake ends in one line and status 2, an interruption in one line and status 130.
+
+    SVS_TRACEBACK=1 shows where a mistake arose.
+    """
     try:
         main()
     except mistakes as error:
+        if os.environ.get("SVS_TRACEBACK"):
+            raise
         print(" ".join(str(error).split()), file=sys.stderr)
         raise SystemExit(2) from None
     except ImportError as error:

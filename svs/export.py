@@ -33,37 +33,36 @@ class ExportError(ValueError):
 
 def codec_of(path):
     """The codec's network in a checkpoint of CodecTraining, or in codec.safetensors. Raises ExportError, CodecError."""
-    from svs.training import CodecTraining
-
     if Path(path).suffix == ".safetensors":
         return load_network(path)
-    return _trained(CodecTraining, path, "train-codec", start=None).network.eval()
-
-
-def acoustic_of(path):
-    """The AcousticTraining of a checkpoint; its network has the averaged weights where the run averaged them."""
-    from svs.training import AcousticTraining
-
-    return _trained(AcousticTraining, path, "train-acoustic").eval()
+    return _trained("CodecTraining", path, start=None).network.eval()
 
 
 def timing_of(path):
     """The TimingTraining of a checkpoint. Raises ExportError."""
-    from svs.training import TimingTraining
-
-    return _trained(TimingTraining, path, "train-timing").eval()
+    return _trained("TimingTraining", path).eval()
 
 
-def _trained(kind, path, stage: str, **replaced):
-    path = Path(path)
-    if not path.is_file():
-        raise ExportError(f"{path}: no such checkpoint; the recipe's stage `{stage}` makes it")
+def acoustic_of(path):
+    """The AcousticTraining of a checkpoint; its network has the averaged weights where the run averaged them."""
+    return _trained("AcousticTraining", path).eval()
+
+
+def _check_checkpoint(part: str, path) -> None:
+    if not Path(path).is_file():
+        raise ExportError(f"{path}: no such checkpoint; the recipe's stage `train-{part}` makes it")
+
+
+def _trained(kind: str, path, **replaced):
+    _check_checkpoint(kind.removesuffix("Training").lower(), path)
+    from svs import training
+
     try:
         # Lightning's averaging callback puts the average under state_dict, and the last weights elsewhere
-        return kind.load_from_checkpoint(path, map_location="cpu", weights_only=True, **replaced)
+        return getattr(training, kind).load_from_checkpoint(path, map_location="cpu", weights_only=True, **replaced)
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ExportError(f"{path}: not a checkpoint of {kind.__name__} ({reason})") from None
+        raise ExportError(f"{path}: not a checkpoint of {kind} ({reason})") from None
 
 
 def singers(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, dict]:
@@ -105,6 +104,8 @@ def export(
     Raises ExportError, CodecError, DatasetError or VoiceError.
     """
     out = Path(out)
+    for part, path in (("codec", codec), ("timing", timing), ("acoustic", acoustic)):
+        _check_checkpoint(part, path)  # before anything heavy is loaded
     acoustic, timing, codec = acoustic_of(acoustic), timing_of(timing), codec_of(codec)
     tables = {key: list(acoustic.hparams[key]) for key in ("phonemes", "speakers")}
     for key, table in tables.items():
