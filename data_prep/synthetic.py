@@ -53,7 +53,11 @@ def pulse_train(phase: np.ndarray, harmonics: int) -> np.ndarray:
 
 def zero_phase_formants(sound: np.ndarray, vowel: str, sample_rate: int) -> np.ndarray:
     """Weigh every frequency by the vowel's resonances side by side and a glottal slope of −12 dB per octave."""
-    return zero_phase(sound, lambda hz: glottal(hz) * sum(resonance(hz, c, b) for c, b in FORMANTS[vowel]), sample_rate)
+
+    def gain(hz):
+        return glottal(hz) * sum(resonance(hz, centre, bandwidth) for centre, bandwidth in FORMANTS[vowel])
+
+    return zero_phase(sound, gain, sample_rate)
 
 
 def zero_phase_tract(sound: np.ndarray, phone: str, sample_rate: int, damping: float = 2.0) -> np.ndarray:
@@ -61,9 +65,11 @@ def zero_phase_tract(sound: np.ndarray, phone: str, sample_rate: int, damping: f
 
     damping: factor on the bandwidths, so that no harmonic stands out for falling on a resonance.
     """
-    return zero_phase(
-        sound, lambda hz: glottal(hz) * np.prod([resonance(hz, c, damping * b) for c, b in FORMANTS[phone]], 0), sample_rate
-    )
+
+    def gain(hz):
+        return glottal(hz) * np.prod([resonance(hz, c, damping * bandwidth) for c, bandwidth in FORMANTS[phone]], axis=0)
+
+    return zero_phase(sound, gain, sample_rate)
 
 
 def zero_phase(sound: np.ndarray, gain, sample_rate: int) -> np.ndarray:
@@ -111,8 +117,9 @@ def sing_phones(spans: list[PhonemeSpan], curve: PitchCurve, seed: int = 0) -> A
         voice = np.diff(noise, prepend=0.0) if tract is None else zero_phase_tract(pulses, tract, SAMPLE_RATE)
         share = sum(_share(times, span) for span in spans if span.symbol == symbol)
         sound += LEVEL * level * share * voice / np.sqrt(np.mean(voice**2))
-    breath = 10 ** (BREATH_DB / 20) * LEVEL * noise * (1.0 - sum(_share(times, s) for s in spans if s.symbol == SILENCE))
-    return Audio((sound + breath).astype(np.float32), SAMPLE_RATE)
+    sung = 1.0 - sum(_share(times, span) for span in spans if span.symbol == SILENCE)
+    sound += LEVEL * 10 ** (BREATH_DB / 20) * sung * noise
+    return Audio(sound.astype(np.float32), SAMPLE_RATE)
 
 
 def _share(times: np.ndarray, span: PhonemeSpan) -> np.ndarray:

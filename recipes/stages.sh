@@ -1,13 +1,13 @@
-# Sourced by a recipe's run.sh: options, the choice of stages, and what a stage says.
+# Sourced by a recipe's run.sh: options, the choice of stages, what a stage says, and the stages that recipes share.
 #
-# The recipe sets RECIPE (its folder), STAGES (names in order), defines a function stage-NAME for each, and calls `run "$@"`.
+# The recipe sets RECIPE (its folder), STAGES (names in order), LABELLED (the corpus with phones), EXPORT (options of
+# svs.export) and OPTION[voice]; it defines a function stage-NAME for each stage that is its own, and calls `run "$@"`.
 # Stages run inside the working folder --work, so the paths in their configurations are relative to it.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PYTHON=${PYTHON:-$([[ -x $ROOT/.venv/bin/python ]] && echo "$ROOT/.venv/bin/python" || echo python3)}
 export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
-declare -A OPTION  # a recipe's further options by name, with their defaults
-OPTION[work]="$ROOT/work/$(basename "$RECIPE")"
+declare -A OPTION=([work]="$ROOT/work/$(basename "$RECIPE")")  # by name, with their defaults; a recipe adds its own
 
 fail() { echo "$STAGE: $*" >&2; exit 2; }
 
@@ -22,14 +22,38 @@ made() {
     echo "$STAGE: $PWD/$1 is there; nothing to do"
 }
 
-# train NAME INPUT: train NAME.yaml into the folder NAME, unless it has been; hours of training are never thrown away
+# train NAME INPUT STAGE: train NAME.yaml into the folder NAME, unless it has been; hours of training are never thrown away
 train() {
+    needs "$2" "$3"
     if [[ ! -e $1/trained.ckpt ]]; then
         "$PYTHON" -m svs train "$RECIPE/$1.yaml" "${OVERRIDES[@]}"
     elif ! made "$1/trained.ckpt" "$2"; then
         echo "$STAGE: $PWD/$1/trained.ckpt is older than $2 and is kept; delete it to train anew"
     fi
 }
+
+# Stages that recipes share ---------------------------------------------------------------------------------------------
+
+stage-train-codec() { train codec "features/$LABELLED/clips.jsonl" features; }
+
+stage-latents() {
+    needs codec/trained.ckpt train-codec
+    "$PYTHON" -m data_prep.latents "features/$LABELLED" --codec codec/trained.ckpt
+}
+
+stage-train-timing() { train timing "features/$LABELLED/clips.jsonl" features; }
+
+stage-train-acoustic() { train acoustic "features/$LABELLED/latents.npy" latents; }
+
+stage-export() {
+    local part
+    for part in codec timing acoustic; do needs $part/trained.ckpt train-$part; done
+    made "${OPTION[voice]}/voice.json" {codec,timing,acoustic}/trained.ckpt ||
+        "$PYTHON" -m svs.export --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \
+            --features "features/$LABELLED" --out "${OPTION[voice]}" "${EXPORT[@]}"
+}
+
+# The command line ------------------------------------------------------------------------------------------------------
 
 usage() {
     echo "usage: $(basename "$RECIPE")/run.sh [STAGE…] [--from STAGE] [--to STAGE]$(printf ' [--%s …]' "${!OPTION[@]}")"

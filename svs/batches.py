@@ -72,7 +72,9 @@ class CodecBatches(NumberedBatches):
             shard = Shard.open(Path(self.hparams.features) / name)
             clips = [clip for clip in clips_left(shard, heldout) if clip["frames"] > self.hparams.frames]
             if not clips:
-                raise DatasetError(f"{shard.folder}: no clip is longer than {self.hparams.frames} frames; shorten `frames`")
+                raise DatasetError(
+                    f"{shard.folder}: no clip is longer than {self.hparams.frames} frames; choose fewer `frames`"
+                )
             weights = np.array([clip["frames"] for clip in clips], float)
             self.shards.append((shard, clips, weights / weights.sum()))
 

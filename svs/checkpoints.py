@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from lightning import LightningModule, Trainer
@@ -35,3 +36,8 @@ class RunCheckpoint(Checkpoint):
             self.last.unlink(missing_ok=True)
         elif done % self.every == 0 or trainer.should_stop:
             trainer.save_checkpoint(self.last, weights_only=False)
+
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        if isinstance(exception, KeyboardInterrupt):
+            place = f"goes on from {self.last}" if self.last.exists() else "begins anew"
+            print(f"interrupted; the same command {place}", file=sys.stderr)

@@ -37,7 +37,8 @@ def write_kumi(folder):
 
 def write_philipp(folder):
     write(folder, "LJ001-0001.wav", "LJ001-0009.wav")
-    (folder / "transcript.csv").write_text("LJ001-0001|Printing, ré|printing, ré\nLJ001-0009|The Golden|the golden\n", "utf-8")
+    rows = ("LJ001-0001|Printing, ré|printing, ré", "LJ001-0009|The Golden|the golden")
+    (folder / "transcript.csv").write_text("\n".join(rows), "utf-8")
     (folder / "hyperparams.py").write_text("")
 
 

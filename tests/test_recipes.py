@@ -1,5 +1,6 @@
 """Recipes: the tiny one from its first stage to its last, killed on the way; configurations that fit one another."""
 
+import inspect
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +187,9 @@ def test_configurations_of_a_recipe_agree(recipe):
     models = {part: config["model"]["init_args"] for part, config in parts.items()}
     data = {part: config["data"]["init_args"] for part, config in parts.items()}
     for part, config in parts.items():
+        for chosen in (config["model"], config["data"], *config["trainer"]["callbacks"]):
+            module, _, name = chosen["class_path"].rpartition(".")
+            inspect.signature(getattr(import_module(module), name)).bind(**chosen["init_args"])
         assert config["trainer"]["limit_train_batches"] == models[part]["steps"]
     for table in ("phonemes", "speakers"):
         assert models["timing"][table] == models["acoustic"][table] == data["timing"][table] == data["acoustic"][table]

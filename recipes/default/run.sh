@@ -7,6 +7,8 @@ set -euo pipefail
 RECIPE=$(cd "$(dirname "$0")" && pwd)
 STAGES=(prepare teach features train-codec latents train-timing train-acoustic export sing evaluate)
 source "$RECIPE/../stages.sh"
+LABELLED=teacher
+EXPORT=(--name default --licence Apache-2.0)
 OPTION[source]="" OPTION[lieder]="" OPTION[voice]=voices/default
 
 TEACHERS=(hibari=55 am_fenrir=11 bm_george=11 bf_emma=12 am_michael=10)  # minutes kept of each
@@ -29,25 +31,6 @@ stage-features() {
     done
     needs corpus/manifest.jsonl teach
     "$PYTHON" -m data_prep.features "${corpora[@]}" teacher=corpus/manifest.jsonl --out features
-}
-
-stage-train-codec() { needs features/teacher/clips.jsonl features; train codec features/teacher/clips.jsonl; }
-
-stage-latents() {
-    needs codec/trained.ckpt train-codec
-    "$PYTHON" -m data_prep.latents features/teacher --codec codec/trained.ckpt
-}
-
-stage-train-timing() { needs features/teacher/clips.jsonl features; train timing features/teacher/clips.jsonl; }
-
-stage-train-acoustic() { needs features/teacher/latents.npy latents; train acoustic features/teacher/latents.npy; }
-
-stage-export() {
-    local part
-    for part in codec timing acoustic; do needs $part/trained.ckpt train-$part; done
-    made "${OPTION[voice]}/voice.json" {codec,timing,acoustic}/trained.ckpt ||
-        "$PYTHON" -m svs.export --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \
-            --features features/teacher --out "${OPTION[voice]}" --name default --licence Apache-2.0
 }
 
 stage-sing() {
