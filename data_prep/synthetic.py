@@ -67,7 +67,8 @@ def zero_phase_tract(sound: np.ndarray, phone: str, sample_rate: int, damping: f
     """
 
     def gain(hz):
-        return glottal(hz) * np.prod([resonance(hz, c, damping * bandwidth) for c, bandwidth in FORMANTS[phone]], axis=0)
+        resonances = [resonance(hz, centre, damping * bandwidth) for centre, bandwidth in FORMANTS[phone]]
+        return glottal(hz) * np.prod(resonances, axis=0)
 
     return zero_phase(sound, gain, sample_rate)
 

@@ -4,6 +4,8 @@
 # svs.export) and OPTION[voice]; it defines a function stage-NAME for each stage that is its own, and calls `run "$@"`.
 # Stages run inside the working folder --work, so the paths in their configurations are relative to it.
 
+((BASH_VERSINFO[0] * 10 + BASH_VERSINFO[1] >= 44)) || { echo "recipes want bash 4.4 or newer, not $BASH_VERSION" >&2; exit 2; }
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PYTHON=${PYTHON:-$([[ -x $ROOT/.venv/bin/python ]] && echo "$ROOT/.venv/bin/python" || echo python3)}
 export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
@@ -79,7 +81,8 @@ run() {
             --to) last=$(place "${2:-}") || exit 2; shift ;;
             --*)
                 [[ -v OPTION[$name] && -n ${2:-} ]] || { echo "$1: no such option, or no value after it" >&2; usage >&2; exit 2; }
-                OPTION[$name]=$(realpath -m "$2"); shift ;;
+                [[ $2 == /* ]] && OPTION[$name]=$2 || OPTION[$name]=$PWD/$2
+                shift ;;
             *) place=$(place "$1") || exit 2; chosen+=("$place") ;;
         esac
         shift

@@ -21,7 +21,8 @@ from svs.pitch import PitchCurve
 from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
 
 INDEX = "clips.jsonl"  # written last
-ENCODER = "encoder.txt"  # fingerprint of the encoder that made latents.npy
+LATENTS = "latents.npy"
+ENCODER = "encoder.txt"  # fingerprint of the encoder that made the latents, written after them
 LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
 
@@ -107,7 +108,8 @@ def build_shard(clips: list[dict], folder, progress=None) -> int:
         if progress:
             progress(number + 1, len(clips))
     # without its index a shard counts as unmade, so an interruption cannot leave arrays and index of two builds
-    (folder / INDEX).unlink(missing_ok=True)
+    for name in (INDEX, LATENTS, ENCODER):
+        (folder / name).unlink(missing_ok=True)
     start, index = 0, []
     audio, cents, voiced = [], [], []
     for clip, target in zip(clips, targets, strict=True):
@@ -146,17 +148,14 @@ def build_latents(shard: Shard, network, progress=None) -> None:
             rows.append(network.encoder(samples)[0].numpy().astype(np.float16))
             if progress:
                 progress(number + 1, len(shard.clips))
-    _save(shard.folder / "latents.npy", np.save, np.concatenate(rows))
+    _save(shard.folder / LATENTS, np.save, np.concatenate(rows))
     write_atomically(shard.folder / ENCODER, lambda temporary: Path(temporary).write_text(fingerprint(network.encoder)))
 
 
 def has_latents(shard: Shard, network) -> bool:
     """Whether the shard's latents are all there and made by the encoder of this network."""
     path = shard.folder / ENCODER
-    try:
-        return path.is_file() and path.read_text() == fingerprint(network.encoder) and len(shard.latents()) > 0
-    except DatasetError:
-        return False
+    return path.is_file() and path.read_text() == fingerprint(network.encoder)
 
 
 def fingerprint(encoder) -> str:
@@ -203,17 +202,10 @@ class Shard:
 
     def latents(self) -> np.ndarray:
         """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`."""
-        path = self.folder / "latents.npy"
+        path = self.folder / LATENTS
         if not path.is_file():
             raise DatasetError(f"{path}: no such latents; run the recipe's stage `latents` first")
-        latents = np.load(path)
-        frames = len(self.audio) // LATENT_HOP
-        if len(latents) != frames:
-            raise DatasetError(
-                f"{path}: latents of {len(latents)} frames, but the sound has {frames}; "
-                "run the recipe's stage `latents` again"
-            )
-        return latents
+        return np.load(path)
 
     def samples(self, start: int, frames: int) -> np.ndarray:
         """(frames × LATENT_HOP,) float32 from latent frame `start` on."""

@@ -124,13 +124,13 @@ def test_latents_are_those_of_the_encoder_and_remembered_as_such(clips, tmp_path
     assert not has_latents(shard, network)
 
 
-def test_latents_of_an_earlier_shard_are_refused(clips, tmp_path, network):
+def test_latents_do_not_outlive_the_shard_they_were_made_of(clips, tmp_path, network):
     build_shard(clips[:2], tmp_path / "shard")
     build_latents(Shard.open(tmp_path / "shard"), network)
     build_shard(clips, tmp_path / "shard")
     shard = Shard.open(tmp_path / "shard")
     assert not has_latents(shard, network)
-    with pytest.raises(DatasetError, match=r"latents of 57 frames, but the sound has 78; .*stage `latents` again"):
+    with pytest.raises(DatasetError, match="no such latents"):
         shard.latents()
 
 

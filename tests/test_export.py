@@ -1,4 +1,4 @@
-"""Export: the voice that was trained, its averaged weights, its singers' ranges; or one line, and the old voice kept."""
+"""Export: the voice that was trained, averaged weights, singers' ranges; or one line, and the old voice kept."""
 
 import subprocess
 import sys
@@ -30,7 +30,10 @@ def runs(features, tmp_path_factory):
     trainings = {
         "codec": (CodecTraining(3, **CODEC, adversarial_from=2), CodecBatches(root, corpora, batch_size=2, frames=20)),
         "timing": (TimingTraining(3, **TABLES), TimingBatches(root, ["synthetic"], **TABLES)),
-        "acoustic": (AcousticTraining(3, **TABLES, **ACOUSTIC, learning_rate=0.1), AcousticBatches(root, corpora, **TABLES, frames=30)),
+        "acoustic": (
+            AcousticTraining(3, **TABLES, **ACOUSTIC, learning_rate=0.1),
+            AcousticBatches(root, corpora, **TABLES, frames=30),
+        ),
     }
     for part, (module, data) in trainings.items():
         averaging = [EMAWeightAveraging(decay=0.5)] if part == "acoustic" else []

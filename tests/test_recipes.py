@@ -33,7 +33,8 @@ def command(recipe, work, *arguments):
 
 
 def run(recipe, work, *arguments):
-    return subprocess.run(command(recipe, work, *arguments), capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    line = command(recipe, work, *arguments)
+    return subprocess.run(line, capture_output=True, text=True, check=False, env=ENVIRONMENT)
 
 
 def scalars(folder, name):
@@ -60,7 +61,7 @@ def start_and_kill(work):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The working folder of the tiny recipe after all its stages, on five clips and with few batches, and what they said."""
+    """The tiny recipe's working folder after all stages, on five clips and with few batches; what they said."""
     work = tmp_path_factory.mktemp("tiny")
     FewClips().prepare(work / "manifests")
     said = [run("tiny", work, "--to", "latents", "--", "--trainer.limit_train_batches=50")]
@@ -165,7 +166,11 @@ def test_a_stage_says_which_stage_makes_what_it_lacks(recipe, stage, lacks, make
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["sign"], "no stage sign; the stages are prepare"), (["--from", "x"], "no stage x"), (["--steps", "3"], "--steps: no such")],
+    [
+        (["sign"], "no stage sign; the stages are prepare"),
+        (["--from", "x"], "no stage x; the stages are prepare"),
+        (["--steps", "3"], "--steps: no such option"),
+    ],
 )
 def test_a_stage_or_option_that_does_not_exist_is_told(arguments, message, tmp_path):
     done = run("tiny", tmp_path, *arguments)

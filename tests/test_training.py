@@ -49,7 +49,9 @@ def acoustic_batches(features):
 
 @pytest.fixture
 def timing_batches(features):
-    return lambda **options: TimingBatches(str(features), ["synthetic"], **TABLES, heldout=HELDOUT, batch_size=32, **options)
+    return lambda **options: TimingBatches(
+        str(features), ["synthetic"], **TABLES, heldout=HELDOUT, batch_size=32, **options
+    )
 
 
 class Losses(Callback):
