@@ -23,7 +23,7 @@ from svs.codec import CodecError, load_network, save_network
 from svs.dataset import DatasetError, Shard
 from svs.voice import Voice, VoiceError, save_acoustic
 
-RANGE_PERCENTILES = (1, 99)  # of a singer's voiced frames: what lies outside was a slip of voice or tracker
+RANGE_PERCENTILES = (1, 99)  # of a singer's notes, or voiced frames: what lies outside is too rare to be learned
 PARTS = ("codec.safetensors", "timing.safetensors", "acoustic.safetensors", "voice.json")
 
 
@@ -66,19 +66,21 @@ def _trained(kind: str, path, **replaced):
 
 
 def singers(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, dict]:
-    """For every singer the range in cents that was heard of them, lowest and highest semitone.
+    """For every singer the range in cents of what they sing, lowest and highest semitone.
 
+    It is that of the notes where a clip has them: trackers halve and double, and this tells a singer what is too high.
     Raises ExportError naming a singer of whom nothing voiced is in the shards.
     """
-    heard: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    sung: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for shard in shards:
         for clip in shard.clips:
-            if clip["speaker"] in heard:
+            if clip["speaker"] in sung:
                 curve = shard.curve(clip["start"], clip["frames"])
-                heard[clip["speaker"]].append(curve.cents[curve.voiced])
+                notes = [note["cents"] for note in clip.get("notes", ())]
+                sung[clip["speaker"]].append(np.array(notes) if notes else curve.cents[curve.voiced])
     found = {}
-    for name, curves in heard.items():
-        cents = np.concatenate([np.zeros(0), *curves])
+    for name, parts in sung.items():
+        cents = np.concatenate([np.zeros(0), *parts])
         if not len(cents):
             raise ExportError(f"no voiced sound of singer {name!r} in {', '.join(str(s.folder) for s in shards)}")
         low, high = np.percentile(cents, RANGE_PERCENTILES)
