@@ -15,7 +15,7 @@ from data_prep import stages
 from svs.audio import AudioError
 from svs.codec import CodecError
 from svs.dataset import DatasetError, Shard, build_latents, has_latents
-from svs.export import ExportError, codec_of
+from svs.release import ReleaseError, codec_of
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,4 +37,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    stages.run(main, DatasetError, AudioError, CodecError, ExportError)
+    stages.run(main, DatasetError, AudioError, CodecError, ReleaseError)

@@ -1,7 +1,7 @@
 # Sourced by a recipe's run.sh: options, the choice of stages, what a stage says, and the stages that recipes share.
 #
 # The recipe sets RECIPE (its folder), STAGES (names in order), LABELLED (the corpus with phones), EXPORT (options of
-# svs.export) and OPTION[voice]; it defines a function stage-NAME for each stage that is its own, and calls `run "$@"`.
+# svs.release) and OPTION[voice]; it defines a function stage-NAME for each stage that is its own, and calls `run "$@"`.
 # Stages run inside the working folder --work, so the paths in their configurations are relative to it.
 
 ((BASH_VERSINFO[0] * 10 + BASH_VERSINFO[1] >= 44)) || { echo "recipes want bash 4.4 or newer, not $BASH_VERSION" >&2; exit 2; }
@@ -51,7 +51,7 @@ stage-export() {
     local part
     for part in codec timing acoustic; do needs $part/trained.ckpt train-$part; done
     made "${OPTION[voice]}/voice.json" {codec,timing,acoustic}/trained.ckpt ||
-        "$PYTHON" -m svs.export --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \
+        "$PYTHON" -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \
             --features "features/$LABELLED" --out "${OPTION[voice]}" "${EXPORT[@]}"
 }
 

@@ -14,7 +14,7 @@ from data_prep.synthetic import SCALE, SINGER
 from svs.batches import AcousticBatches, CodecBatches, TimingBatches
 from svs.checkpoints import RunCheckpoint
 from svs.dataset import Shard
-from svs.export import ExportError, acoustic_of, codec_of, export, singers, timing_of
+from svs.release import ReleaseError, acoustic_of, codec_of, export, singers, timing_of
 from svs.timing import Consonant
 from svs.training import AcousticTraining, CodecTraining, TimingTraining
 from svs.voice import Voice, VoiceError
@@ -85,7 +85,7 @@ def test_without_notes_the_range_is_what_was_heard(shards):
     bare = [replace(shard, clips=[{**clip, "notes": []} for clip in shard.clips]) for shard in shards]
     low, high = singers(bare, [SINGER])[SINGER]["range_cents"]
     assert abs(low - min(SCALE)) <= 100 and abs(high - max(SCALE)) <= 100  # the natural contour leans and shakes
-    with pytest.raises(ExportError, match="no voiced sound of singer 'bob' in .*synthetic"):
+    with pytest.raises(ReleaseError, match="no voiced sound of singer 'bob' in .*synthetic"):
         singers(bare, ["bob"])
 
 
@@ -111,13 +111,13 @@ def test_a_voice_that_cannot_be_made_leaves_the_old_one(runs, shards, tmp_path):
     ("reader", "stage"), [(codec_of, "train-codec"), (timing_of, "train-timing"), (acoustic_of, "train-acoustic")]
 )
 def test_a_checkpoint_that_is_missing_or_another_is_told_in_one_line(reader, stage, runs, tmp_path):
-    with pytest.raises(ExportError, match=f"none.ckpt: no such checkpoint; the recipe's stage `{stage}` makes it"):
+    with pytest.raises(ReleaseError, match=f"none.ckpt: no such checkpoint; the recipe's stage `{stage}` makes it"):
         reader(tmp_path / "none.ckpt")
     (tmp_path / "torn.ckpt").write_bytes(runs["codec"].read_bytes()[:1000])
-    with pytest.raises(ExportError, match="torn.ckpt: not a checkpoint of"):
+    with pytest.raises(ReleaseError, match="torn.ckpt: not a checkpoint of"):
         reader(tmp_path / "torn.ckpt")
     other = "timing" if stage != "train-timing" else "codec"
-    with pytest.raises(ExportError, match=f"{other}/trained.ckpt: not a checkpoint of"):
+    with pytest.raises(ReleaseError, match=f"{other}/trained.ckpt: not a checkpoint of"):
         reader(runs[other])
 
 
@@ -125,14 +125,14 @@ def test_models_of_different_tables_are_not_put_together(runs, shards, features,
     tables = {**TABLES, "phonemes": PHONEMES[::-1]}
     module = TimingTraining(1, **tables)
     fit(module, TimingBatches(str(features), ["synthetic"], **tables), 1, RunCheckpoint(str(tmp_path / "timing")))
-    with pytest.raises(ExportError, match="trained with different phonemes; make their configs agree"):
+    with pytest.raises(ReleaseError, match="trained with different phonemes; make their configs agree"):
         export(**{**runs, "timing": tmp_path / "timing/trained.ckpt"}, shards=shards, out=tmp_path / "mine")
 
 
 def test_the_command_says_in_one_line_what_is_missing(runs, features, tmp_path):
     parts = {**runs, "timing": tmp_path / "none.ckpt", "features": features / "synthetic", "out": tmp_path / "mine"}
     arguments = [str(text) for part, path in parts.items() for text in (f"--{part}", path)]
-    done = subprocess.run([sys.executable, "-m", "svs.export", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "svs.release", *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     wanted = f"export: {tmp_path}/none.ckpt: no such checkpoint; the recipe's stage `train-timing` makes it\n"
     assert done.stderr == wanted

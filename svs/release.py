@@ -1,6 +1,6 @@
 """From checkpoints to a voice: the trained networks, and the folder that `svs sing` reads.
 
-    python -m svs.export --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \\
+    python -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \\
         --features features/teacher --out voices/mine
 
 The folder's CARD.md is nobody's but its author's, and left alone.
@@ -27,19 +27,19 @@ RANGE_PERCENTILES = (1, 99)  # of a singer's notes, or voiced frames: what lies 
 PARTS = ("codec.safetensors", "timing.safetensors", "acoustic.safetensors", "voice.json")
 
 
-class ExportError(ValueError):
+class ReleaseError(ValueError):
     """Checkpoints that are missing, are not what was asked for, or do not belong together."""
 
 
 def codec_of(path):
-    """The codec's network in a checkpoint of CodecTraining, or in codec.safetensors. Raises ExportError, CodecError."""
+    """The codec's network in a checkpoint of CodecTraining, or in codec.safetensors. Raises ReleaseError, CodecError."""
     if Path(path).suffix == ".safetensors":
         return load_network(path)
     return _trained("CodecTraining", path, start=None).network.eval()
 
 
 def timing_of(path):
-    """The TimingTraining of a checkpoint. Raises ExportError."""
+    """The TimingTraining of a checkpoint. Raises ReleaseError."""
     return _trained("TimingTraining", path).eval()
 
 
@@ -50,7 +50,7 @@ def acoustic_of(path):
 
 def _check_checkpoint(part: str, path) -> None:
     if not Path(path).is_file():
-        raise ExportError(f"{path}: no such checkpoint; the recipe's stage `train-{part}` makes it")
+        raise ReleaseError(f"{path}: no such checkpoint; the recipe's stage `train-{part}` makes it")
 
 
 def _trained(kind: str, path, **replaced):
@@ -62,14 +62,14 @@ def _trained(kind: str, path, **replaced):
         return getattr(training, kind).load_from_checkpoint(path, map_location="cpu", weights_only=True, **replaced)
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ExportError(f"{path}: not a checkpoint of {kind} ({reason})") from None
+        raise ReleaseError(f"{path}: not a checkpoint of {kind} ({reason})") from None
 
 
 def singers(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, dict]:
     """For every singer the range in cents of what they sing, lowest and highest semitone.
 
     It is that of the notes where a clip has them: trackers halve and double, and this tells a singer what is too high.
-    Raises ExportError naming a singer of whom nothing voiced is in the shards.
+    Raises ReleaseError naming a singer of whom nothing voiced is in the shards.
     """
     sung: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for shard in shards:
@@ -82,7 +82,7 @@ def singers(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, dict]:
     for name, parts in sung.items():
         cents = np.concatenate([np.zeros(0), *parts])
         if not len(cents):
-            raise ExportError(f"no voiced sound of singer {name!r} in {', '.join(str(s.folder) for s in shards)}")
+            raise ReleaseError(f"no voiced sound of singer {name!r} in {', '.join(str(s.folder) for s in shards)}")
         low, high = np.percentile(cents, RANGE_PERCENTILES)
         found[name] = {"range_cents": [100 * round(low / 100), 100 * round(high / 100)]}
     return found
@@ -103,7 +103,7 @@ def export(
     """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
 
     shards: the labelled corpora, for the singers' ranges and languages. singer: the default one; the first when None.
-    Raises ExportError, CodecError, DatasetError or VoiceError.
+    Raises ReleaseError, CodecError, DatasetError or VoiceError.
     """
     out = Path(out)
     for part, path in (("codec", codec), ("timing", timing), ("acoustic", acoustic)):
@@ -112,7 +112,7 @@ def export(
     tables = {key: list(acoustic.hparams[key]) for key in ("phonemes", "speakers")}
     for key, table in tables.items():
         if list(timing.hparams[key]) != table:
-            raise ExportError(f"timing and acoustic model were trained with different {key}; make their configs agree")
+            raise ReleaseError(f"timing and acoustic model were trained with different {key}; make their configs agree")
     languages = {clip["language"] for shard in shards for clip in shard.clips if clip["speaker"] in tables["speakers"]}
     facts = {
         "name": name or out.name,
@@ -139,7 +139,7 @@ def export(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m svs.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m svs.release", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for part in ("codec", "timing", "acoustic"):
         parser.add_argument(f"--{part}", type=Path, required=True, help=f"checkpoint of the stage train-{part}")
@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.steps,
             {"lyrics": options.guidance},
         )
-    except (ExportError, CodecError, DatasetError, VoiceError) as error:
+    except (ReleaseError, CodecError, DatasetError, VoiceError) as error:
         print(f"export: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     print(f"{voice.folder}: voice {voice.name}, singers {', '.join(voice.singers)}, {len(voice.phonemes)} phonemes")
