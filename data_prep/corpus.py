@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
 
+from data_prep import stages
 from svs.dataset import write_manifest
 
 SUFFIXES = {".wav", ".flac"}
@@ -49,16 +48,26 @@ class Corpus:
     def fetch(self, folder: Path) -> Path:
         """Download and unpack the archive into `folder`, once; returns the folder with the recordings."""
         if not folder.is_dir():
+            archive = folder.with_name(f"{folder.name}.zip.partial")
+            unpacked = folder.with_name(f".{folder.name}.partial")
             try:
-                with urllib.request.urlopen(self.source, timeout=60) as response:
-                    archive = zipfile.ZipFile(io.BytesIO(response.read()))
-            except (urllib.error.URLError, OSError, zipfile.BadZipFile) as error:
+                self._download(archive)
+                with zipfile.ZipFile(archive) as content:
+                    content.extractall(unpacked)
+            except (OSError, zipfile.BadZipFile) as error:
                 raise CorpusError(
-                    f"{self.name}: {self.source} cannot be fetched ({error}); download it elsewhere and name its "
-                    "folder with --source"
+                    f"{self.name}: {self.source} cannot be fetched ({error}); unpack it elsewhere into a folder called "
+                    f"{self.name} and name the folder around that with --source"
                 ) from None
-            partial = folder.with_name(f".{folder.name}.partial")
-            archive.extractall(partial)
-            partial.rename(folder)
+            unpacked.rename(folder)
+            archive.unlink()
         inner = [path for path in folder.iterdir() if path.is_dir()]
         return inner[0] if len(inner) == 1 else folder
+
+    def _download(self, archive: Path) -> None:
+        with urllib.request.urlopen(self.source, timeout=60) as response, stages.bar(self.name) as progress:
+            size = int(response.headers.get("Content-Length") or 0)
+            with archive.open("wb") as out:
+                while block := response.read(1 << 20):
+                    out.write(block)
+                    progress(out.tell() >> 20, max(size, out.tell()) >> 20)  # megabytes

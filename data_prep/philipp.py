@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_prep.corpus import Corpus
+from data_prep.corpus import Corpus, CorpusError
 
 
 class Philipp(Corpus):
@@ -17,7 +17,10 @@ class Philipp(Corpus):
 
     def clips(self, folder: Path) -> list[dict]:
         """One clip a sentence, with its text."""
-        table = (folder / "transcript.csv").read_text(encoding="utf-8").splitlines()
+        sounds, transcript = self.sounds(folder), folder / "transcript.csv"
+        if not transcript.is_file():
+            raise CorpusError(f"{transcript}: no such file; {self.name} was expected, from {self.source}")
+        table = transcript.read_text(encoding="utf-8").splitlines()
         texts = {row.split("|")[0]: row.split("|")[-1] for row in table if "|" in row}
         return [
             {
@@ -27,5 +30,5 @@ class Philipp(Corpus):
                 "language": "en",
                 "text": texts.get(path.stem, ""),
             }
-            for path in self.sounds(folder)
+            for path in sounds
         ]

@@ -25,7 +25,7 @@ from typing import Protocol
 
 import numpy as np
 
-from data_prep import songs
+from data_prep import songs, stages
 from data_prep.songs import Phrase
 from svs.audio import Audio, write_atomically
 from svs.f0 import track
@@ -565,13 +565,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     corpus = Corpus(options.out)
+    wanted = {voice: float(minutes or options.minutes) for voice, _, minutes in (v.partition("=") for v in options.voices)}
+    if all(corpus.seconds.get(voice, 0.0) >= 60 * minutes for voice, minutes in wanted.items()):
+        print(f"{corpus.manifest}: already there, {sum(corpus.seconds.values()) / 60:.1f} minutes")
+        return
     listener = None
     if not options.no_words:
         from svs import g2p
 
         listener = Listener(g2p.load("en"), options.threads)
     heldout = songs.read_heldout(options.heldout)
-    wanted = {voice: float(minutes or options.minutes) for voice, _, minutes in (v.partition("=") for v in options.voices)}
     teachers: dict[str, Teacher] = {}
     for end in np.arange(ROUND, max(wanted.values()) + ROUND, ROUND):  # by turns, so that early use sees every voice
         for voice, minutes in wanted.items():
@@ -587,4 +590,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stages.run(main, ValueError)

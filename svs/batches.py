@@ -11,7 +11,7 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader, IterableDataset
 
 from svs.conditioning import Conditions, collate, frame_conditions
-from svs.dataset import Shard, kept_out
+from svs.dataset import DatasetError, Shard, kept_out
 from svs.timing import PhonemeSpan, features, observed
 
 
@@ -36,7 +36,6 @@ class NumberedBatches(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         return DataLoader(_Endless(self.batch, self.trainer.lightning_module.batches_seen), batch_size=None)
-
 
     def transfer_batch_to_device(self, batch, device, dataloader_idx: int):
         """Lightning cannot look into frozen dataclasses; Conditions move themselves."""
@@ -71,11 +70,11 @@ class CodecBatches(NumberedBatches):
         heldout = self.hparams.heldout or []
         for name in self.hparams.corpora:
             shard = Shard.open(Path(self.hparams.features) / name)
-            clips = [
-                clip
-                for clip in shard.clips
-                if clip["frames"] > self.hparams.frames and not kept_out(clip, heldout)
-            ]
+            clips = [clip for clip in clips_left(shard, heldout) if clip["frames"] > self.hparams.frames]
+            if not clips:
+                raise DatasetError(
+                    f"{shard.folder}: no clip is longer than {self.hparams.frames} frames; choose fewer `frames`"
+                )
             weights = np.array([clip["frames"] for clip in clips], float)
             self.shards.append((shard, clips, weights / weights.sum()))
 
@@ -102,7 +101,7 @@ class CodecBatches(NumberedBatches):
 class AcousticBatches(NumberedBatches):
     """Crops of labelled clips: their conditions and the codec's latents.
 
-    features: folder of shards with latents (stage `features`). corpora: shard name → share of the crops.
+    features: folder of shards with latents (stage `latents`). corpora: shard name → share of the crops.
     phonemes, speakers: the voice's tables. frames: latent frames (20 ms) a crop; shorter clips are padded.
     """
 
@@ -128,7 +127,7 @@ class AcousticBatches(NumberedBatches):
         table = {symbol: row for row, symbol in enumerate(self.hparams.phonemes)}
         for name in self.hparams.corpora:
             shard = Shard.open(Path(self.hparams.features) / name)
-            clips = [clip for clip in shard.clips if not kept_out(clip, self.hparams.heldout or [])]
+            clips = clips_left(shard, self.hparams.heldout or [], self.hparams.speakers)
             latents = shard.latents()
             self.lines.append([
                 (
@@ -177,9 +176,8 @@ class TimingBatches(NumberedBatches):
             return
         phones, speakers, numbers, seconds = [], [], [], []
         for name in self.hparams.corpora:
-            for clip in Shard.open(Path(self.hparams.features) / name).clips:
-                if kept_out(clip, self.hparams.heldout or []):
-                    continue
+            shard = Shard.open(Path(self.hparams.features) / name)
+            for clip in clips_left(shard, self.hparams.heldout or [], self.hparams.speakers):
                 consonants, lengths = observed(clip_spans(clip))
                 rows, values = features(consonants, (*self.hparams.phonemes, "<other>"))
                 phones.append(rows)
@@ -198,6 +196,19 @@ class TimingBatches(NumberedBatches):
         random = np.random.default_rng((self.hparams.seed, number))
         chosen = torch.from_numpy(random.integers(0, len(self.columns[0]), self.hparams.batch_size))
         return tuple(column[chosen] for column in self.columns)
+
+
+def clips_left(shard: Shard, heldout: list[str], speakers: list[str] | None = None) -> list[dict]:
+    """Clips of a shard that are not held out. Raises DatasetError when none is left, or one is sung by nobody known."""
+    clips = [clip for clip in shard.clips if not kept_out(clip, heldout)]
+    if not clips:
+        raise DatasetError(f"{shard.folder}: no clip is left to train on; all are held out")
+    for clip in clips:
+        if speakers is not None and clip["speaker"] not in speakers:
+            raise DatasetError(
+                f"{shard.folder}: {clip['id']} is sung by {clip['speaker']!r}; speakers names {', '.join(speakers)}"
+            )
+    return clips
 
 
 def clip_spans(clip: dict) -> list[PhonemeSpan]:

@@ -7,7 +7,9 @@ from a manifest: the sound at 44.1 kHz and level, its measured pitch, and the cl
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from svs.f0 import track
 from svs.pitch import PitchCurve
 from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
 
+INDEX = "clips.jsonl"  # written last
+LATENTS = "latents.npy"
+ENCODER = "encoder.txt"  # fingerprint of the encoder that made the latents, written after them
 LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
 
@@ -31,7 +36,7 @@ def read_manifest(path) -> list[dict]:
     if not path.is_file():
         raise DatasetError(f"{path}: no such manifest; run the stage `prepare` or `teach` of the recipe first")
     clips = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             clip = json.loads(line)
             clips.append(dict(clip, audio=str(path.parent / clip["audio"])))
@@ -43,7 +48,7 @@ def read_manifest(path) -> list[dict]:
 def write_manifest(path, clips) -> None:
     """Write clips as JSON lines, whole or not at all."""
     text = "".join(json.dumps(clip, ensure_ascii=False) + "\n" for clip in clips)
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text))
+    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
 
 
 def measure_pitch(audio: Audio) -> PitchCurve:
@@ -73,16 +78,20 @@ def kept_out(clip: dict, heldout: list[str]) -> bool:
     return clip["speaker"] in heldout or any(name in clip["id"] for name in heldout)
 
 
-def build_shard(clips: list[dict], folder, progress=None) -> None:
+def build_shard(clips: list[dict], folder, progress=None) -> int:
     """Turn clips into a shard in `folder`; finished clips of an earlier, interrupted run are kept.
 
-    progress: called with (done, total) after each clip.
+    progress: called with (done, total) after each clip. Returns the number of latent frames.
+    Raises DatasetError where two clips have one name.
     """
     folder = Path(folder)
     parts = folder / "clips"
+    targets = [parts / f"{clip['id'].replace('/', '_')}.npz" for clip in clips]
+    twice = [target.stem for target, count in Counter(targets).items() if count > 1]
+    if twice:
+        raise DatasetError(f"{folder}: more than one clip is called {', '.join(twice[:5])}; ids must differ")
     parts.mkdir(parents=True, exist_ok=True)
-    for number, clip in enumerate(clips):
-        target = parts / f"{clip['id'].replace('/', '_')}.npz"
+    for number, (clip, target) in enumerate(zip(clips, targets, strict=True)):
         if not target.exists():
             audio = Audio.read(clip["audio"], SAMPLE_RATE)
             frames = int(np.ceil(len(audio.samples) / LATENT_HOP))
@@ -98,10 +107,13 @@ def build_shard(clips: list[dict], folder, progress=None) -> None:
             _save(target, np.savez, **content)
         if progress:
             progress(number + 1, len(clips))
+    # without its index a shard counts as unmade, so an interruption cannot leave arrays and index of two builds
+    for name in (INDEX, LATENTS, ENCODER):
+        (folder / name).unlink(missing_ok=True)
     start, index = 0, []
     audio, cents, voiced = [], [], []
-    for clip in clips:
-        with np.load(parts / f"{clip['id'].replace('/', '_')}.npz") as stored:
+    for clip, target in zip(clips, targets, strict=True):
+        with np.load(target) as stored:
             audio.append(stored["audio"])
             cents.append(stored["cents"])
             voiced.append(stored["voiced"])
@@ -110,13 +122,25 @@ def build_shard(clips: list[dict], folder, progress=None) -> None:
         start += frames
     for name, arrays in (("audio", audio), ("cents", cents), ("voiced", voiced)):
         _save(folder / f"{name}.npy", np.save, np.concatenate(arrays))
-    write_manifest(folder / "clips.jsonl", index)
+    write_manifest(folder / INDEX, index)
+    return start
+
+
+def is_built(clips: list[dict], folder) -> bool:
+    """Whether the shard in `folder` holds exactly these clips."""
+    path = Path(folder) / INDEX
+    if not path.is_file():
+        return False
+    there = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    places = ("start", "frames")
+    return [{key: value for key, value in clip.items() if key not in places} for clip in there] == clips
 
 
 def build_latents(shard: Shard, network, progress=None) -> None:
     """Encode every clip of a shard with a codec network and write latents.npy, (frames, latent_dim) float16."""
     import torch
 
+    (shard.folder / ENCODER).unlink(missing_ok=True)
     rows = []
     with torch.inference_mode():
         for number, clip in enumerate(shard.clips):
@@ -124,7 +148,22 @@ def build_latents(shard: Shard, network, progress=None) -> None:
             rows.append(network.encoder(samples)[0].numpy().astype(np.float16))
             if progress:
                 progress(number + 1, len(shard.clips))
-    _save(shard.folder / "latents.npy", np.save, np.concatenate(rows))
+    _save(shard.folder / LATENTS, np.save, np.concatenate(rows))
+    write_atomically(shard.folder / ENCODER, lambda temporary: Path(temporary).write_text(fingerprint(network.encoder)))
+
+
+def has_latents(shard: Shard, network) -> bool:
+    """Whether the shard's latents are all there and made by the encoder of this network."""
+    path = shard.folder / ENCODER
+    return path.is_file() and path.read_text() == fingerprint(network.encoder)
+
+
+def fingerprint(encoder) -> str:
+    """SHA-256 of a network's weights: the same as long as it makes the same latents."""
+    digest = hashlib.sha256()
+    for name, value in sorted(encoder.state_dict().items()):
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _save(path: Path, write, *arrays, **named) -> None:
@@ -156,16 +195,16 @@ class Shard:
         folder = Path(folder)
         try:
             arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("audio", "cents", "voiced")]
-            clips = [json.loads(line) for line in (folder / "clips.jsonl").read_text().splitlines()]
+            clips = [json.loads(line) for line in (folder / INDEX).read_text(encoding="utf-8").splitlines()]
         except OSError:
             raise DatasetError(f"{folder}: no features there; run the recipe's stage `features` first") from None
         return cls(folder, *arrays, clips)
 
     def latents(self) -> np.ndarray:
         """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`."""
-        path = self.folder / "latents.npy"
+        path = self.folder / LATENTS
         if not path.is_file():
-            raise DatasetError(f"{path}: no such latents; run the recipe's stage `features` after `train-codec`")
+            raise DatasetError(f"{path}: no such latents; run the recipe's stage `latents` first")
         return np.load(path)
 
     def samples(self, start: int, frames: int) -> np.ndarray:
@@ -175,4 +214,4 @@ class Shard:
     def curve(self, start: int, frames: int) -> PitchCurve:
         """Measured pitch of the same stretch on the 10 ms grid."""
         at = slice(2 * start, 2 * (start + frames))
-        return PitchCurve(np.asarray(self.cents[at], np.float64), np.asarray(self.voiced[at]), PITCH_GRID.hop_seconds)
+        return PitchCurve(np.array(self.cents[at], np.float64), np.array(self.voiced[at]), PITCH_GRID.hop_seconds)

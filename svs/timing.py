@@ -15,11 +15,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from svs.audio import write_atomically
 from svs.phonemes import BR, SIL, VOWELS, is_voiced, nuclei, strip_stress
 from svs.score import Note
 from svs.units import FrameGrid
@@ -206,11 +206,12 @@ class ConsonantDurations:
         return cls(weights, tuple(phones), tuple(speakers), speakers[0] if speaker is None else speaker)
 
     def save(self, path) -> None:
-        """Write timing.safetensors."""
+        """Write timing.safetensors; whole or not at all."""
         from safetensors.numpy import save_file
 
         tables = {"phones": json.dumps(self.phones), "speakers": json.dumps(self.speakers)}
-        save_file({name: np.ascontiguousarray(w) for name, w in self.weights.items()}, Path(path), metadata=tables)
+        weights = {name: np.ascontiguousarray(w) for name, w in self.weights.items()}
+        write_atomically(path, lambda temporary: save_file(weights, temporary, metadata=tables))
 
     def seconds(self, consonants: Sequence[Consonant]) -> np.ndarray:
         """Duration of every consonant in seconds, (consonants,) float64."""

@@ -7,12 +7,14 @@ the same two, so a run that was stopped continues on the curve it would have had
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from svs.checkpoints import RunCheckpoint, batches_done
 from svs.codec.losses import Discriminators, SpectralLoss
 from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
@@ -48,7 +50,8 @@ class ResumableModule(LightningModule):
         self.batches_seen += 1
 
     def on_save_checkpoint(self, checkpoint):
-        checkpoint["batches_seen"] = self.batches_seen
+        # callbacks save before the batch has ended for the module, so its own count is one behind
+        checkpoint["batches_seen"] = batches_done(self.trainer)
 
     def on_load_checkpoint(self, checkpoint):
         self.batches_seen = checkpoint["batches_seen"]
@@ -265,12 +268,39 @@ class TimingTraining(ResumableModule):
         return ConsonantDurations(arrays, phones, tuple(self.hparams.speakers), self.hparams.speakers[0])
 
 
-def main(config, arguments: list[str] | None = None) -> None:
-    """`svs train CONFIG`: build model, data and trainer from a YAML file and fit.
+class TrainingError(ValueError):
+    """A run that cannot begin; the message says why."""
 
-    arguments: further LightningCLI options, such as `--trainer.max_time=00:00:10:00` or `--ckpt_path=last`.
+
+def main(config, arguments: list[str] | None = None) -> None:
+    """`svs train CONFIG`: build model, data and trainer from a YAML file and fit; an interrupted run goes on.
+
+    arguments: further LightningCLI options, such as `--trainer.max_time=00:00:10:00`.
+    Raises TrainingError for a run that is finished.
     """
+    import logging
+
     from lightning.pytorch.cli import LightningCLI
 
+    for name in ("lightning.fabric.utilities.seed", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # tips, and which accelerators are absent
+
+    class Command(LightningCLI):
+        def runs(self) -> list[RunCheckpoint]:
+            return [callback for callback in self.trainer.checkpoint_callbacks if isinstance(callback, RunCheckpoint)]
+
+        def before_fit(self):
+            for run in self.runs():
+                if run.trained.exists():
+                    raise TrainingError(f"{run.trained}: this run is finished; delete it to train anew")
+                if run.last.exists():
+                    print(f"svs: continues from {run.last}", file=sys.stderr)
+                    self.config_init[self.subcommand]["ckpt_path"] = str(run.last)
+
+        def after_fit(self):
+            for run in self.runs():
+                path = run.trained if run.trained.exists() else run.last
+                print(f"{path}: {batches_done(self.trainer)} batches", flush=True)
+
     torch.set_flush_denormal(True)
-    LightningCLI(args=["fit", "--config", str(config), *(arguments or [])], save_config_kwargs={"overwrite": True})
+    Command(args=["fit", "--config", str(config), *(arguments or [])], save_config_kwargs={"overwrite": True})

@@ -17,3 +17,11 @@ def line():
         Note(3.5, 0.5, 6500, "strengths", bar=3, phonemes=("S", "T", "R", "EH1", "NG", "K", "TH", "S")),
         Note(4.0, 0.5, 6500, "do I", bar=3, phonemes=("D", "UW1", "AY1")),
     )
+
+
+@pytest.fixture(scope="session")
+def features(tmp_path_factory):
+    """Folder of features with the labelled shard `synthetic`; not to be written to."""
+    from tiny_corpus import write_features
+
+    return write_features(tmp_path_factory.mktemp("corpus"))

@@ -11,18 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from data_prep.synthetic import fade, pulse_train, zero_phase_formants
 from svs.audio import Audio
 from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.units import PITCH_GRID, SAMPLE_RATE, cents_to_hz
-
-VOWELS = {  # formant centres and bandwidths, Hz (Peterson & Barney 1952, women; bandwidths Hawks & Miller 1995)
-    "a": ((850, 90), (1220, 100), (2810, 150), (3800, 250)),
-    "e": ((610, 80), (2330, 120), (2990, 170), (3900, 250)),
-    "i": ((310, 70), (2790, 150), (3310, 200), (4100, 250)),
-    "o": ((590, 80), (920, 90), (2710, 150), (3700, 250)),
-    "u": ((370, 70), (950, 90), (2670, 150), (3600, 250)),
-}
 
 
 def scale(*cents: float, seconds: float = 0.6, start: float = 0.2, gap: float = 0.0, lyric: str = "la") -> list[Note]:
@@ -110,35 +103,3 @@ def sing_contour(
 
     truth = contour(PITCH_GRID.times(PITCH_GRID.frames(samples / sample_rate)))
     return Audio(sound.astype(np.float32), sample_rate), PitchCurve(*truth)
-
-
-def pulse_train(phase: np.ndarray, harmonics: int) -> np.ndarray:
-    """cos(phase) + cos(2 phase) + … + cos(harmonics × phase), in closed form (Dirichlet's kernel)."""
-    half = np.sin(phase / 2)
-    at_pulse = np.abs(half) < 1e-9
-    kernel = np.sin((harmonics + 0.5) * phase) / (2 * np.where(at_pulse, 1.0, half)) - 0.5
-    return np.where(at_pulse, harmonics, kernel)
-
-
-def zero_phase_formants(sound: np.ndarray, vowel: str, sample_rate: int) -> np.ndarray:
-    """Weigh every frequency by the vowel's resonances and a glottal slope of −12 dB per octave above 200 Hz."""
-    spectrum = np.fft.rfft(sound, n=len(sound) + sample_rate // 10)
-    hz = np.fft.rfftfreq(len(sound) + sample_rate // 10, 1 / sample_rate)
-    gain = 1 / (1 + (hz / 200) ** 2)
-    resonances = sum(1 / np.sqrt((1 - (hz / c) ** 2) ** 2 + (hz * b / c**2) ** 2) for c, b in VOWELS[vowel])
-    return np.fft.irfft(spectrum * gain * resonances, n=len(sound) + sample_rate // 10)[: len(sound)]
-
-
-def fade(voiced: np.ndarray, sample_rate: int, seconds: float = 0.005) -> np.ndarray:
-    """The voiced flag with short raised-cosine edges inside each voiced run."""
-    length = max(1, round(seconds * sample_rate))
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], voiced.astype(np.int8), [0]])))
-    gain = voiced.astype(np.float64)
-    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
-    for start, end in zip(edges[::2], edges[1::2]):
-        short = min(length, (end - start) // 2)
-        if start > 0:
-            gain[start : start + short] *= ramp[:short]
-        if end < len(voiced):
-            gain[end - short : end] *= ramp[:short][::-1]
-    return gain

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
     *("units", "audio", "written", "repeats", "musicxml", "midi", "foreign", "score", "g2p", "phonemes", "timing", "pitch", "f0"),
     *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "evaluation", "dataset", "batches"),
-    *("training", "cli"),
+    *("checkpoints", "training", "release", "cli"),
 ]
 
 

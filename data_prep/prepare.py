@@ -1,0 +1,53 @@
+"""Make manifests of corpora: found in local folders, or fetched from where they are published.
+
+    python -m data_prep.prepare kumi philipp vocobox --out work/manifests --source ../recordings
+
+Writes <out>/<corpus>.jsonl. A corpus is taken from <source>/<corpus> where that folder exists, else downloaded once
+into <out>/<corpus>. A manifest that is there already is left alone; delete it to make it anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_prep import stages
+from data_prep.corpus import Corpus, CorpusError
+from data_prep.kumi import Kumi
+from data_prep.philipp import Philipp
+from data_prep.synthetic import Synthetic
+from data_prep.vocobox import Vocobox
+from svs.audio import AudioError
+
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (Kumi(), Philipp(), Vocobox(), Synthetic())}
+
+
+def prepare(name: str, out: Path, source: Path | None = None) -> None:
+    """Write the manifest of one corpus, unless it is there. Raises CorpusError."""
+    manifest = out / f"{name}.jsonl"
+    if manifest.exists():
+        print(f"{manifest}: already there")
+        return
+    if source is not None and not source.is_dir():
+        raise CorpusError(f"{source}: no such folder; --source is one that holds a folder {name}")
+    local = source / name if source is not None and (source / name).is_dir() else None
+    CORPORA[name].prepare(out, local)
+    with manifest.open(encoding="utf-8") as lines:
+        print(f"{manifest}: {sum(1 for _ in lines)} clips")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m data_prep.prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpora", nargs="+", choices=list(CORPORA), metavar="CORPUS", help=", ".join(CORPORA))
+    parser.add_argument("--out", type=Path, required=True, help="folder of the manifests")
+    parser.add_argument("--source", type=Path, help="folder that holds a folder for each corpus")
+    options = parser.parse_args(arguments)
+    for name in options.corpora:
+        prepare(name, options.out, options.source)
+
+
+if __name__ == "__main__":
+    stages.run(main, CorpusError, AudioError)

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# The shipped voice, from recordings and teachers to its table of figures. See README.md, "Train".
+#   --source DIR   folder with kumi/, philipp/, vocobox/ (default: each is downloaded)
+#   --lieder PATH  real songs for the teachers beside the texts in data_prep: a folder of MusicXML, or note lists (.jsonl)
+#   --voice DIR    where the voice goes (default: voices/default in the working folder)
+set -euo pipefail
+RECIPE=$(cd "$(dirname "$0")" && pwd)
+STAGES=(prepare teach features train-codec latents train-timing train-acoustic export sing evaluate)
+source "$RECIPE/../stages.sh"
+LABELLED=teacher
+EXPORT=(--name default --licence Apache-2.0)
+OPTION[source]="" OPTION[lieder]="" OPTION[voice]=voices/default
+
+TEACHERS=(hibari=55 am_fenrir=11 bm_george=11 bf_emma=12 am_michael=10)  # minutes kept of each
+HELDOUT=(am_michael so-so-sa-so gi-gi-gu-gi myu-myu-mi notes/Ds3 notes/Gs2 voyels/_-o-c3)  # as codec.yaml has them
+
+stage-prepare() {
+    "$PYTHON" -m data_prep.prepare kumi philipp vocobox --out manifests ${OPTION[source]:+--source "${OPTION[source]}"}
+}
+
+stage-teach() {
+    "$PYTHON" -m data_prep.teacher --out corpus --teachers teachers --voices "${TEACHERS[@]}" \
+        ${OPTION[lieder]:+--lieder "${OPTION[lieder]}"}
+}
+
+stage-features() {
+    local corpus corpora=()
+    for corpus in kumi philipp vocobox; do
+        needs manifests/$corpus.jsonl prepare
+        corpora+=("$corpus=manifests/$corpus.jsonl")
+    done
+    needs corpus/manifest.jsonl teach
+    "$PYTHON" -m data_prep.features "${corpora[@]}" teacher=corpus/manifest.jsonl --out features
+}
+
+stage-sing() {
+    needs "${OPTION[voice]}/voice.json" export
+    local song
+    mkdir -p songs
+    for song in $(songs); do
+        made "songs/$song.wav" "${OPTION[voice]}/voice.json" ||
+            "$PYTHON" -m svs sing "$ROOT/assets/scores/$song.musicxml" --voice "${OPTION[voice]}" --pitch exact -o "songs/$song.wav"
+    done
+}
+
+# Figures of RESULTS.md, as tables and as JSON; wants pip install .[teach,evaluate].
+stage-evaluate() {
+    needs songs/amazing_grace.wav sing
+    needs manifests/kumi.jsonl prepare
+    needs corpus/manifest.jsonl teach
+    mkdir -p results teacher_songs
+    local song lacking=() singing=(--voice "${OPTION[voice]}" --out songs --reuse)
+    for song in $(songs); do
+        made "teacher_songs/$song.json" "${OPTION[voice]}/timing.safetensors" || lacking+=("$ROOT/assets/scores/$song.musicxml")
+    done
+    ((${#lacking[@]} == 0)) || "$PYTHON" -m data_prep.teach_songs --singer hibari --teachers teachers \
+        --timing "${OPTION[voice]}/timing.safetensors" --out teacher_songs "${lacking[@]}"
+    measure pitch "${singing[@]}"
+    measure words "${singing[@]}" --teacher teacher_songs
+    measure codec --voice "${OPTION[voice]}" --heldout "${HELDOUT[@]}" --clips kumi=manifests/kumi.jsonl \
+        --clips teacher=corpus/manifest.jsonl --clips vocobox=manifests/vocobox.jsonl
+    measure chain "${singing[@]}" --teacher teacher_songs
+    measure speed --voice "${OPTION[voice]}"
+}
+
+# measure NAME OPTION…: run a benchmark; its table goes to results/NAME.md, its figures to results/NAME.json
+measure() { "$PYTHON" -m "benchmarks.$1" "${@:2}" --json "results/$1.json" | tee "results/$1.md"; }
+
+songs() { sed -n 's/\.musicxml$//p' "$ROOT/benchmarks/songs.txt"; }
+
+run "$@"

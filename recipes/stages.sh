@@ -1,0 +1,97 @@
+# Sourced by a recipe's run.sh: options, the choice of stages, what a stage says, and the stages that recipes share.
+#
+# The recipe sets RECIPE (its folder), STAGES (names in order), LABELLED (the corpus with phones), EXPORT (options of
+# svs.release) and OPTION[voice]; it defines a function stage-NAME for each stage that is its own, and calls `run "$@"`.
+# Stages run inside the working folder --work, so the paths in their configurations are relative to it.
+
+((BASH_VERSINFO[0] * 10 + BASH_VERSINFO[1] >= 44)) || { echo "recipes want bash 4.4 or newer, not $BASH_VERSION" >&2; exit 2; }
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PYTHON=${PYTHON:-$([[ -x $ROOT/.venv/bin/python ]] && echo "$ROOT/.venv/bin/python" || echo python3)}
+export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
+declare -A OPTION=([work]="$ROOT/work/$(basename "$RECIPE")")  # by name, with their defaults; a recipe adds its own
+
+fail() { echo "$STAGE: $*" >&2; exit 2; }
+
+# needs FILE STAGE: stop unless FILE is there, and say which stage makes it
+needs() { [[ -e $1 ]] || fail "$PWD/$1 is missing; the stage $2 makes it"; }
+
+# made FILE INPUT…: whether a stage's product is there, and newer than all it is made from
+made() {
+    local input
+    [[ -e $1 ]] || return 1
+    for input in "${@:2}"; do [[ $1 -nt $input ]] || return 1; done
+    echo "$STAGE: $PWD/$1 is there; nothing to do"
+}
+
+# train NAME INPUT STAGE: train NAME.yaml into the folder NAME, unless it has been; hours of training are never thrown away
+train() {
+    needs "$2" "$3"
+    if [[ ! -e $1/trained.ckpt ]]; then
+        "$PYTHON" -m svs train "$RECIPE/$1.yaml" "${OVERRIDES[@]}"
+    elif ! made "$1/trained.ckpt" "$2"; then
+        echo "$STAGE: $PWD/$1/trained.ckpt is older than $2 and is kept; delete it to train anew"
+    fi
+}
+
+# Stages that recipes share ---------------------------------------------------------------------------------------------
+
+stage-train-codec() { train codec "features/$LABELLED/clips.jsonl" features; }
+
+stage-latents() {
+    needs codec/trained.ckpt train-codec
+    "$PYTHON" -m data_prep.latents "features/$LABELLED" --codec codec/trained.ckpt
+}
+
+stage-train-timing() { train timing "features/$LABELLED/clips.jsonl" features; }
+
+stage-train-acoustic() { train acoustic "features/$LABELLED/latents.npy" latents; }
+
+stage-export() {
+    local part
+    for part in codec timing acoustic; do needs $part/trained.ckpt train-$part; done
+    made "${OPTION[voice]}/voice.json" {codec,timing,acoustic}/trained.ckpt ||
+        "$PYTHON" -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \
+            --features "features/$LABELLED" --out "${OPTION[voice]}" "${EXPORT[@]}"
+}
+
+# The command line ------------------------------------------------------------------------------------------------------
+
+usage() {
+    echo "usage: $(basename "$RECIPE")/run.sh [STAGE…] [--from STAGE] [--to STAGE]$(printf ' [--%s …]' "${!OPTION[@]}")"
+    echo "stages: ${STAGES[*]}; all of them when none is named"
+    echo "A stage that is interrupted goes on when it is run again; one that is done does nothing again."
+}
+
+run() {
+    local first=0 last=$((${#STAGES[@]} - 1)) chosen=() name place
+    OVERRIDES=()  # what follows -- goes to svs train
+    place() {
+        local i
+        for i in "${!STAGES[@]}"; do [[ ${STAGES[i]} == "$1" ]] && echo "$i" && return; done
+        echo "no stage ${1:-(none given)}; the stages are ${STAGES[*]}" >&2
+        return 2
+    }
+    while (($#)); do
+        name=${1#--}
+        case $1 in
+            -h | --help) usage; exit ;;
+            --) OVERRIDES=("${@:2}"); break ;;
+            --from) first=$(place "${2:-}") || exit 2; shift ;;
+            --to) last=$(place "${2:-}") || exit 2; shift ;;
+            --*)
+                [[ -v OPTION[$name] && -n ${2:-} ]] || { echo "$1: no such option, or no value after it" >&2; usage >&2; exit 2; }
+                [[ $2 == /* ]] && OPTION[$name]=$2 || OPTION[$name]=$PWD/$2
+                shift ;;
+            *) place=$(place "$1") || exit 2; chosen+=("$place") ;;
+        esac
+        shift
+    done
+    ((${#chosen[@]})) || chosen=($(seq "$first" "$last"))
+    mkdir -p "${OPTION[work]}" && cd "${OPTION[work]}" || exit 2
+    for place in "${chosen[@]}"; do
+        STAGE=${STAGES[place]}
+        echo "== $STAGE" >&2
+        "stage-$STAGE"
+    done
+}

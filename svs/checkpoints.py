@@ -1,0 +1,43 @@
+"""Checkpoints of a training run: last.ckpt while it goes on, trained.ckpt once it has seen all its batches."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+LAST, TRAINED = "last.ckpt", "trained.ckpt"
+
+
+def batches_done(trainer: Trainer) -> int:
+    """Batches trained on so far, in this run and those it continues; true inside callbacks too."""
+    return trainer.fit_loop.epoch_loop.batch_progress.total.processed
+
+
+class RunCheckpoint(Checkpoint):
+    """Writes <folder>/last.ckpt every `every` batches; after the last batch <folder>/trained.ckpt takes its place.
+
+    Lightning's ModelCheckpoint counts the steps of all optimisers, of which an adversarial batch takes two, and does
+    not save what lies beyond the last multiple.
+    """
+
+    def __init__(self, folder: str, every: int = 500):
+        if every < 1:
+            raise ValueError(f"RunCheckpoint: every is {every}; at least 1 batch is wanted")
+        self.last, self.trained = Path(folder) / LAST, Path(folder) / TRAINED
+        self.every = every
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
+        done = batches_done(trainer)
+        if done == trainer.num_training_batches:
+            trainer.save_checkpoint(self.trained, weights_only=False)
+            self.last.unlink(missing_ok=True)
+        elif done % self.every == 0 or trainer.should_stop:
+            trainer.save_checkpoint(self.last, weights_only=False)
+
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        if isinstance(exception, KeyboardInterrupt):
+            place = f"goes on from {self.last}" if self.last.exists() else "begins anew"
+            print(f"interrupted; the same command {place}", file=sys.stderr)

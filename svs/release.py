@@ -1,0 +1,176 @@
+"""From checkpoints to a voice: the trained networks, and the folder that `svs sing` reads.
+
+    python -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \\
+        --features features/teacher --out voices/mine
+
+The folder's CARD.md is nobody's but its author's, and left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from svs.codec import CodecError, load_network, save_network
+from svs.dataset import DatasetError, Shard
+from svs.voice import Voice, VoiceError, save_acoustic
+
+RANGE_PERCENTILES = (1, 99)  # of a singer's notes, or voiced frames: what lies outside is too rare to be learned
+PARTS = ("codec.safetensors", "timing.safetensors", "acoustic.safetensors", "voice.json")
+
+
+class ReleaseError(ValueError):
+    """Checkpoints that are missing, are not what was asked for, or do not belong together."""
+
+
+def codec_of(path):
+    """The codec's network in a checkpoint of CodecTraining, or in codec.safetensors. Raises ReleaseError, CodecError."""
+    if Path(path).suffix == ".safetensors":
+        return load_network(path)
+    return _trained("CodecTraining", path, start=None).network.eval()
+
+
+def timing_of(path):
+    """The TimingTraining of a checkpoint. Raises ReleaseError."""
+    return _trained("TimingTraining", path).eval()
+
+
+def acoustic_of(path):
+    """The AcousticTraining of a checkpoint; its network has the averaged weights where the run averaged them."""
+    return _trained("AcousticTraining", path).eval()
+
+
+def _check_checkpoint(part: str, path) -> None:
+    if not Path(path).is_file():
+        raise ReleaseError(f"{path}: no such checkpoint; the recipe's stage `train-{part}` makes it")
+
+
+def _trained(kind: str, path, **replaced):
+    _check_checkpoint(kind.removesuffix("Training").lower(), path)
+    from svs import training
+
+    try:
+        # Lightning's averaging callback puts the average under state_dict, and the last weights elsewhere
+        return getattr(training, kind).load_from_checkpoint(path, map_location="cpu", weights_only=True, **replaced)
+    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ReleaseError(f"{path}: not a checkpoint of {kind} ({reason})") from None
+
+
+def singers(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, dict]:
+    """For every singer the range in cents of what they sing, lowest and highest semitone.
+
+    It is that of the notes where a clip has them: trackers halve and double, and this tells a singer what is too high.
+    Raises ReleaseError naming a singer of whom nothing voiced is in the shards.
+    """
+    sung: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for shard in shards:
+        for clip in shard.clips:
+            if clip["speaker"] in sung:
+                curve = shard.curve(clip["start"], clip["frames"])
+                notes = [note["cents"] for note in clip.get("notes", ())]
+                sung[clip["speaker"]].append(np.array(notes) if notes else curve.cents[curve.voiced])
+    found = {}
+    for name, parts in sung.items():
+        cents = np.concatenate([np.zeros(0), *parts])
+        if not len(cents):
+            raise ReleaseError(f"no voiced sound of singer {name!r} in {', '.join(str(s.folder) for s in shards)}")
+        low, high = np.percentile(cents, RANGE_PERCENTILES)
+        found[name] = {"range_cents": [100 * round(low / 100), 100 * round(high / 100)]}
+    return found
+
+
+def export(
+    codec,
+    timing,
+    acoustic,
+    shards: Sequence[Shard],
+    out,
+    name: str | None = None,
+    singer: str | None = None,
+    licence: str = "",
+    steps: int = 8,
+    guidance: dict[str, float] | None = None,
+) -> Voice:
+    """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
+
+    shards: the labelled corpora, for the singers' ranges and languages. singer: the default one; the first when None.
+    Raises ReleaseError, CodecError, DatasetError or VoiceError.
+    """
+    out = Path(out)
+    for part, path in (("codec", codec), ("timing", timing), ("acoustic", acoustic)):
+        _check_checkpoint(part, path)  # before anything heavy is loaded
+    acoustic, timing, codec = acoustic_of(acoustic), timing_of(timing), codec_of(codec)
+    tables = {key: list(acoustic.hparams[key]) for key in ("phonemes", "speakers")}
+    for key, table in tables.items():
+        if list(timing.hparams[key]) != table:
+            raise ReleaseError(f"timing and acoustic model were trained with different {key}; make their configs agree")
+    languages = {clip["language"] for shard in shards for clip in shard.clips if clip["speaker"] in tables["speakers"]}
+    facts = {
+        "name": name or out.name,
+        "singer": singer or tables["speakers"][0],
+        "singers": singers(shards, tables["speakers"]),
+        "phonemes": tables["phonemes"],
+        "languages": sorted(languages),
+        "licence": licence,
+        "steps": steps,
+        "guidance": guidance or {},
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as made:
+        made = Path(made)
+        save_network(codec, made / PARTS[0])
+        timing.durations().save(made / PARTS[1])
+        save_acoustic(acoustic.network, made / PARTS[2])
+        (made / PARTS[3]).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        Voice.load(made)
+        for part in PARTS:
+            os.replace(made / part, out / part)
+    return Voice.load(out)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m svs.release", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for part in ("codec", "timing", "acoustic"):
+        parser.add_argument(f"--{part}", type=Path, required=True, help=f"checkpoint of the stage train-{part}")
+    parser.add_argument("--features", type=Path, nargs="+", required=True, help="shards of the labelled corpora")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the voice")
+    parser.add_argument("--name", help="of the voice (default: the folder's)")
+    parser.add_argument("--singer", help="the default one (default: the first)")
+    parser.add_argument("--licence", default="", help="of the voice, such as Apache-2.0")
+    parser.add_argument("--steps", type=int, default=8, help="of the sampler")
+    parser.add_argument("--guidance", type=float, default=1.5, help="scale on the lyrics")
+    options = parser.parse_args(arguments)
+    try:
+        voice = export(
+            options.codec,
+            options.timing,
+            options.acoustic,
+            [Shard.open(folder) for folder in options.features],
+            options.out,
+            options.name,
+            options.singer,
+            options.licence,
+            options.steps,
+            {"lyrics": options.guidance},
+        )
+    except (ReleaseError, CodecError, DatasetError, VoiceError) as error:
+        print(f"export: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    print(f"{voice.folder}: voice {voice.name}, singers {', '.join(voice.singers)}, {len(voice.phonemes)} phonemes")
+    if not (voice.folder / "CARD.md").is_file():
+        print(f"{voice.folder}: write CARD.md: data, licences, credit, measured numbers")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Batches: functions of the seed and their number, from the clips that may be used, sound and labels in step."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from tiny_corpus import HELDOUT, TABLES
+
+from svs.batches import AcousticBatches, CodecBatches, TimingBatches, clip_spans
+from svs.dataset import Shard
+from svs.timing import observed
+from svs.units import LATENT_HOP
+
+CLIP = 60  # latent frames
+
+
+def write_shard(folder, names, first=0, frames=CLIP):
+    """Clips whose every value says where it is from: cents 1000 × clip + frame / 10, latents the frame in the shard."""
+    folder.mkdir(parents=True)
+    total = frames * len(names)
+    cents = np.concatenate([1000.0 * (first + i) + np.arange(2 * frames) / 10 for i in range(len(names))])
+    phones = [{"symbol": "AA", "stress": 1, "start": 0.0, "end": frames * 0.02, "note": 0}]
+    clips = [
+        {"id": name, "speaker": name.split("/")[0], "start": frames * i, "frames": frames, "phones": phones}
+        for i, name in enumerate(names)
+    ]
+    np.save(folder / "audio.npy", np.full(total * LATENT_HOP, 1000, np.int16))
+    np.save(folder / "cents.npy", cents.astype(np.float32))
+    np.save(folder / "voiced.npy", np.ones(2 * total, bool))
+    np.save(folder / "latents.npy", np.repeat(np.arange(total, dtype=np.float16)[:, None], 3, axis=1))
+    (folder / "clips.jsonl").write_text("".join(json.dumps(clip) + "\n" for clip in clips))
+
+
+@pytest.fixture
+def shards(tmp_path):
+    write_shard(tmp_path / "one", ["ann/000", "ann/001", "bob/000", "bob/001"])
+    write_shard(tmp_path / "two", ["cat/000", "cat/001"], first=4)
+    return tmp_path
+
+
+def codec_batches(folder, corpora=None, **options):
+    data = CodecBatches(str(folder), corpora or {"one": 1.0}, **{"batch_size": 8, "frames": 20, **options})
+    data.setup()
+    return data
+
+
+def acoustic_batches(folder, frames=20, **options):
+    data = AcousticBatches(str(folder), {"one": 1.0}, ["AA"], ["ann", "bob"], batch_size=8, frames=frames, **options)
+    data.setup()
+    return data
+
+
+def clips_of(batch):
+    """Which clips a batch was cut from."""
+    return (batch["cents"] / 1000).floor().int().flatten().unique().tolist()
+
+
+def tensors(batch):
+    if isinstance(batch, dict):
+        return list(batch.values())
+    return [tensor for part in batch for tensor in (vars(part).values() if not torch.is_tensor(part) else [part])]
+
+
+MAKERS = {
+    "codec": lambda folder, seed: CodecBatches(str(folder), {"synthetic": 1.0}, frames=20, seed=seed),
+    "acoustic": lambda folder, seed: AcousticBatches(str(folder), {"synthetic": 1.0}, **TABLES, seed=seed),
+    "timing": lambda folder, seed: TimingBatches(str(folder), ["synthetic"], **TABLES, batch_size=16, seed=seed),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_batch_depends_on_the_seed_and_its_number_alone(kind, features):
+    def batches(seed, numbers):
+        data = MAKERS[kind](features, seed)
+        data.setup()
+        found = {number: tensors(data.batch(number)) for number in numbers}
+        return [found[number] for number in sorted(numbers)]
+
+    def same(one, other):
+        return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+    forth, back = batches(0, [3, 4, 1000]), batches(0, [1000, 4, 3])
+    assert all(map(same, forth, back))
+    assert not same(forth[0], forth[1])
+    assert not same(forth[0], batches(1, [3])[0])
+
+
+@pytest.mark.parametrize(
+    ("heldout", "left"),
+    [([], [0, 1, 2, 3]), (["bob"], [0, 1]), (["bob/000"], [0, 1, 3]), (["ann", "001"], [2]), (["/00"], None)],
+)
+def test_clips_that_are_held_out_are_never_drawn(shards, heldout, left):
+    if left is None:
+        with pytest.raises(ValueError, match=r"one: no clip is left .*held out"):
+            codec_batches(shards, heldout=heldout)
+        return
+    data = codec_batches(shards, heldout=heldout)
+    drawn = {clip for number in range(30) for clip in clips_of(data.batch(number))}
+    assert sorted(drawn) == left
+    data = acoustic_batches(shards, heldout=heldout)
+    drawn = {int(frame) // CLIP for number in range(30) for frame in data.batch(number)[1].unique()}
+    assert sorted(drawn) == left
+
+
+def test_crops_are_drawn_from_corpora_by_their_shares(shards):
+    data = codec_batches(shards, {"one": 0.8, "two": 0.2}, batch_size=500)
+    second = (data.batch(0)["cents"][:, 0] >= 4000).float().mean()
+    assert abs(second - 0.2) < 0.06
+
+
+def test_crops_stay_inside_their_clip_and_reach_all_of_it(shards):
+    data = codec_batches(shards, batch_size=200)
+    frames = (data.batch(0)["cents"] % 1000) * 10
+    assert torch.allclose(frames.diff(dim=1), torch.tensor(1.0), atol=0.05)  # none spans two clips
+    assert frames.min() < 10 and frames.max() > 2 * CLIP - 10
+
+
+def test_gain_changes_the_sound_by_decibels_within_bounds(shards):
+    levels = codec_batches(shards, batch_size=200).batch(0)["audio"].abs().mean(dim=1) / (1000 / 32767)
+    decibels = 20 * torch.log10(levels)
+    assert -6.1 < decibels.min() < -5 and 2 < decibels.max() < 3.1
+
+
+def test_latents_and_conditions_of_a_crop_are_in_step(shards):
+    conditions, latents = acoustic_batches(shards).batch(0)
+    frame = latents[..., 0] % CLIP
+    torch.testing.assert_close((conditions.cents[..., 0] % 1000) * 5, frame, rtol=0, atol=0.05)
+    share = (frame * 0.02) / (CLIP * 0.02)
+    torch.testing.assert_close(conditions.position[..., 0], share, rtol=0, atol=1e-3)
+    clip = (latents[:, 0, 0] // CLIP).int()
+    assert torch.equal(conditions.speaker.argmax(dim=1), (clip >= 2).long())  # ann, ann, bob, bob
+
+
+def test_a_clip_shorter_than_the_crop_is_padded_and_says_so(shards):
+    conditions, latents = acoustic_batches(shards, frames=CLIP + 15).batch(0)
+    assert conditions.keep.shape == latents.shape[:2] == (8, CLIP + 15)
+    assert conditions.keep[:, :CLIP].all() and not conditions.keep[:, CLIP:].any()
+    assert (latents[:, CLIP:] == 0).all()
+
+
+def test_timing_sees_the_consonants_of_the_clips_that_are_left(features):
+    data = TimingBatches(str(features), ["synthetic"], **TABLES, heldout=HELDOUT)
+    data.setup()
+    clips = [clip for clip in Shard.open(features / "synthetic").clips if clip["id"] not in HELDOUT]
+    seconds = np.concatenate([observed(clip_spans(clip))[1] for clip in clips])
+    np.testing.assert_allclose(np.exp(data.columns[3].numpy()), seconds, rtol=1e-5)
+    assert len(clips) == 4
+
+
+def test_a_singer_that_the_configuration_does_not_name_is_told(shards):
+    with pytest.raises(ValueError, match=r"bob/000 is sung by 'bob'; speakers names ann"):
+        AcousticBatches(str(shards), {"one": 1.0}, ["AA"], ["ann"]).setup()

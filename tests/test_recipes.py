@@ -1,0 +1,215 @@
+"""Recipes: the tiny one from its first stage to its last, killed on the way; configurations that fit one another."""
+
+import inspect
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from tiny_corpus import FewClips
+
+from svs.audio import Audio
+from svs.evaluation import take_curve
+from svs.f0 import track
+from svs.units import FrameGrid
+
+ROOT = Path(__file__).parent.parent
+RECIPES = ROOT / "recipes"
+CENTS = 10.0
+ENVIRONMENT = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
+
+
+def command(recipe, work, *arguments):
+    return [str(RECIPES / recipe / "run.sh"), "--work", str(work), *arguments]
+
+
+def run(recipe, work, *arguments):
+    line = command(recipe, work, *arguments)
+    return subprocess.run(line, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+
+
+def scalars(folder, name):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return [event.value for event in events.Scalars(name)]
+
+
+def start_and_kill(work):
+    """Train the tiny timing without end, and kill the process as soon as it has left a checkpoint."""
+    endless = command("tiny", work, "train-timing", "--", "--trainer.limit_train_batches=1000000")
+    process = subprocess.Popen(endless, env=ENVIRONMENT, start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 300
+        while not (work / "timing/last.ckpt").exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return torch.load(work / "timing/last.ckpt", weights_only=True)["batches_seen"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The tiny recipe's working folder after all stages, on five clips and with few batches; what they said."""
+    work = tmp_path_factory.mktemp("tiny")
+    FewClips().prepare(work / "manifests")
+    said = [run("tiny", work, "--to", "latents", "--", "--trainer.limit_train_batches=50")]
+    batches = start_and_kill(work) + 20
+    said.append(run("tiny", work, "train-timing", "--", f"--trainer.limit_train_batches={batches}"))
+    said.append(run("tiny", work, "--from", "train-acoustic", "--", "--trainer.limit_train_batches=40"))
+    for each in said:
+        assert each.returncode == 0, each.stdout + each.stderr
+    return work, [each.stdout + each.stderr for each in said], batches
+
+
+def test_every_stage_of_the_tiny_recipe_leaves_its_product(trained):
+    work, said, _ = trained
+    stages = re.findall(r"^== (\S+)$", "".join(said), re.MULTILINE)
+    assert stages == [
+        "prepare", "features", "train-codec", "latents", "train-timing", "train-acoustic", "export", "sing", "evaluate"
+    ]  # fmt: skip
+    for product in (
+        "manifests/synthetic.jsonl", "features/synthetic/latents.npy", "codec/trained.ckpt", "codec/config.yaml",
+        "timing/trained.ckpt", "acoustic/trained.ckpt", "voices/tiny/voice.json", "song.wav", "song.json", "song.html",
+    ):  # fmt: skip
+        assert (work / product).stat().st_size > 0, product
+    assert not list(work.glob("*/last.ckpt"))
+    assert "Traceback" not in "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("part", "figure", "factor"),
+    [("codec", "codec/total", 0.7), ("timing", "timing/error", 0.7), ("acoustic", "acoustic/loss", 0.95)],
+)
+def test_losses_of_the_tiny_recipe_fall(trained, part, figure, factor):
+    losses = scalars(trained[0] / part, figure)
+    assert len(losses) >= 5
+    assert np.mean(losses[-2:]) < factor * np.mean(losses[:2])
+
+
+def test_the_voice_of_the_tiny_recipe_sings_on_pitch(trained):
+    work = trained[0]
+    commanded = take_curve(json.loads((work / "song.json").read_text()))
+    heard = track(Audio.read(work / "song.wav"), grid=FrameGrid(commanded.hop_seconds))
+    frames = min(len(heard.cents), len(commanded.cents))
+    both = (heard.voiced[:frames]) & (commanded.voiced[:frames])
+    assert both.sum() > 0.7 * commanded.voiced.sum()
+    assert np.median(np.abs(heard.cents[:frames] - commanded.cents[:frames])[both]) < CENTS
+    summary = json.loads((work / "song.evaluation.json").read_text())["summary"]
+    assert summary["notes"] == 13
+    assert summary["median_abs_error_cents"] < CENTS
+
+
+def test_a_killed_stage_goes_on_where_it_left(trained):
+    work, said, batches = trained
+    assert "svs: continues from timing/last.ckpt" in said[1]
+    assert f"timing/trained.ckpt: {batches} batches" in said[1]
+    assert torch.load(work / "timing/trained.ckpt", weights_only=True)["batches_seen"] == batches
+
+
+def test_a_second_run_does_nothing_again(trained):
+    work, _, _ = trained
+
+    def products():
+        return {path: path.stat().st_mtime_ns for path in work.rglob("*") if path.is_file()}
+
+    before = products()
+    again = run("tiny", work, "prepare", "features", "train-codec", "train-timing", "train-acoustic", "export", "sing")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("already there") == 2 and again.stdout.count("nothing to do") == 5
+    assert products() == before
+
+
+def test_training_that_is_older_than_its_features_is_kept_and_said(trained):
+    work, _, _ = trained
+    (work / "features/synthetic/clips.jsonl").touch()
+    said = run("tiny", work, "train-timing")
+    assert said.returncode == 0
+    assert "timing/trained.ckpt is older than features/synthetic/clips.jsonl and is kept; delete it" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("recipe", "stage", "lacks", "maker"),
+    [
+        ("tiny", "train-codec", "features/synthetic/clips.jsonl", "features"),
+        ("tiny", "latents", "codec/trained.ckpt", "train-codec"),
+        ("tiny", "train-acoustic", "features/synthetic/latents.npy", "latents"),
+        ("tiny", "export", "codec/trained.ckpt", "train-codec"),
+        ("tiny", "sing", "voices/tiny/voice.json", "export"),
+        ("tiny", "evaluate", "song.wav", "sing"),
+        ("default", "features", "manifests/kumi.jsonl", "prepare"),
+        ("default", "train-codec", "features/teacher/clips.jsonl", "features"),
+        ("default", "latents", "codec/trained.ckpt", "train-codec"),
+        ("default", "train-timing", "features/teacher/clips.jsonl", "features"),
+        ("default", "train-acoustic", "features/teacher/latents.npy", "latents"),
+        ("default", "export", "codec/trained.ckpt", "train-codec"),
+        ("default", "sing", "voices/default/voice.json", "export"),
+        ("default", "evaluate", "songs/amazing_grace.wav", "sing"),
+    ],
+)
+def test_a_stage_says_which_stage_makes_what_it_lacks(recipe, stage, lacks, maker, tmp_path):
+    done = run(recipe, tmp_path, stage)
+    assert done.returncode == 2
+    assert done.stderr == f"== {stage}\n{stage}: {tmp_path}/{lacks} is missing; the stage {maker} makes it\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sign"], "no stage sign; the stages are prepare"),
+        (["--from", "x"], "no stage x; the stages are prepare"),
+        (["--steps", "3"], "--steps: no such option"),
+    ],
+)
+def test_a_stage_or_option_that_does_not_exist_is_told(arguments, message, tmp_path):
+    done = run("tiny", tmp_path, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# Configurations ----------------------------------------------------------------------------------------------------
+
+
+def configuration(recipe, part):
+    return yaml.safe_load((RECIPES / recipe / f"{part}.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("recipe", ["tiny", "default"])
+def test_configurations_of_a_recipe_agree(recipe):
+    parts = {part: configuration(recipe, part) for part in ("codec", "timing", "acoustic")}
+    models = {part: config["model"]["init_args"] for part, config in parts.items()}
+    data = {part: config["data"]["init_args"] for part, config in parts.items()}
+    for part, config in parts.items():
+        for chosen in (config["model"], config["data"], *config["trainer"]["callbacks"]):
+            module, _, name = chosen["class_path"].rpartition(".")
+            inspect.signature(getattr(import_module(module), name)).bind(**chosen["init_args"])
+        assert config["trainer"]["limit_train_batches"] == models[part]["steps"]
+    for table in ("phonemes", "speakers"):
+        assert models["timing"][table] == models["acoustic"][table] == data["timing"][table] == data["acoustic"][table]
+    assert models["acoustic"].get("latent_dim", 64) == models["codec"].get("latent_dim", 64)
+    assert models["codec"]["adversarial_from"] < models["codec"]["steps"]
+
+
+def test_what_the_default_recipe_holds_out_is_held_out_of_the_codec():
+    from svs.phonemes import PHONES, SPECIALS
+
+    script = (RECIPES / "default/run.sh").read_text(encoding="utf-8")
+    assert re.search(r"HELDOUT=\((.*?)\)", script).group(1).split() == (
+        configuration("default", "codec")["data"]["init_args"]["heldout"]
+    )
+    acoustic = configuration("default", "acoustic")["model"]["init_args"]
+    assert acoustic["phonemes"] == [*SPECIALS, *PHONES]
+    teachers = [entry.partition("=")[0] for entry in re.search(r"TEACHERS=\((.*?)\)", script).group(1).split()]
+    assert sorted(teachers) == sorted(acoustic["speakers"])

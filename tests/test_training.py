@@ -1,0 +1,217 @@
+"""Training: losses fall, only what should move moves, and a run that was killed ends where it would have ended."""
+
+import copy
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from tiny_corpus import ACOUSTIC, CODEC, HELDOUT, TABLES, fit
+
+from svs.batches import AcousticBatches, CodecBatches, TimingBatches
+from svs.checkpoints import RunCheckpoint, batches_done
+from svs.training import AcousticTraining, CodecTraining, TimingTraining, cosine_with_warmup
+
+BATCHES = 7  # of a whole run
+KILLED_IN = 5  # the batch in which it is killed
+EVERY = 2
+
+ADVERSARIAL = {"adversarial_from": 3, "discriminator_channels": 2}
+
+
+def codec(steps=BATCHES, **options):
+    torch.manual_seed(1)
+    return CodecTraining(steps, **CODEC, **options)
+
+
+def acoustic(steps=BATCHES, **options):
+    torch.manual_seed(1)
+    return AcousticTraining(steps, **TABLES, **ACOUSTIC, **options)
+
+
+def timing(steps=BATCHES, **options):
+    torch.manual_seed(1)
+    return TimingTraining(steps, **TABLES, hidden=8, **options)
+
+
+@pytest.fixture
+def codec_batches(features):
+    return lambda **options: CodecBatches(
+        str(features), {"synthetic": 1.0}, HELDOUT, **{"batch_size": 2, "frames": 20, **options}
+    )
+
+
+@pytest.fixture
+def acoustic_batches(features):
+    return lambda **options: AcousticBatches(
+        str(features), {"synthetic": 1.0}, **TABLES, heldout=HELDOUT, batch_size=4, frames=40, **options
+    )
+
+
+@pytest.fixture
+def timing_batches(features):
+    return lambda **options: TimingBatches(
+        str(features), ["synthetic"], **TABLES, heldout=HELDOUT, batch_size=32, **options
+    )
+
+
+class Losses(Callback):
+    """Keeps a logged figure of every batch."""
+
+    def __init__(self, name):
+        self.name, self.values = name, []
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        self.values.append(float(trainer.callback_metrics[self.name]))
+
+
+def one_batch(data):
+    """The data module with its first batch for every other."""
+    data.setup()
+    first = data.batch(0)
+    data.batch = lambda number: first
+    return data
+
+
+# Losses fall -------------------------------------------------------------------------------------------------------
+
+
+def test_the_codec_learns_to_copy_one_batch(codec_batches):
+    losses = Losses("codec/total")
+    fit(codec(40, learning_rate=3e-2), one_batch(codec_batches()), 40, losses)
+    assert sum(losses.values[-5:]) < 0.6 * sum(losses.values[:5])
+
+
+def test_the_acoustic_model_learns_one_batch(acoustic_batches):
+    losses = Losses("acoustic/loss")
+    fit(acoustic(80, learning_rate=3e-3), one_batch(acoustic_batches()), 80, losses)
+    assert sum(losses.values[-20:]) < 0.75 * sum(losses.values[:20])
+
+
+def test_consonants_get_the_durations_that_were_seen(timing_batches):
+    losses = Losses("timing/error")
+    fit(timing(80, learning_rate=2e-2), one_batch(timing_batches()), 80, losses)
+    assert losses.values[-1] < 0.25 * losses.values[0]
+    assert losses.values[-1] < 0.1  # a tenth of a duration
+
+
+def test_the_learning_rate_rises_and_falls():
+    rates = [cosine_with_warmup(step, 10, 110) for step in range(120)]
+    assert rates[0] == 0.1 and rates[9] == rates[10] == 1.0
+    assert rates[60] == pytest.approx(0.515)  # half way down to the floor of 0.03
+    assert min(rates[110:]) == max(rates[110:]) == pytest.approx(0.03)
+
+
+# What moves --------------------------------------------------------------------------------------------------------
+
+
+def moved(before, module, prefix):
+    """Whether any, and whether all tensors below a name have changed."""
+    after = module.state_dict()
+    changed = [not torch.equal(before[name], after[name]) for name in before if name.startswith(prefix)]
+    assert changed, prefix
+    return any(changed), all(changed)
+
+
+def test_a_frozen_encoder_stays_to_the_bit_and_the_decoder_learns(codec_batches):
+    module = codec(3, frozen_encoder=True)
+    before = copy.deepcopy(module.state_dict())
+    fit(module, codec_batches(), 3)
+    assert moved(before, module, "network.encoder") == (False, False)  # the running statistics of its norm neither
+    assert moved(before, module, "network.decoder") == (True, True)
+
+
+def test_the_judges_rest_until_the_adversarial_phase(codec_batches):
+    module = codec(4, adversarial_from=3, discriminator_channels=2)
+    before = copy.deepcopy(module.state_dict())
+    fit(module, codec_batches(), 3)
+    assert moved(before, module, "judges")[0] is False
+    module = codec(4, adversarial_from=3, discriminator_channels=2)
+    fit(module, codec_batches(), 4)
+    assert moved(before, module, "judges.judges.0") == (True, True)  # batch 3 is judged by the first of three
+    assert moved(before, module, "judges.judges.1")[0] is False
+    assert all(parameter.requires_grad for parameter in module.judges.parameters())
+
+
+def test_a_codec_begins_from_the_weights_it_is_given(codec_batches, tmp_path):
+    from svs.codec import load_network, save_network
+
+    save_network(codec().network, tmp_path / "codec.safetensors")
+    torch.manual_seed(7)
+    module = CodecTraining(1, **CODEC, start=str(tmp_path / "codec.safetensors"))
+    wanted = load_network(tmp_path / "codec.safetensors").state_dict()
+    assert all(torch.equal(value, wanted[name]) for name, value in module.network.state_dict().items())
+
+
+# Exact resume ------------------------------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    pass
+
+
+class Kill(Callback):
+    """Ends the process of training in the middle of a batch, as far as a test can."""
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        if batches_done(trainer) == KILLED_IN:
+            raise Killed
+
+
+RUNS = {
+    "codec": (lambda: codec(bfloat16=False), "codec_batches", []),
+    "codec, adversarial, bfloat16": (lambda: codec(**ADVERSARIAL), "codec_batches", []),
+    "timing": (timing, "timing_batches", []),
+    "acoustic, averaged": (acoustic, "acoustic_batches", [lambda: EMAWeightAveraging(decay=0.9)]),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(name, request, tmp_path):
+    make, batches, callbacks = RUNS[name]
+    batches = request.getfixturevalue(batches)
+
+    def train(folder, *more, resume=None):
+        run = [callback() for callback in callbacks]
+        fit(make(), batches(), BATCHES, *run, RunCheckpoint(str(tmp_path / folder), EVERY), *more, resume=resume)
+
+    train("whole")
+    with pytest.raises(Killed):
+        train("killed", Kill())
+    assert not (tmp_path / "killed/trained.ckpt").exists()
+    assert stored(tmp_path / "killed/last.ckpt")["batches_seen"] == 4
+    train("killed", resume=tmp_path / "killed/last.ckpt")
+    assert not (tmp_path / "killed/last.ckpt").exists()
+    whole, resumed = stored(tmp_path / "whole/trained.ckpt"), stored(tmp_path / "killed/trained.ckpt")
+    assert whole["batches_seen"] == resumed["batches_seen"] == BATCHES
+    for part in ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers"):
+        assert same(whole.get(part), resumed.get(part)), part
+    if callbacks:
+        assert not same(whole["state_dict"], whole["current_model_state"])  # the average is not the last
+
+
+def stored(path):
+    return torch.load(path, weights_only=True)
+
+
+def same(one, other) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+def test_another_seed_gives_other_weights(timing_batches):
+    ends = []
+    for seed in (0, 0, 1):
+        module = timing(3)
+        fit(module, timing_batches(seed=seed), 3)
+        ends.append(module.state_dict())
+    assert same(ends[0], ends[1]) and not same(ends[0], ends[2])
+
+
+def test_checkpoints_want_at_least_a_batch_between_them(tmp_path):
+    with pytest.raises(ValueError, match="every is 0; at least 1 batch is wanted"):
+        RunCheckpoint(str(tmp_path), 0)
