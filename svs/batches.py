@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from svs.conditioning import Conditions, collate, frame_conditions
 from svs.dataset import DatasetError, Shard, kept_out
 from svs.timing import PhonemeSpan, features, observed
+from svs.units import LATENT_HOP, SAMPLE_RATE
 
 
 class _Endless(IterableDataset):
@@ -48,7 +49,9 @@ class CodecBatches(NumberedBatches):
     """Random crops of sound with their pitch.
 
     features: folder of shards. corpora: shard name → share of the crops. frames: latent frames (20 ms) a crop.
+    Within a corpus every speaker is drawn as often as every other.
     heldout: clips whose id contains one of these are left out; speakers whose name equals one too.
+    resampled: share of the crops that are played up to `semitones` higher or lower.
     """
 
     def __init__(
@@ -58,6 +61,8 @@ class CodecBatches(NumberedBatches):
         heldout: list[str] | None = None,
         batch_size: int = 8,
         frames: int = 50,
+        resampled: float = 0.0,
+        semitones: float = 5.0,
         seed: int = 0,
     ):
         super().__init__()
@@ -70,13 +75,18 @@ class CodecBatches(NumberedBatches):
         heldout = self.hparams.heldout or []
         for name in self.hparams.corpora:
             shard = Shard.open(Path(self.hparams.features) / name)
-            clips = [clip for clip in clips_left(shard, heldout) if clip["frames"] > self.hparams.frames]
+            longest = self._source_frames(self.hparams.semitones if self.hparams.resampled else 0.0)
+            clips = [clip for clip in clips_left(shard, heldout) if clip["frames"] > longest]
             if not clips:
-                raise DatasetError(
-                    f"{shard.folder}: no clip is longer than {self.hparams.frames} frames; choose fewer `frames`"
-                )
-            weights = np.array([clip["frames"] for clip in clips], float)
+                raise DatasetError(f"{shard.folder}: no clip is longer than {longest} frames; choose fewer `frames`")
+            lengths = np.array([clip["frames"] for clip in clips], float)
+            speakers = np.array([clip["speaker"] for clip in clips])
+            weights = lengths / [lengths[speakers == speaker].sum() for speaker in speakers]
             self.shards.append((shard, clips, weights / weights.sum()))
+
+    def _source_frames(self, semitones: float) -> int:
+        """Latent frames that give a crop when they are played so much higher."""
+        return int(np.ceil(self.hparams.frames * 2.0 ** (semitones / 12.0))) + (semitones != 0)
 
     def batch(self, number: int) -> dict[str, torch.Tensor]:
         """`audio` (batch, frames × 882), `cents` and `voiced` (batch, 2 × frames)."""
@@ -86,16 +96,38 @@ class CodecBatches(NumberedBatches):
         for _ in range(self.hparams.batch_size):
             shard, clips, weights = self.shards[random.choice(len(self.shards), p=shares / shares.sum())]
             clip = clips[random.choice(len(clips), p=weights)]
-            start = clip["start"] + int(random.integers(0, clip["frames"] - frames))
-            curve = shard.curve(start, frames)
+            higher = random.uniform(-1, 1) * self.hparams.semitones if random.random() < self.hparams.resampled else 0.0
+            source = self._source_frames(higher)
+            start = clip["start"] + int(random.integers(0, clip["frames"] - source))
+            curve = shard.curve(start, source)
+            samples, cents, voiced = shard.samples(start, source), curve.cents, curve.voiced
+            if higher:
+                samples, cents, voiced = played_higher(samples, cents, voiced, higher, frames)
             gain = 10 ** (random.uniform(-6, 3) / 20)
-            items.append((shard.samples(start, frames) * gain, curve.cents, curve.voiced))
+            items.append((samples * gain, cents, voiced))
         audio, cents, voiced = (np.stack(column) for column in zip(*items, strict=True))
         return {
             "audio": torch.from_numpy(audio.astype(np.float32)),
             "cents": torch.from_numpy(cents.astype(np.float32)),
             "voiced": torch.from_numpy(voiced),
         }
+
+
+def played_higher(
+    samples: np.ndarray, cents: np.ndarray, voiced: np.ndarray, semitones: float, frames: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first `frames` latent frames of a sound played faster, pitch and formants higher alike, with its pitch.
+
+    Another singer's voice, to a codec: longer or shorter throats move formants so (Wakita 1977).
+    """
+    import soxr
+
+    ratio = 2.0 ** (semitones / 12.0)
+    faster = soxr.resample(samples, SAMPLE_RATE * ratio, SAMPLE_RATE, quality="HQ")[: frames * LATENT_HOP]
+    faster = np.pad(faster, (0, frames * LATENT_HOP - len(faster)))
+    at = np.arange(2 * frames) * ratio
+    nearest = np.minimum(np.round(at).astype(int), len(voiced) - 1)
+    return faster, np.interp(at, np.arange(len(cents)), cents) + 100.0 * semitones, voiced[nearest]
 
 
 class AcousticBatches(NumberedBatches):

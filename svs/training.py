@@ -68,7 +68,8 @@ class CodecTraining(ResumableModule):
     """Trains a SourceFilterNetwork: spectral loss first, discriminators from batch `adversarial_from` on.
 
     steps: batches of the whole run, over which the learning rate falls.
-    latent_noise: deviation of the noise on the latents, which makes the decoder forgive the acoustic model's errors.
+    latent_noise: deviation of the noise on the latents at most, drawn evenly for every item: with little of it the
+    decoder copies well, and with much it forgives the acoustic model's errors.
     frozen_encoder: keep the encoder, and so every latent made with it, and train the decoder only.
     start: codec.safetensors to begin from.
     """
@@ -76,13 +77,13 @@ class CodecTraining(ResumableModule):
     def __init__(
         self,
         steps: int,
-        latent_dim: int = 64,
+        latent_dim: int = 96,
         encoder_dim: int = 256,
         encoder_depth: int = 3,
         decoder_dim: int = 384,
         decoder_depth: int = 8,
         learning_rate: float = 8e-4,
-        latent_noise: float = 0.15,
+        latent_noise: float = 0.12,
         adversarial_from: int | None = None,
         adversarial_weight: float = 0.1,
         matching_weight: float = 0.5,
@@ -124,8 +125,9 @@ class CodecTraining(ResumableModule):
             group["lr"] = self.hparams.learning_rate * cosine_with_warmup(step, 200, self.hparams.steps)
         audio = batch["audio"]
         noise = self._noise(audio.shape).to(audio)
+        latent_noise = self.hparams.latent_noise * torch.rand(len(audio)).to(audio)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
-            copy = self.network(audio, batch["cents"], batch["voiced"], noise, self.hparams.latent_noise)
+            copy = self.network(audio, batch["cents"], batch["voiced"], noise, latent_noise)
         terms = self.loss(copy, audio)
         total = terms["total"]
         if self.judges is not None and step >= self.hparams.adversarial_from:
@@ -168,7 +170,7 @@ class AcousticTraining(ResumableModule):
         steps: int,
         phonemes: list[str],
         speakers: list[str],
-        latent_dim: int = 64,
+        latent_dim: int = 96,
         dim: int = 256,
         depth: int = 8,
         heads: int = 4,

@@ -12,9 +12,12 @@ what the encoder sees.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from svs.codec.excitation import pulse_train
 from svs.layers import ConvNeXtBlock, pitch_features
@@ -26,6 +29,8 @@ NOISE_HOP = 147
 NOISE_FFT = 512
 MELS = 128
 FINE_MELS = 40
+QUEFRENCY = 640  # samples, 14.5 ms: of the pulses' filter
+LEAD = 256  # samples, 6 ms
 
 
 def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
@@ -106,9 +111,9 @@ class Decoder(nn.Module):
         self.pitch = nn.Linear(pitch_features(torch.zeros(1, 1), torch.zeros(1, 1)).shape[-1], dim)
         self.blocks = nn.ModuleList(ConvNeXtBlock(dim, expansion) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
-        self.harmonic = nn.Linear(dim, 2 * self.bins)
+        self.harmonic = nn.Linear(dim, self.bins)
         self.noise = nn.Linear(dim, self.sub * self.noise_bins)
-        self.register_buffer("window", torch.hann_window(FFT), persistent=False)
+        self.register_buffer("window", torch.hann_window(2 * HOP), persistent=False)
         self.register_buffer("noise_window", torch.hann_window(NOISE_FFT), persistent=False)
         self.initialise()
 
@@ -118,34 +123,66 @@ class Decoder(nn.Module):
             nn.init.zeros_(head.bias)
             with torch.no_grad():
                 head.bias += level
-        with torch.no_grad():
-            self.harmonic.bias[self.bins :] = 0.0  # phase
 
-    def filters(self, latents: Tensor, cents: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-magnitude and phase for the pulses, (batch, frames, bins); log-magnitude for the noise, three a frame."""
+    def filters(self, latents: Tensor, cents: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-magnitude for the pulses, (batch, frames, bins), and for the noise, three a frame."""
         batch, frames, _ = latents.shape
         x = self.enter(latents).reshape(batch, 2 * frames, -1)
         x = x + self.pitch(pitch_features(cents, voiced))
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)
-        magnitude, phase = self.harmonic(x).float().split(self.bins, dim=-1)
+        magnitude = self.harmonic(x).float()
         noise = self.noise(x).float().reshape(batch, 2 * frames * self.sub, self.noise_bins)
-        return magnitude, phase, noise
+        return magnitude, noise
 
     def forward(self, latents: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor) -> Tensor:
         """latents: (batch, frames, latent_dim); cents, voiced: (batch, 2 × frames) on the 10 ms grid.
 
         noise: (batch, frames × LATENT_HOP) unit white noise, as of `even_noise`. Returns audio of the same shape.
         """
-        magnitude, phase, noise_magnitude = self.filters(latents, cents, voiced)
+        magnitude, noise_magnitude = self.filters(latents, cents, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE)
-        source = _spectrum(pulses, FFT, HOP, self.window)
-        gain = torch.polar(torch.exp(magnitude.clamp(max=4.0)), phase).transpose(1, 2)
-        sung = _inverse(source[:, :, :-1] * gain, FFT, HOP, self.window, noise.shape[1])
+        magnitude, phase = minimum_phase(magnitude.clamp(max=4.0))
+        sung = filter_frames(pulses, torch.polar(torch.exp(magnitude), phase), self.window)
         rough = _spectrum(noise, NOISE_FFT, NOISE_HOP, self.noise_window)
         rough = rough[:, :, :-1] * torch.exp(noise_magnitude.clamp(max=4.0)).transpose(1, 2)
         return sung + _inverse(rough, NOISE_FFT, NOISE_HOP, self.noise_window, noise.shape[1])
+
+
+def minimum_phase(log_magnitude: Tensor, longest: int = QUEFRENCY) -> tuple[Tensor, Tensor]:
+    """The log magnitude without its finest ripples, and the phase in radians of the filter that answers soonest with it.
+
+    log_magnitude: (…, bins) natural, over half an even FFT. longest: quefrency in samples kept, with a taper from half of
+    it on. By folding the cepstrum (Oppenheim & Schafer 1975). A pulse answered at once stays a pulse; with free phases the
+    partials of a low voice meet at random, and their short-time spectrum is as uneven as that of noise.
+    """
+    cepstrum = torch.fft.irfft(log_magnitude)
+    lags = torch.arange(log_magnitude.shape[-1] * 2 - 2, device=log_magnitude.device)
+    taper = torch.cos(math.pi * (lags - longest / 2).clamp(0, longest / 2) / longest).square() * (lags < longest)
+    kept = cepstrum * taper
+    folded = kept.clone()
+    folded[..., 1:] *= 2.0
+    spectrum = torch.fft.rfft(folded)
+    return spectrum.real, spectrum.imag
+
+
+def filter_frames(source: Tensor, gain: Tensor, window: Tensor) -> Tensor:
+    """A source through a filter that changes every HOP samples, by overlap-add.
+
+    source: (batch, frames × HOP). gain: (batch, frames, bins) complex, frame i centred on sample i × HOP. window: 2 × HOP
+    samples that add up to one. A piece of source lies at LEAD in its FFT, so an answer may begin that much before its
+    cause and end FFT − LEAD − 2 × HOP after it. Returns (batch, frames × HOP).
+    """
+    samples = source.shape[1]
+    gain = torch.cat([gain, gain[:, -1:]], dim=1)  # so that the windows add up to one until the end
+    pieces = F.pad(source, (HOP, HOP)).unfold(1, 2 * HOP, HOP)[:, : gain.shape[1]] * window
+    pieces = F.pad(pieces, (LEAD, FFT - LEAD - 2 * HOP))
+    answers = torch.fft.irfft(torch.fft.rfft(pieces) * gain, FFT)
+    length = (answers.shape[1] - 1) * HOP + FFT
+    whole = F.fold(answers.transpose(1, 2), (1, length), (1, FFT), stride=(1, HOP))
+    start = LEAD + HOP
+    return whole[:, 0, 0, start : start + samples]
 
 
 def _spectrum(audio: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
@@ -164,7 +201,7 @@ class SourceFilterNetwork(nn.Module):
 
     def __init__(
         self,
-        latent_dim: int = 64,
+        latent_dim: int = 96,
         encoder_dim: int = 256,
         encoder_depth: int = 3,
         decoder_dim: int = 384,
@@ -181,9 +218,11 @@ class SourceFilterNetwork(nn.Module):
         self.encoder = Encoder(encoder_dim, encoder_depth, latent_dim)
         self.decoder = Decoder(decoder_dim, decoder_depth, latent_dim)
 
-    def forward(self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: float = 0.0) -> Tensor:
-        """Audio through the codec. latent_noise: deviation of the noise added to the (unit variance) latents."""
+    def forward(
+        self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None
+    ) -> Tensor:
+        """Audio through the codec. latent_noise: (batch,) deviation of noise added to the (unit variance) latents."""
         latents = self.encoder(audio)
-        if latent_noise:
-            latents = latents + latent_noise * torch.randn_like(latents)
+        if latent_noise is not None:
+            latents = latents + latent_noise[:, None, None] * torch.randn_like(latents)
         return self.decoder(latents, cents, voiced, noise)
