@@ -342,7 +342,7 @@ class _PartWalk:
             return
         heads = [(head.text or "").strip() for head in element.iterfind("notehead")]
         if cue or pitch is None or any(head in UNPITCHED_HEADS for head in heads):
-            self.skip("cue notes" if cue else "unpitched notes")
+            self.skip("cue notes" if cue else "unpitched notes" if pitch is None else "x-headed notes")
             return
         if duration < 0 or (duration == 0 and grace is None):
             return
