@@ -33,6 +33,7 @@ __all__ = ["Note", "Part", "Score", "ScoreError", "read_score", "score_to_json",
 
 MUSICXML = (".musicxml", ".xml", ".mxl")
 MIDI = (".mid", ".midi", ".kar", ".smf", ".rmi")
+USTX = (".ustx",)
 MUSIC21 = (".abc", ".krn", ".mei", ".capx", ".nwctxt")
 DEFAULT_TEMPO = 120.0  # quarter notes a minute
 ACCIACCATURA_SECONDS = 0.07
@@ -206,6 +207,15 @@ def read_written(path, language: str = "en") -> WrittenScore:
         from svs.musicxml import read_musicxml
 
         return read_musicxml(path)
+    if suffix in USTX:
+        from svs.ustx import read_ustx
+
+        return read_ustx(path)
+    if suffix == ".txt":
+        from svs.ultrastar import is_ultrastar, read_ultrastar
+
+        if is_ultrastar(head):
+            return read_ultrastar(path)
     if suffix in MUSIC21:
         from svs.foreign import read_foreign
 
@@ -213,7 +223,7 @@ def read_written(path, language: str = "en") -> WrittenScore:
     hint = " Export it from MuseScore as MusicXML." if suffix in (".mscz", ".mscx") else ""
     raise ScoreError(
         f"{path.name}: not a score that can be read; wanted MusicXML ({', '.join(MUSICXML)}), "
-        f"MIDI ({', '.join(MIDI[:3])}) or {', '.join(MUSIC21)}.{hint}"
+        f"MIDI ({', '.join(MIDI[:3])}), UltraStar (.txt), OpenUtau (.ustx) or {', '.join(MUSIC21)}.{hint}"
     )
 
 

@@ -7,6 +7,7 @@ seconds. Positions are (measure index, quarters from its barline) so that a meas
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -108,7 +109,10 @@ class WrittenPart:
 
 @dataclass
 class WrittenScore:
-    """All parts over common measures. tempos: (measure, offset in quarters, quarters a minute), in order."""
+    """All parts over common measures. tempos: (measure, offset in quarters, quarters a minute), in order.
+
+    language: code of the lyrics' language where the file names it.
+    """
 
     file: str
     title: str = ""
@@ -116,6 +120,7 @@ class WrittenScore:
     parts: list[WrittenPart] = field(default_factory=list)
     tempos: list[tuple[int, Fraction, float]] = field(default_factory=list)
     tempo_words: str = ""
+    language: str | None = None
 
     def starts(self) -> list[Fraction]:
         """Onset of every measure in written order, then the length of the whole, in quarters."""
@@ -123,6 +128,22 @@ class WrittenScore:
         for measure in self.measures:
             starts.append(starts[-1] + measure.length)
         return starts
+
+
+def regular_measures(signatures: dict[int, Fraction], end: Fraction) -> list[Measure]:
+    """Measures up to `end` quarters for files that count in beats. signatures: index of a measure → its length."""
+    measures, reached, length = [], Fraction(0), Fraction(4)
+    while reached < end or not measures:
+        length = signatures.get(len(measures), length)
+        measures.append(Measure(len(measures) + 1, length))
+        reached += length
+    return measures
+
+
+def place_in(starts: list[Fraction], quarters: Fraction) -> tuple[int, Fraction]:
+    """(measure index, offset) of a position counted in quarters from the beginning; starts: of `WrittenScore.starts`."""
+    index = min(max(bisect_right(starts, quarters) - 1, 0), len(starts) - 2)
+    return index, quarters - starts[index]
 
 
 def note_name(cents: float) -> str:
