@@ -34,6 +34,7 @@ __all__ = ["Note", "Part", "Score", "ScoreError", "read_score", "score_to_json",
 MUSICXML = (".musicxml", ".xml", ".mxl")
 MIDI = (".mid", ".midi", ".kar", ".smf", ".rmi")
 USTX = (".ustx",)
+PROJECTS = (".vsqx", ".vpr", ".svp", ".svip", ".s5p", ".ust", ".ccs", ".tssln", ".ppsf", ".vvproj", ".acep", ".dv")
 MUSIC21 = (".abc", ".krn", ".mei", ".capx", ".nwctxt")
 DEFAULT_TEMPO = 120.0  # quarter notes a minute
 ACCIACCATURA_SECONDS = 0.07
@@ -211,6 +212,10 @@ def read_written(path, language: str = "en") -> WrittenScore:
         from svs.ustx import read_ustx
 
         return read_ustx(path)
+    if suffix in PROJECTS:
+        from svs.projects import read_project
+
+        return read_project(path)
     if suffix == ".txt":
         from svs.ultrastar import is_ultrastar, read_ultrastar
 

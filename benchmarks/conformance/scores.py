@@ -7,8 +7,10 @@ import difflib
 import json
 import re
 import signal
+import tempfile
 import traceback
 import unicodedata
+import zipfile
 from collections import Counter
 from contextlib import contextmanager
 from fractions import Fraction
@@ -379,6 +381,23 @@ def _ultrastar_notes(path):
             yield gap + beat * start, beat * length, 6000 + 100.0 * pitch, match[5]
 
 
+def templates(folder: Path) -> list[Figure]:
+    """Projects of singing editors; what stands in .vprjson is the text inside the archive that a .vpr is."""
+    parsed = Figure(folder.name, "read as notes", 100)
+    with tempfile.TemporaryDirectory() as temporary:
+        for path in sorted(folder.glob("template.*")):
+            if path.suffix == ".vprjson":
+                archive = Path(temporary) / "template.vpr"
+                with zipfile.ZipFile(archive, "w") as file:
+                    file.write(path, "Project/sequence.json")
+                path = archive
+            try:
+                parsed.count(bool(read_written(path).parts))
+            except ScoreError as error:
+                parsed.count("without notes" in str(error), str(error))
+    return [parsed]
+
+
 def japanese_labels(folder: Path) -> list[Figure]:
     """Japanese scores with phone labels: the phones of the score in the order of the label."""
     from svs import g2p
@@ -423,6 +442,7 @@ FOLDERS = {
     "08": ultrastar,
     "11": japanese_labels,
     "12": japanese_labels,
+    "14": templates,
     "15": karaoke,
     "17": other_songs,
 }
