@@ -24,6 +24,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
+from svs.language import detect
 from svs.musicxml import HYPHENS, clean_lyric
 from svs.written import Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
 
@@ -50,8 +51,8 @@ class _Line:
         self.starts = [note[0] for note in self.notes]
 
 
-def read_midi(path, language: str = "en") -> WrittenScore:
-    """Read .mid or .kar with its lyrics. language: by which syllables without hyphens are joined to words.
+def read_midi(path, language: str | None = None) -> WrittenScore:
+    """Read .mid or .kar with its lyrics. language: by which syllables without hyphens are joined to words; None guesses.
 
     Raises ScoreError of one line for a file that is damaged or too large.
     """
@@ -77,6 +78,7 @@ def read_midi(path, language: str = "en") -> WrittenScore:
 
     lines = [line for number, track in enumerate(tracks) for line in _lines(number, track)]
     texts, score.title = _lyric_tracks(tracks)
+    language = language or detect(text.strip("/\\ ") for _, events in texts for _, text in events) or "en"
     unplaced = _attach(lines, texts, beat, language)
     for number, line in enumerate(lines, 1):
         part = WrittenPart(line.name or f"Track {line.track + 1}", f"P{number}", legato=LEGATO)

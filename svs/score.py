@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from svs.language import detect
 from svs.repeats import play_order
 from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_name
 
@@ -36,6 +37,7 @@ MIDI = (".mid", ".midi", ".kar", ".smf", ".rmi")
 USTX = (".ustx",)
 PROJECTS = (".vsqx", ".vpr", ".svp", ".svip", ".s5p", ".ust", ".ccs", ".tssln", ".ppsf", ".vvproj", ".acep", ".dv")
 MUSIC21 = (".abc", ".krn", ".mei", ".capx", ".nwctxt")
+BREATHS = {"br", "ap", "sp", "pau", "sil"}  # as the lyrics of singing editors and of Japanese corpora have them
 DEFAULT_TEMPO = 120.0  # quarter notes a minute
 ACCIACCATURA_SECONDS = 0.07
 FEW_OF_MOST = 0.25  # lines with fewer than this share of the most syllables are asides: ossias, cues, duet entries
@@ -131,7 +133,7 @@ def read_score(
     verse: int | str = 1,
     transpose: float = 0.0,
     tempo: float = 1.0,
-    language: str = "en",
+    language: str | None = None,
     fermata: float = 1.75,
     missing_lyric: str | None = None,
 ) -> Score:
@@ -139,7 +141,8 @@ def read_score(
 
     verse: the verse of the first pass, or "all" for every verse one after another.
     transpose: semitones, fractions allowed. tempo: factor; 2 is twice as fast.
-    fermata: factor by which a held note lasts longer. language: of the lyrics, handed on to the parts.
+    fermata: factor by which a held note lasts longer.
+    language: of the lyrics, handed on to the parts; None goes by the file or, part by part, by the words.
     missing_lyric: syllable for notes that have none and continue no vowel; None raises.
     Parts come in score order, those with few syllables last. Raises ScoreError, one line: file, place, what to do.
     """
@@ -169,7 +172,10 @@ def read_score(
             remarks.append(f"{name}: not sung ({error})")
             continue
         if notes:
-            parts.append(Part(name, language, tuple(notes)))
+            sung_in = language or score.language or detect(_words(notes)) or "en"
+            if language is None and not sung_in.startswith("en"):
+                remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
+            parts.append(Part(name, sung_in, tuple(notes)))
     return Score(score.title or path.stem, tuple(parts), tuple(remarks))
 
 
@@ -185,8 +191,21 @@ def _verse(verse):
     return number
 
 
-def read_written(path, language: str = "en") -> WrittenScore:
-    """The page of a score file, before repeats and seconds. Raises ScoreError of one line."""
+def _words(notes) -> list[str]:
+    found, inside = [""], False
+    for note in notes:
+        if note.lyric is not None:
+            joins = inside and note.syllabic in ("middle", "end")
+            found[-1:] = [found[-1] + note.lyric] if joins else [found[-1], note.lyric]
+            inside = note.syllabic in ("begin", "middle")
+    return [word for text in found for word in re.split(r"[\s‿]+", text)]
+
+
+def read_written(path, language: str | None = None) -> WrittenScore:
+    """The page of a score file, before repeats and seconds. Raises ScoreError of one line.
+
+    language: by which syllables of MIDI files are joined to words; None finds out.
+    """
     path = Path(path)
     if path.is_dir():
         raise ScoreError(f"{path}: a folder, not a score")
@@ -242,7 +261,7 @@ def vocal_lines(score: WrittenScore, missing_lyric: str | None = None):
     """
     found, remarks = [], []
     for part in score.parts:
-        found += [(part, *line) for line in _lines_of(part, remarks)]
+        found += [(part, label, _without_breaths(part, line, remarks)) for label, line in _lines_of(part, remarks)]
         for what, count in sorted(part.skipped.items()):
             remarks.append(f"{part.name}: {count} {what} left out")
     if not found and missing_lyric is not None:
@@ -269,6 +288,21 @@ def vocal_lines(score: WrittenScore, missing_lyric: str | None = None):
         names[name] += 1
         lines.append((name if names[name] == 1 else f"{name} {names[name]}", part, notes))
     return lines, remarks
+
+
+def _without_breaths(part, notes, remarks):
+    """Editors of singing write a breath as a note; it is sung as the rest that it is."""
+    kept, count, breath = [], 0, None
+    for note in notes:
+        begins = any(lyric.text.strip("/[]").lower() in BREATHS for lyric in note.lyrics)
+        goes_on = breath is not None and not note.lyrics and note.cents == breath.cents
+        breath = note if begins or goes_on else None
+        count += begins
+        if breath is None:
+            kept.append(note)
+    if count:
+        remarks.append(f"{part.name}: {count} breaths written as notes are rests")
+    return kept
 
 
 def _syllables(notes):

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from svs.audio import Audio
-from svs.phonemes import pronounce, strip_stress
+from svs.inventory import adapt, strip_stress
+from svs.phonemes import pronounce
 from svs.pitch import PitchCurve, exact, natural
 from svs.score import Note, Part, Score, note_to_json, read_score, select_part
 from svs.timing import SILENCE, PhonemeSpan, delay, place
@@ -131,7 +132,7 @@ def sing(
     if not isinstance(voice, Voice):
         voice = Voice.load(voice)
     singer = singer or voice.singer
-    check_singable(line, voice, singer)
+    line = as_sung_by(voice, line, singer)
     for remark in score.remarks:
         warnings.warn(remark, stacklevel=2)
     notes = tuple(replace(n, cents=n.cents + 1200.0 * np.log2(tuning / A4_HZ)) for n in delay(line.notes))
@@ -176,24 +177,38 @@ def mix(takes: Sequence[Take]) -> Audio:
 
 def _read(score, verse, transpose, tempo, language) -> Score:
     if not isinstance(score, Score):
-        return read_score(score, verse=verse, transpose=transpose, tempo=tempo, language=language or "en")
+        return read_score(score, verse=verse, transpose=transpose, tempo=tempo, language=language)
     if (verse, transpose, tempo) != (1, 0.0, 1.0):
         raise ValueError("verse, transpose and tempo are settled when a score is read; give them to read_score")
     return score
 
 
-def check_singable(line: Part, voice: Voice, singer: str) -> None:
-    """Raise VoiceError unless the voice has the singer, sings the language and has every phoneme of the words."""
+def as_sung_by(voice: Voice, line: Part, singer: str) -> Part:
+    """The line with the phones that the voice lacks replaced by their nearest; warns of what stands for what.
+
+    Raises VoiceError where the voice has no such singer, or a phone has no substitute (svs/inventory.py).
+    """
     voice.singer_weights(singer)
-    if line.language.lower().replace("_", "-").split("-")[0] not in voice.languages:
-        raise VoiceError(f"voice {voice.name!r} sings {', '.join(voice.languages)}, not {line.language!r}")
+    notes, instead = [], {}
     for note in line.notes:
-        for symbol in map(strip_stress, note.phonemes):
+        phones, replaced = adapt(note.phonemes, voice.phonemes)
+        instead |= replaced
+        notes.append(replace(note, phonemes=phones))
+        for symbol in map(strip_stress, phones):
             if symbol not in voice.phonemes:
                 raise VoiceError(
-                    f"{line.name}, bar {note.bar}: voice {voice.name!r} has no phoneme {symbol} for {note.lyric!r}; "
-                    f"it knows {' '.join(sorted(voice.phonemes))}"
+                    f"{line.name}, bar {note.bar}: voice {voice.name!r} has no phoneme {symbol} for {note.lyric!r} and "
+                    f"nothing near it; it knows {' '.join(sorted(voice.phonemes))}"
                 )
+    code = line.language.lower().replace("_", "-").split("-")[0]
+    if instead or code not in voice.languages:
+        nearest = ", ".join(f"{symbol} as {phones}" for symbol, phones in sorted(instead.items()))
+        warnings.warn(
+            f"{line.name}: voice {voice.name!r} was made for {', '.join(voice.languages)} and sings {line.language!r} "
+            f"with an accent{': ' if nearest else ''}{nearest}",
+            stacklevel=3,
+        )
+    return replace(line, notes=tuple(notes))
 
 
 def warn_out_of_range(part: str, notes: Sequence[Note], voice: Voice, singer: str) -> None:

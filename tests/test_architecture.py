@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
-    *("units", "audio", "written", "repeats", "musicxml", "midi", "ultrastar", "ustx", "projects", "foreign", "score", "g2p", "phonemes", "timing", "pitch", "f0"),
+    *("units", "audio", "written", "language", "repeats", "musicxml", "midi", "ultrastar", "ustx", "projects", "foreign", "score", "inventory", "g2p", "phonemes", "timing", "pitch", "f0"),
     *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "evaluation", "dataset", "batches"),
     *("training", "cli"),
 ]

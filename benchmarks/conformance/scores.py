@@ -17,7 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from benchmarks.conformance import Figure
-from svs.phonemes import words
+from svs.phonemes import strip_stress
 from svs.repeats import play_order
 from svs.score import read_score, read_written
 from svs.written import ScoreError, join_ties
@@ -411,7 +411,7 @@ def japanese_labels(folder: Path) -> list[Figure]:
         if score is None or not labels or JAPANESE not in g2p.LANGUAGES:
             continue
         part = pronounce(score.parts[0], g2p.load(JAPANESE))
-        mine = [label_of(phone) for note in part.notes for phone in note.phonemes]
+        mine = [label for note in part.notes for label in labels_of(note.phonemes)]
         matcher = difflib.SequenceMatcher(None, labels, mine, autojunk=False)
         phones.count(True, weight=sum(size for _, _, size in matcher.get_matching_blocks()))
         for kind, a, b, c, d in matcher.get_opcodes():
@@ -429,9 +429,21 @@ def _labels(folder: Path, path: Path) -> list[str]:
     return [symbol for symbol in symbols if symbol not in ("sil", "pau", "br")]
 
 
-def label_of(phone: str) -> str:
-    """The symbol that Japanese label files use for a phone."""
-    return phone
+LABELS = {
+    **{"a": "a", "IY": "i", "ɯ": "u", "e": "e", "o": "o", "ɴ": "N", "ʔ": "cl", "ɾ": "r", "ɸ": "f", "HH": "h"},
+    **{"ɕ": "sh", "tɕ": "ch", "dʑ": "j", "ts": "ts"},
+}
+
+
+def labels_of(phones) -> list[str]:
+    """The symbols of Japanese label files: small letters, and one for a consonant with the glide after it."""
+    labels: list[str] = []
+    for phone in map(strip_stress, phones):
+        if phone == "Y" and labels and labels[-1] in {"k", "g", "n", "h", "b", "p", "m", "r", "t", "d", "f", "v"}:
+            labels[-1] += "y"
+        else:
+            labels.append(LABELS.get(phone, phone.lower()))
+    return labels
 
 
 FOLDERS = {

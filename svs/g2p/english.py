@@ -34,7 +34,7 @@ def is_vowel(phone: str) -> bool:
     return phone[-1].isdigit()
 
 
-def load() -> English:
+def load(region: str = "") -> English:
     return English()
 
 
