@@ -11,6 +11,7 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
+from svs.g2p.syllables import split
 from svs.musicxml import clean_lyric
 from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
@@ -127,11 +128,11 @@ def editor_lyrics(texts: list[str]):
 
 
 def spell(word: str, count: int) -> list[str]:
-    """A word cut into at most `count` written syllables, by its groups of vowel letters."""
+    """A word cut into at most `count` written syllables: as English is, or by its groups of vowel letters."""
+    if word.isascii():
+        pieces = split(word) if count > 1 else [word]
+        return [*pieces[: count - 1], "".join(pieces[count - 1 :])][: max(1, len(pieces))]
     groups = [match.span() for match in re.finditer(f"[{VOWEL_LETTERS}]+", word.lower())]
-    silent = re.search(r"(?<![^aeiouy]l)es?$", word.lower())
-    if len(groups) > 1 and silent and groups[-1][0] == silent.start():
-        groups.pop()
     cuts = [0]
     for (_, end), (start, _) in zip(groups, groups[1:], strict=False):
         if len(cuts) < count:

@@ -11,7 +11,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
-    *("units", "audio", "written", "language", "repeats", "musicxml", "midi", "ultrastar", "ustx", "projects", "foreign", "score", "inventory", "g2p", "phonemes", "timing", "pitch", "f0"),
+    *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "musicxml", "midi", "ultrastar", "ustx"),
+    *("projects", "foreign", "score", "phonemes", "timing", "pitch", "f0"),
     *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "evaluation", "dataset", "batches"),
     *("training", "cli"),
 ]

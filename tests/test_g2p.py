@@ -10,6 +10,7 @@ import pytest
 
 from svs import g2p
 from svs.g2p import Context
+from svs.g2p.syllables import split
 from svs.phonemes import PHONES, nuclei, strip_stress
 
 CASES = Path(__file__).parents[2] / "shared" / "cases"
@@ -229,3 +230,30 @@ def test_heteronyms_in_wikipedia_sentences():
                 total += 1
     assert total > 14_000
     assert right / total > 0.92
+
+
+@pytest.mark.parametrize(
+    "word",
+    "ev·er·more lov·ing chil·dren fa·vor riv·er run·ning bless·ing a·bide an·oth·er ta·ble lit·tle sa·cred with·out "
+    "heav’n·ly quick·’ning ev·’ry wan·d’ring pre·cious Sav·ior re·joice glo·ry dark·ened cross·es pass·eth some·thing "
+    "grave love ob·served en·e·mies wound·ed pow·er Lord’s".split(),
+)
+def test_words_are_split_as_engravers_of_hymns_do(word):
+    assert split(word.replace("·", "")) == word.split("·")
+
+
+def test_a_hyphen_parts_a_word_and_nothing_else_is_lost():
+    assert split("heavy-laden,") == ["heav", "y", "la", "den,"]
+    assert split("…") == ["…"] and split("I") == ["I"]
+
+
+@needs_cases
+def test_sacred_harp_words_are_split_exactly():
+    right = total = 0
+    for path in sorted((CASES / "32_syll_sacred_harp").glob("[0-9]*.txt")):
+        for row in path.read_text(encoding="utf-8").splitlines()[1:]:
+            for word in re.findall(r"[\w’'·-]*[^\W\d_][\w’'·-]*", row):
+                pieces = [piece for piece in re.split("[·-]", word.strip("-·")) if piece]
+                right += split("".join(pieces)) == pieces
+                total += 1
+    assert right / total >= 0.95
