@@ -218,6 +218,20 @@ def evaluate(
 
 
 @app.command()
+def export(
+    take: Annotated[Path, typer.Argument(help="Take that sing wrote beside the sound.", metavar="TAKE.json")],
+    output: Annotated[Path, typer.Argument(help=".TextGrid, .mid, .csv (F0), .ds, .ustx or .musicxml.", metavar="OUT")],
+):
+    """Hand a take to another program: its notes, words, phonemes and pitch."""
+    from svs.audio import write_atomically
+    from svs.export import export as render
+
+    _writable(output)
+    data = render(_read_json(take), output, title=take.stem)
+    write_atomically(output, lambda temporary: Path(temporary).write_bytes(data))
+
+
+@app.command()
 def voices():
     """List the installed voices, a line a singer."""
     from svs.voice import installed

@@ -16,6 +16,7 @@ from svs.ustx import fill
 from svs.written import ScoreError, WrittenPart, WrittenScore, place_in, regular_measures
 
 TICKS = 480  # of a quarter, in libresvip's model
+LATER_TEMPOS = (".svp", ".s5p", ".acep")  # of which libresvip counts all tempos but the first a bar later than the notes
 
 
 def read_project(path) -> WrittenScore:
@@ -50,8 +51,10 @@ def _written(project, file) -> WrittenScore:
     end = max(note.start_pos + note.length for track in tracks for note in track.note_list)
     score.measures = regular_measures(signatures, Fraction(end, TICKS))
     starts = score.starts()
+    shift = starts[1] if Path(file).suffix.lower() in LATER_TEMPOS else Fraction(0)
     for tempo in project.song_tempo_list:
-        score.tempos.append((*place_in(starts, Fraction(tempo.position, TICKS)), float(tempo.bpm)))
+        quarters = max(Fraction(0), Fraction(tempo.position, TICKS) - (shift if tempo.position else 0))
+        score.tempos.append((*place_in(starts, quarters), float(tempo.bpm)))
     for number, track in enumerate(tracks, 1):
         part = WrittenPart(track.title or f"Track {number}", f"P{number}", legato=Fraction(1, 16))
         notes = [

@@ -30,7 +30,7 @@ from svs.language import detect
 from svs.repeats import play_order
 from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_name
 
-__all__ = ["Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
+__all__ = ["Grid", "Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
 
 MUSICXML = (".musicxml", ".xml", ".mxl")
 MIDI = (".mid", ".midi", ".kar", ".smf", ".rmi")
@@ -84,12 +84,30 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Where the beats of a played score fall, tempo and fermatas included.
+
+    points: (seconds, quarters) between which time runs evenly. bars: (quarters, printed number) of every bar played, and
+    of the end.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    bars: tuple[tuple[float, int], ...]
+
+    def delayed(self, seconds: float) -> Grid:
+        """The same after a lead-in, which counts as one beat of its own."""
+        points = ((0.0, 0.0), *((at + seconds, quarters + 1.0) for at, quarters in self.points))
+        return Grid(points, ((0.0, 0), *((quarters + 1.0, number) for quarters, number in self.bars)))
+
+
+@dataclass(frozen=True)
 class Score:
     """All sung lines of a score; remarks say in one line each what was assumed or left out in reading it."""
 
     title: str
     parts: tuple[Part, ...] = field(default_factory=tuple)
     remarks: tuple[str, ...] = ()
+    grid: Grid | None = None
 
     @classmethod
     def from_notes(cls, notes, *, title: str = "", name: str = "Voice", language: str = "en") -> Score:
@@ -176,7 +194,7 @@ def read_score(
             if language is None and not sung_in.startswith("en"):
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
-    return Score(score.title or path.stem, tuple(parts), tuple(remarks))
+    return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid())
 
 
 def _verse(verse):
@@ -508,6 +526,18 @@ class _Clock:
                 quarters.append(float(start + there))
             start += length
         self.quarters, self.seconds_at = quarters, seconds
+        numbers = [score.measures[index].number for index in order]
+        starts = itertools.accumulate((score.measures[index].length for index in order), initial=Fraction(0))
+        self.bars = tuple(zip(map(float, starts), [*numbers, numbers[-1] + 1 if numbers else 1], strict=True))
+
+    def grid(self) -> Grid:
+        points = list(zip(self.seconds_at, self.quarters, strict=True))
+        kept = points[:1]
+        for here, there in itertools.pairwise(points[1:]):
+            slopes = [(b[1] - a[1]) / max(b[0] - a[0], 1e-12) for a, b in ((kept[-1], here), (here, there))]
+            if abs(slopes[0] - slopes[1]) > 1e-9 * slopes[0]:
+                kept.append(here)
+        return Grid(tuple(kept + points[1:][-1:]), self.bars)
 
     def seconds(self, quarters) -> float:
         quarters = float(quarters)
@@ -712,6 +742,7 @@ def note_to_json(note: Note) -> dict:
         "duration": note.duration,
         "cents": note.cents,
         "lyric": note.lyric,
+        "syllabic": note.syllabic,
         "phonemes": list(note.phonemes),
         "melisma": note.melisma,
         "bar": note.bar,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,8 @@ from svs.audio import Audio
 from svs.inventory import adapt, strip_stress
 from svs.phonemes import pronounce
 from svs.pitch import PitchCurve, exact, natural
-from svs.score import Note, Part, Score, note_to_json, read_score, select_part
-from svs.timing import SILENCE, PhonemeSpan, delay, place
+from svs.score import Grid, Note, Part, Score, note_to_json, read_score, select_part
+from svs.timing import LEAD_IN, SILENCE, PhonemeSpan, delay, place
 from svs.units import A4_HZ, LATENT_HOP, SAMPLE_RATE
 from svs.voice import Voice, VoiceError
 
@@ -37,6 +37,7 @@ class Take:
     """A rendered line and everything that led to it. Times are seconds of the audio, pitch is in cents.
 
     notes, spans: as sung. curve: the commanded contour. seconds_taken: wall-clock time of rendering.
+    grid: where the beats and bars of the score fall; None of a score without them.
     """
 
     audio: Audio
@@ -48,6 +49,7 @@ class Take:
     singer: str
     part: str
     seconds_taken: float
+    grid: Grid | None = None
 
     @property
     def seconds(self) -> float:
@@ -82,6 +84,7 @@ class Take:
                 "cents": [round(float(c), 3) for c in self.curve.cents],
                 "voiced": [bool(v) for v in self.curve.voiced],
             },
+            **({} if self.grid is None else {"grid": asdict(self.grid)}),
         }
 
 
@@ -141,7 +144,8 @@ def sing(
     curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed)
     audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, progress)
     taken = time.perf_counter() - began
-    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken)
+    grid = score.grid.delayed(LEAD_IN) if score.grid else None
+    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid)
 
 
 def sing_parts(

@@ -446,7 +446,10 @@ def test_json_has_the_keys_the_interface_promises(tmp_path):
     assert set(data) == {"title", "parts"}
     assert set(data["parts"][0]) == {"name", "language", "notes"}
     assert data["parts"][1]["notes"] == [
-        {"onset": 0.0, "duration": 2.0, "cents": 5700.0, "lyric": "la", "phonemes": [], "melisma": False, "bar": 1}
+        {
+            **{"onset": 0.0, "duration": 2.0, "cents": 5700.0, "lyric": "la", "syllabic": "single"},
+            **{"phonemes": [], "melisma": False, "bar": 1},
+        }
     ]
 
 

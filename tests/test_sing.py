@@ -146,7 +146,8 @@ def test_the_take_as_json_has_the_keys_of_the_design(voice):
     take = sing(ROW, voice)
     plain = json.loads(json.dumps(take.to_json(), allow_nan=False))
     assert set(plain) >= {"sample_rate", "seed", "voice", "part", "notes", "phones", "f0"}
-    assert set(plain["notes"][0]) == {"onset", "duration", "cents", "lyric", "phonemes", "melisma", "bar"}
+    assert set(plain["notes"][0]) == {"onset", "duration", "cents", "lyric", "syllabic", "phonemes", "melisma", "bar"}
+    assert set(plain["grid"]) == {"points", "bars"}
     assert set(plain["phones"][0]) == {"symbol", "start", "end", "note"}
     assert set(plain["f0"]) == {"hop_seconds", "cents", "voiced"}
     assert (plain["sample_rate"], plain["seed"], plain["voice"]) == (44_100, 0, "tiny")

@@ -12,6 +12,7 @@ import re
 import unicodedata
 
 from svs import g2p
+from svs.g2p.english import variants
 from svs.inventory import VOWELS, strip_stress
 
 ENDINGS = (
@@ -120,9 +121,9 @@ def _parts(text: str, phones):
         if not text.endswith(ending) or len(text) - len(ending) < 3:
             continue
         for stem, place in _stems(text, ending):
-            before = _known(stem)
-            if before and _begins(phones, before) and _count(phones[len(before) :]) == 1 + (ending in LONG_ENDINGS):
-                return place, phones[: len(before)], phones[len(before) :]
+            for before in variants(_english().cmudict, stem):
+                if _begins(phones, before) and _count(phones[len(before) :]) == 1 + (ending in LONG_ENDINGS):
+                    return place, phones[: len(before)], phones[len(before) :]
     for place in sorted(range(3, len(text) - 1), key=lambda cut: abs(2 * cut - len(text))):
         after = _known(text[place:]) if text[:place] in PARTNERS else None
         if after and _ends(phones, after):
