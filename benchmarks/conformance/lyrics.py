@@ -33,7 +33,7 @@ def heteronyms(folder: Path) -> list[Figure]:
         for row in csv.DictReader(file, delimiter="\t"):
             senses.setdefault(row["homograph"], {})[row["wordid"]] = plain_ipa(row["pronunciation"])
     said: dict[tuple, str] = {}
-    overall = Figure(folder.name, "heteronyms in sentences", 92)
+    overall = Figure(folder.name, "heteronyms in the sentences they were learned from", 92)
     right: Counter = Counter()
     total: Counter = Counter()
     for path in sorted(folder.glob("*/*.tsv")):
@@ -54,7 +54,7 @@ def heteronyms(folder: Path) -> list[Figure]:
     by_word = defaultdict(list)
     for (word, sense), count in total.items():
         by_word[word].append(right[word, sense] / count)
-    macro = Figure(folder.name, "heteronyms, macro over the senses of each word", 85)
+    macro = Figure(folder.name, "the same, macro over the senses of each word", 85)
     for word, shares in sorted(by_word.items()):
         share = sum(shares) / len(shares)
         macro.right += share
