@@ -366,6 +366,7 @@ class _PartWalk:
 
     def skip(self, what):
         self.part.skipped[what] = self.part.skipped.get(what, 0) + 1
+        self.part.skipped_in.setdefault(what, []).append(self.number)
 
     def note_value(self, element):
         """Quarters of a note sign with its dots and tuplet ratio."""

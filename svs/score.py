@@ -37,7 +37,7 @@ MIDI = (".mid", ".midi", ".kar", ".smf", ".rmi")
 USTX = (".ustx",)
 PROJECTS = (".vsqx", ".vpr", ".svp", ".svip", ".s5p", ".ust", ".ccs", ".tssln", ".ppsf", ".vvproj", ".acep", ".dv")
 MUSIC21 = (".abc", ".krn", ".mei", ".capx", ".nwctxt")
-BREATHS = {"br", "ap", "sp", "pau", "sil"}  # as the lyrics of singing editors and of Japanese corpora have them
+BREATHS = {"br", "AP", "SP", "pau", "sil"}  # as the lyrics of singing editors and of Japanese corpora have them
 DEFAULT_TEMPO = 120.0  # quarter notes a minute
 ACCIACCATURA_SECONDS = 0.07
 FEW_OF_MOST = 0.25  # lines with fewer than this share of the most syllables are asides: ossias, cues, duet entries
@@ -170,11 +170,11 @@ def read_score(
             raise ScoreError(f"{name} is {value}; a factor above 0 is wanted")
     if not np.isfinite(transpose):
         raise ScoreError(f"transpose is {transpose}; a number of semitones is wanted")
-    verse = _verse(verse)
+    verse = as_verse(verse)
     score = read_written(path, language)
     lines, remarks = vocal_lines(score, missing_lyric)
     playing = play_order(score.measures)
-    sung, order = _choose_verses(score, lines, playing, verse)
+    sung, order = choose_verses(score, lines, playing, verse)
     if not score.tempos:
         words = f" (“{score.tempo_words}” gives none)" if score.tempo_words else ""
         remarks.append(f"no tempo mark{words}: {DEFAULT_TEMPO:g} quarter notes a minute")
@@ -197,7 +197,8 @@ def read_score(
     return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid())
 
 
-def _verse(verse):
+def as_verse(verse) -> int | str:
+    """A verse number, or "all", of what a user wrote. Raises ScoreError."""
     if isinstance(verse, str) and verse.strip().lower() == "all":
         return "all"
     try:
@@ -312,7 +313,9 @@ def _without_breaths(part, notes, remarks):
     """Editors of singing write a breath as a note; it is sung as the rest that it is."""
     kept, count, breath = [], 0, None
     for note in notes:
-        begins = any(lyric.text.strip("/[]").lower() in BREATHS for lyric in note.lyrics)
+        begins = bool(note.lyrics) and all(
+            lyric.syllabic == "single" and lyric.text.strip("/[]") in BREATHS for lyric in note.lyrics
+        )
         goes_on = breath is not None and not note.lyrics and note.cents == breath.cents
         breath = note if begins or goes_on else None
         count += begins
@@ -408,7 +411,7 @@ class _Item:
         return self.onset + self.duration
 
 
-def _choose_verses(score, lines, playing, verse):
+def choose_verses(score, lines, playing, verse):
     """(items of every line with their lyrics chosen, order of measures) for one verse or all."""
     verses = sorted({lyric.verse for _, _, line in lines for note in line for lyric in note.lyrics})
     if verse != "all" and verse not in verses and verse != 1:

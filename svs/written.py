@@ -96,7 +96,7 @@ class WrittenPart:
     """One part: its notes in the order of the file.
 
     legato: notes at most so many quarters apart follow each other without a rest; fermata_rests: (measure, offset,
-    quarters) of held rests; skipped: what was left out, and how often.
+    quarters) of held rests; skipped: what was left out, and how often; skipped_in: in which bars, where that is known.
     """
 
     name: str
@@ -105,6 +105,7 @@ class WrittenPart:
     notes: list[WrittenNote] = field(default_factory=list)
     fermata_rests: list[tuple[int, Fraction, Fraction]] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
+    skipped_in: dict[str, list[int]] = field(default_factory=dict)
 
 
 @dataclass
