@@ -11,7 +11,9 @@ Conventions:
   under an extender line. Any other note without a syllable is an error, unless `missing_lyric` says what to sing.
 - An acciaccatura falls on the beat and takes 70 ms of the note that follows; an appoggiatura takes its written value,
   at most half of that note. The syllable begins with the grace note, so that the word meets the beat.
-- Without a tempo mark a quarter note takes half a second (120 a minute), and `Score.remarks` says so.
+- Without a tempo mark a word such as Andante gives the tempo, else a quarter note takes half a second (120 a minute);
+  `Score.remarks` says so. rit. and accel. are played until "a tempo" (svs/tempo.py).
+- A breath mark or caesura takes at most 0.25 s from the end of its note.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import numpy as np
 
 from svs.language import detect
 from svs.repeats import play_order
+from svs.tempo import DEFAULT_TEMPO, of_words
 from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_name
 
 __all__ = ["Grid", "Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
@@ -38,8 +41,9 @@ USTX = (".ustx",)
 PROJECTS = (".vsqx", ".vpr", ".svp", ".svip", ".s5p", ".ust", ".ccs", ".tssln", ".ppsf", ".vvproj", ".acep", ".dv")
 MUSIC21 = (".abc", ".krn", ".mei", ".capx", ".nwctxt")
 BREATHS = {"br", "AP", "SP", "pau", "sil"}  # as the lyrics of singing editors and of Japanese corpora have them
-DEFAULT_TEMPO = 120.0  # quarter notes a minute
 ACCIACCATURA_SECONDS = 0.07
+BREATH_SECONDS = 0.25  # that a breath mark takes from its note
+BREATH_SHARE = 0.4  # of that note, at most
 FEW_OF_MOST = 0.25  # lines with fewer than this share of the most syllables are asides: ossias, cues, duet entries
 FEW_SYLLABLES = 4  # so many of another verse in a row are its text, fewer are a melisma in this verse
 
@@ -175,9 +179,12 @@ def read_score(
     lines, remarks = vocal_lines(score, missing_lyric)
     playing = play_order(score.measures)
     sung, order = choose_verses(score, lines, playing, verse)
-    if not score.tempos:
-        words = f" (“{score.tempo_words}” gives none)" if score.tempo_words else ""
-        remarks.append(f"no tempo mark{words}: {DEFAULT_TEMPO:g} quarter notes a minute")
+    if not any((index, offset) == (0, 0) for index, offset, _ in score.tempos):
+        spelled = of_words(score.tempo_words)
+        score.tempos.insert(0, (0, Fraction(0), spelled or DEFAULT_TEMPO))
+        if len(score.tempos) == 1:
+            words = f" (“{score.tempo_words}” {'is taken so' if spelled else 'gives none'})" if score.tempo_words else ""
+            remarks.append(f"no tempo mark{words}: {spelled or DEFAULT_TEMPO:g} quarter notes a minute")
     clock = _Clock(score, order, [line for _, _, line in lines], tempo, fermata)
     parts = []
     most = max(_syllables(line) for _, _, line in lines)
@@ -405,6 +412,7 @@ class _Item:
     lyric: Lyric | None = None
     tie_start: bool = False
     ending: bool = False
+    breath: bool = False
 
     @property
     def end(self):
@@ -449,7 +457,7 @@ def _play(score, line, playing, first, before):
             passing = endings[min(visits[index], len(endings)) - 1] if endings else visits[index]
             wanted = first + passing - 1
             item = _Item(start + note.offset, note.duration, note, place, wanted, bar, tie_start=note.tie_start)
-            item.ending = bool(endings)
+            item.ending, item.breath = bool(endings), note.breath
             items.append(item)
         start += score.measures[index].length
     return items
@@ -585,6 +593,8 @@ def _perform(items, clock, part, file, shift, missing_lyric):
         note = _note(item, begin, end - begin, shift, connected, last_lyric, notes, file, part, missing_lyric)
         if note.melisma and note.slurred and notes and notes[-1].end < note.onset:
             notes[-1] = replace(notes[-1], duration=note.onset - notes[-1].onset)
+        if item.breath:
+            note = replace(note, duration=note.duration - min(BREATH_SECONDS, BREATH_SHARE * note.duration))
         notes.append(note)
         last_lyric = item.lyric or last_lyric
         previous = item
@@ -601,7 +611,7 @@ def _tied(items, legato):
         follows = before is not None and before.note.cents == item.note.cents and abs(item.onset - before.end) <= legato
         if follows and item.lyric is None and not item.note.grace and (before.tie_start or item.note.tie_stop):
             before.duration = item.end - before.onset
-            before.tie_start = item.tie_start
+            before.tie_start, before.breath = item.tie_start, item.breath
         else:
             joined.append(item)
     return joined

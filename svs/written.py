@@ -39,7 +39,7 @@ class WrittenNote:
 
     measure: index into WrittenScore.measures. offset, duration: quarters; duration 0 for grace notes.
     cents: sounding. ordinal: 1 for the first note of its measure, as error messages count.
-    slurred: under a slur that began on an earlier note.
+    slurred: under a slur that began on an earlier note. breath: a breath mark or caesura stands after it.
     grace: None, "acciaccatura" (slashed) or "appoggiatura"; grace_quarters is the value of its note sign,
     steals_previous says that it sounds before the beat (an afterbeat) instead of on it.
     """
@@ -59,6 +59,7 @@ class WrittenNote:
     grace_quarters: Fraction = Fraction(0)
     steals_previous: bool = False
     chord: bool = False
+    breath: bool = False
     loudness: float = 0.0
 
     def lyric(self, verse: int) -> Lyric | None:

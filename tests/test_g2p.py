@@ -133,6 +133,17 @@ def test_heteronyms_are_told_apart_by_their_neighbours(line, word, phones):
     assert sung(line, line.split().index(word)) == phones
 
 
+def test_unknown_words_may_be_foreign_where_the_score_has_their_syllables():
+    counts = {word: {len(nuclei(p)) for p in ENGLISH.pronunciations(word)} for word in ("blühender", "fauchée", "neuen")}
+    assert 3 in counts["blühender"] and 3 in counts["fauchée"] and 2 in counts["neuen"]
+    assert ENGLISH.phones("grün")[:2] == ("G", "R") and len(nuclei(ENGLISH.phones("schönste"))) == 2
+    assert {strip_stress(phone) for phone in ENGLISH.phones("beauté")} <= set(PHONES)
+
+
+def test_a_spelled_ending_that_is_sung_apart_is_a_syllable():
+    assert ENGLISH.phones("loveed") == ("L", "AH1", "V", "AH0", "D")
+
+
 def test_without_a_line_words_have_their_citation_form():
     assert ENGLISH.phones("the") == ("DH", "AH0")
     assert ENGLISH.phones("and") == ("AH0", "N", "D")
@@ -151,6 +162,33 @@ def test_unknown_words_need_neither_nltk_nor_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout.startswith("JH AE1 G ER0")
+
+
+@pytest.mark.parametrize(
+    "line, phones",
+    [
+        ("heart", "HH AA1 T"),
+        ("star", "S T AA1"),
+        ("star above", "S T AA1 R"),  # a vowel follows: the R is heard
+        ("lord", "L AO1 D"),
+        ("never", "N EH1 V ə0"),
+        ("her", "HH ɜ1"),
+        ("here", "HH ɪə1"),
+        ("there", "DH eə1"),
+        ("God", "G ɒ1 D"),
+        ("father", "F AA1 DH ə0"),
+        ("bath", "B AA1 TH"),
+        ("hand", "HH AE1 N D"),
+        ("go", "G əʊ1"),
+        ("new", "N Y UW1"),
+        ("glory", "G L AO1 R IY0"),
+        ("through", "TH R UW1"),
+    ],
+)
+def test_british_english_by_its_region(line, phones):
+    words = tuple(line.split())
+    assert " ".join(g2p.load("en-GB").phones(words[0], Context(words, 0))) == phones
+    assert g2p.load("en-US").phones("star") == ("S", "T", "AA1", "R")
 
 
 @needs_cases

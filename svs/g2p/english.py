@@ -37,7 +37,10 @@ def is_vowel(phone: str) -> bool:
 
 
 def load(region: str = "") -> English:
-    return English()
+    """American, or British where the region asks for it (svs/g2p/british.py)."""
+    from svs.g2p.british import REGIONS, British
+
+    return British() if region.lower() in REGIONS else English()
 
 
 class English(Pronouncer):
