@@ -1,8 +1,8 @@
 """Weights that tell English heteronyms apart, from sentences of Wikipedia.
 
 Corpus: Wikipedia Homograph Data, Gorman, Mazovetskiy and Nikolaev, "Improving homograph disambiguation with machine
-learning", LREC 2018, https://github.com/google-research-datasets/WikipediaHomographData, Apache-2.0. DIR holds wordids.tsv
-and a folder of .tsv files, one a word.
+learning", LREC 2018, https://github.com/google-research-datasets/WikipediaHomographData, Apache-2.0. DIR holds
+wordids.tsv and a folder of .tsv files, one a word.
 
     python -m data_prep.heteronyms DIR                  five-fold cross-validation, nothing written
     python -m data_prep.heteronyms DIR --write          trained on all, to svs/g2p/english.heteronyms.weights.gz

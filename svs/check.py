@@ -26,8 +26,9 @@ LEFT_OUT = {
 }
 # signs of MusicXML that change nothing in the singing
 SIGNS = {
-    "trill-mark": "trills", "turn": "turns", "inverted-turn": "turns", "mordent": "mordents", "inverted-mordent": "mordents",
-    "shake": "trills", "tremolo": "tremolos", "arpeggiate": "arpeggios", "harmony": "chord symbols",
+    "trill-mark": "trills", "turn": "turns", "inverted-turn": "turns", "mordent": "mordents",
+    "inverted-mordent": "mordents",    "shake": "trills", "tremolo": "tremolos", "arpeggiate": "arpeggios",
+    "harmony": "chord symbols",
     "figured-bass": "figured bass", "fingering": "fingerings", "harmonic": "harmonics", "pedal": "pedal marks",
 }  # fmt: skip
 
@@ -52,7 +53,9 @@ def unsung(path, *, verse: int | str = 1, language: str | None = None) -> list[U
     read = read_score(path, verse=verse, language=language)
     kept, order = choose_verses(score, lines, play_order(score.measures), as_verse(verse))
     names = {part.name for part in read.parts}
-    items = [(part.id, item) for (name, part, _), line in zip(lines, kept, strict=True) if name in names for item in line]
+    items = [
+        (part.id, item) for (name, part, _), line in zip(lines, kept, strict=True) if name in names for item in line
+    ]
     sung = {(part, *_place(item.note), item.note.cents) for part, item in items}
     heads = {place[:-1] for place in sung}
     syllables = {(part, *_place(item.note), item.lyric.verse) for part, item in items if item.lyric}
@@ -135,7 +138,9 @@ def _signs(path: Path) -> list[Unsung]:
         root = ElementTree.fromstring(unpack(path.read_bytes(), path.name))
     except (ElementTree.ParseError, ScoreError):
         return []
-    names = {p.get("id"): " ".join((p.findtext("part-name") or p.get("id") or "").split()) for p in root.iter("score-part")}
+    names = {
+        p.get("id"): " ".join((p.findtext("part-name") or p.get("id") or "").split()) for p in root.iter("score-part")
+    }
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
     for part in root.findall("part"):
         if part.find(".//lyric/text") is None:
@@ -153,7 +158,7 @@ def _signs(path: Path) -> list[Unsung]:
 
 
 def _bars(numbers) -> str:
-    """", bars 3, 7–9" of bar numbers, in order."""
+    """ ", bars 3, 7–9" of bar numbers, in order."""
     numbers = sorted(set(numbers))
     if not numbers:
         return ""

@@ -52,7 +52,7 @@ class _Line:
 
 
 def read_midi(path, language: str | None = None) -> WrittenScore:
-    """Read .mid or .kar with its lyrics. language: by which syllables without hyphens are joined to words; None guesses.
+    """Read .mid or .kar with its lyrics. language: by which syllables without hyphens are joined; None guesses.
 
     Raises ScoreError of one line for a file that is damaged or too large.
     """

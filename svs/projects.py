@@ -16,11 +16,15 @@ from svs.ustx import fill
 from svs.written import ScoreError, WrittenPart, WrittenScore, place_in, regular_measures
 
 TICKS = 480  # of a quarter, in libresvip's model
-LATER_TEMPOS = (".svp", ".s5p", ".acep")  # of which libresvip counts all tempos but the first a bar later than the notes
+LATER_TEMPOS = (
+    ".svp",
+    ".s5p",
+    ".acep",
+)  # of which libresvip counts all tempos but the first a bar later than the notes
 
 
 def read_project(path) -> WrittenScore:
-    """Read the project of a singing editor: one part for each of its tracks with notes. Raises ScoreError of one line."""
+    """Read the project of a singing editor: a part for each of its tracks with notes. Raises ScoreError of one line."""
     path = Path(path)
     try:
         from libresvip.extension.manager import get_svs_plugin_by_suffix

@@ -91,8 +91,8 @@ class Part:
 class Grid:
     """Where the beats of a played score fall, tempo and fermatas included.
 
-    points: (seconds, quarters) between which time runs evenly. bars: (quarters, printed number) of every bar played, and
-    of the end.
+    points: (seconds, quarters) between which time runs evenly. bars: (quarters, printed number) of every bar played,
+    and of the end.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -183,7 +183,8 @@ def read_score(
         spelled = of_words(score.tempo_words)
         score.tempos.insert(0, (0, Fraction(0), spelled or DEFAULT_TEMPO))
         if len(score.tempos) == 1:
-            words = f" (“{score.tempo_words}” {'is taken so' if spelled else 'gives none'})" if score.tempo_words else ""
+            gives = "is taken so" if spelled else "gives none"
+            words = f" (“{score.tempo_words}” {gives})" if score.tempo_words else ""
             remarks.append(f"no tempo mark{words}: {spelled or DEFAULT_TEMPO:g} quarter notes a minute")
     clock = _Clock(score, order, [line for _, _, line in lines], tempo, fermata)
     parts = []

@@ -14,14 +14,15 @@ from svs.written import WrittenScore, place_in
 
 # quarters a minute of the commonest words, the middle of what metronomes print
 WORDS = {
-    "grave": 42, "largo": 50, "larghetto": 62, "lento": 54, "adagio": 66, "adagietto": 70, "andante": 76, "andantino": 84,
-    "moderato": 104, "allegretto": 112, "allegro": 128, "vivace": 144, "vivo": 144, "presto": 176, "prestissimo": 200,
-    "langsam": 58, "ruhig": 66, "mäßig": 92, "massig": 92, "gehend": 80, "bewegt": 112, "lebhaft": 126, "schnell": 138,
-    "lent": 56, "modéré": 96, "animé": 126, "vif": 138, "slow": 60, "slowly": 60, "moderate": 100, "moderately": 100,
-    "fast": 132, "quick": 132, "lively": 126,
+    "grave": 42, "largo": 50, "larghetto": 62, "lento": 54, "adagio": 66, "adagietto": 70, "andante": 76,
+    "andantino": 84, "moderato": 104, "allegretto": 112, "allegro": 128, "vivace": 144, "vivo": 144,
+    "presto": 176, "prestissimo": 200, "langsam": 58, "ruhig": 66, "mäßig": 92, "massig": 92, "gehend": 80,
+    "bewegt": 112, "lebhaft": 126, "schnell": 138, "lent": 56, "modéré": 96, "animé": 126, "vif": 138, "slow": 60,
+    "slowly": 60, "moderate": 100, "moderately": 100, "fast": 132, "quick": 132, "lively": 126,
 }  # fmt: skip
-SLOWER = r"(?:poco a poco |molto |poco )?(?:rit(?:ard|en|\b)|rall|allarg|slarg|calando|morendo|smorz|zögernd|langsamer|cédez|slower)"
-FASTER = r"(?:poco a poco |molto |poco )?(?:accel|string|affrett|stretto|più mosso poco|schneller|beschleun|pressez|faster)"
+HOW = "(?:poco a poco |molto |poco )?"
+SLOWER = HOW + r"(?:rit(?:ard|en|\b)|rall|allarg|slarg|calando|morendo|smorz|zögernd|langsamer|cédez|slower)"
+FASTER = HOW + r"(?:accel|string|affrett|stretto|schneller|beschleun|pressez|faster)"
 BACK = r"a tempo|tempo primo|tempo i\b|tempo 1|im tempo|au mouvement|in tempo"
 DEFAULT_TEMPO = 120.0  # quarters a minute
 SLOWEST, FASTEST = 0.7, 1.3

@@ -105,10 +105,7 @@ def _words(rows):
         bare = bare.strip("~").strip()
         begins = (apart or text[:1].isspace()) and not held
         plain.append([kind, beat, beats, semitone, bare, begins, held])
-        if bare or not held:
-            apart = text[-1:].isspace()
-        else:
-            apart = apart or text[-1:].isspace()
+        apart = text[-1:].isspace() or (apart and held and not bare)
     following = False  # the next note with a syllable goes on in this word
     for place, (kind, beat, beats, semitone, bare, begins, held) in enumerate(plain):
         after = next((later for later in plain[place + 1 :] if later[4]), None)

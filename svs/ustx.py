@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from svs.g2p.syllables import split
@@ -85,7 +86,9 @@ def _read(project, file):
 def fill(part: WrittenPart, starts: list[Fraction], notes) -> None:
     """Give a part the notes of a singing editor: (onset, duration in quarters, cents, lyric as editors write it)."""
     ordinals: dict[int, int] = {}
-    for (onset, length, cents, _), lyric in zip(sorted(notes), editor_lyrics([n[3] for n in sorted(notes)]), strict=True):
+    for (onset, length, cents, _), lyric in zip(
+        sorted(notes), editor_lyrics([n[3] for n in sorted(notes)]), strict=True
+    ):
         if lyric == "rest" or length <= 0:
             what = "breaths and rests written as notes" if lyric == "rest" else "notes that last no time"
             part.skipped[what] = part.skipped.get(what, 0) + 1
@@ -134,7 +137,7 @@ def spell(word: str, count: int) -> list[str]:
         return [*pieces[: count - 1], "".join(pieces[count - 1 :])][: max(1, len(pieces))]
     groups = [match.span() for match in re.finditer(f"[{VOWEL_LETTERS}]+", word.lower())]
     cuts = [0]
-    for (_, end), (start, _) in zip(groups, groups[1:], strict=False):
+    for (_, end), (start, _) in pairwise(groups):
         if len(cuts) < count:
             cuts.append(start - 1 if start - end else start)
     return [word[a:b] for a, b in zip(cuts, [*cuts[1:], len(word)], strict=True)]

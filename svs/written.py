@@ -143,7 +143,7 @@ def regular_measures(signatures: dict[int, Fraction], end: Fraction) -> list[Mea
 
 
 def place_in(starts: list[Fraction], quarters: Fraction) -> tuple[int, Fraction]:
-    """(measure index, offset) of a position counted in quarters from the beginning; starts: of `WrittenScore.starts`."""
+    """(measure index, offset) of a position in quarters from the beginning; starts: of `WrittenScore.starts`."""
     index = min(max(bisect_right(starts, quarters) - 1, 0), len(starts) - 2)
     return index, quarters - starts[index]
 

@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
     *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "timing", "pitch", "f0"),
-    *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "export", "evaluation", "dataset", "batches"),
-    *("training", "cli"),
+    *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "export"),
+    *("evaluation", "dataset", "batches", "training", "cli"),
 ]
 
 

@@ -27,7 +27,9 @@ def test_an_ultrastar_beat_is_a_quarter_of_those_of_its_bpm_and_counts_from_the_
 
 
 def test_ultrastar_syllables_become_words_by_their_spaces_and_lines(song):
-    notes = song(": 0 2 0 Twin\n: 2 2 0 kle\n: 4 2 0  lit\n: 6 2 0 tle \n: 8 2 0 star\n- 12\n: 12 2 0 how\n").parts[0].notes
+    notes = (
+        song(": 0 2 0 Twin\n: 2 2 0 kle\n: 4 2 0  lit\n: 6 2 0 tle \n: 8 2 0 star\n- 12\n: 12 2 0 how\n").parts[0].notes
+    )
     assert [(n.lyric, n.syllabic) for n in notes] == [
         ("Twin", "begin"),
         ("kle", "end"),
@@ -130,7 +132,19 @@ def test_a_bad_project_is_refused_in_one_line(tmp_path, text, message):
 
 def test_plus_signs_share_out_the_syllables_of_a_word():
     sung = editor_lyrics(["wonderful", "+", "+~", "+", "have", "+", "SP", "-", "corazón", "+", "+"])
-    assert [s if s in (None, "rest") else s.text for s in sung] == ["won", "der", None, "ful", "have", None, "rest", None, "co", "ra", "zón"]
+    assert [s if s in (None, "rest") else s.text for s in sung] == [
+        "won",
+        "der",
+        None,
+        "ful",
+        "have",
+        None,
+        "rest",
+        None,
+        "co",
+        "ra",
+        "zón",
+    ]
 
 
 def test_other_editors_projects_want_libresvip_or_are_read_by_it(tmp_path):

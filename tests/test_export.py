@@ -87,9 +87,11 @@ def test_midi_comes_back_from_mido_and_from_this_reader(take, tmp_path):
         elif message.type == "note_off":
             begin = held.pop(message.note)
             notes.append((begin, now - begin, 100.0 * message.note, texts.get(round(begin, 4))))
-    mine = [(a, b, c, None if l is None else l + ("-" if p == "begin" else " ")) for a, b, c, l, p in sung(take)]
+    mine = [(*n[:3], None if n[3] is None else n[3] + ("-" if n[4] == "begin" else " ")) for n in sung(take)]
     assert_same_notes(mine, notes)
-    assert_same_notes(sung(take), [(n.onset, n.duration, n.cents, n.lyric, n.syllabic) for n in read_score(path).parts[0].notes])
+    assert_same_notes(
+        sung(take), [(n.onset, n.duration, n.cents, n.lyric, n.syllabic) for n in read_score(path).parts[0].notes]
+    )
 
 
 def test_openutau_project_comes_back(take, tmp_path):

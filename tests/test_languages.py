@@ -1,4 +1,4 @@
-"""Languages by their rules: words with known sounds, syllables as the score has them, and which language a song is in."""
+"""Languages by their rules: words with known sounds, syllables as the score has them, which language a song is in."""
 
 import pytest
 
@@ -134,7 +134,11 @@ def test_kanji_are_refused_with_what_to_do():
 
 @pytest.mark.parametrize("language", sorted(g2p.LANGUAGES))
 def test_an_english_voice_sings_every_phone_of_every_language(language):
-    words = {"ja": "きゃふつんっじらわ", "de": "Ächzend über schöne Pfade", "fr": "un bon vin blanc que lui peut signer"}
+    words = {
+        "ja": "きゃふつんっじらわ",
+        "de": "Ächzend über schöne Pfade",
+        "fr": "un bon vin blanc que lui peut signer",
+    }
     for word in words.get(language, "gnocchi quelle agnus corazón vuoi").split():
         for phone in g2p.load(language).phones(word):
             assert strip_stress(phone) in PHONES
@@ -177,10 +181,7 @@ def test_the_language_of_a_song_is_known_by_its_small_words(words, language):
 
 def test_a_detected_language_is_said(tmp_path):
     path = tmp_path / "lied.abc"
-    path.write_text(
-        "X:1\nT:Lied\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\ncccc|cccc|\n"
-        "w: ich und du und der Mond ist mein\n"
-    )
+    path.write_text("X:1\nT:Lied\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\ncccc|cccc|\nw: ich und du und der Mond ist mein\n")
     score = read_score(path)
     assert score.parts[0].language == "de"
     assert any("language taken to be 'de'" in remark for remark in score.remarks)

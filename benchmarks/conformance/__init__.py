@@ -1,7 +1,8 @@
 """Scores and lyrics against cases that nobody here wrote: `python -m benchmarks.conformance [--cases DIR] [--verbose]`.
 
 `scores` reads the files of every folder, `lyrics` the dictionaries and word lists; both return `Figure`s. What is right
-is said by the folder itself (gold lists, engraved syllables, values on which other readers agree), never by this project.
+is said by the folder itself (gold lists, engraved syllables, values on which other readers agree), never by this
+project.
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ import json
 import re
 import signal
 import tempfile
+import time
 import traceback
 import unicodedata
 import zipfile
 from collections import Counter
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 from benchmarks.conformance import Figure
@@ -23,6 +23,7 @@ from svs.score import read_score, read_written
 from svs.written import ScoreError, join_ties
 
 SECONDS_ALLOWED = 20
+CPU_SECONDS = 5
 ONSET = 0.01  # quarters within which two readings are equal
 TRAILING = 4  # quarters of trailing rests on which readers differ
 JAPANESE = "ja"
@@ -91,7 +92,9 @@ def agreed_values(folder: Path) -> list[Figure]:
             except ScoreError:
                 continue
             starts = score.starts()
-            left_out = sum(part.skipped.get(what, 0) for part in score.parts for what in ("cue notes", "x-headed notes"))
+            left_out = sum(
+                part.skipped.get(what, 0) for part in score.parts for what in ("cue notes", "x-headed notes")
+            )
             mine = {
                 "pitched_notes": sum(not note.grace for part in score.parts for note in part.notes) + left_out,
                 "sounding_notes": sum(len(join_ties(part.notes, starts)) for part in score.parts),
@@ -129,6 +132,7 @@ def lieder(folder: Path) -> list[Figure]:
     syllables = Figure(name, "syllable on the right note", 99.5)
     places = Figure(name, "place of the syllable in its word")
     bags = Figure(name, "words of the .txt found in the score (bags)")
+    quick = Figure(name, f"≤ {CPU_SECONDS} s of CPU time from file to spans for 5 minutes of song", 100)
     golds = [json.loads(line) for line in (folder / "gold_vocal.jsonl").read_text(encoding="utf-8").splitlines()]
     by_file: dict[str, list] = {}
     for gold in golds:
@@ -137,6 +141,8 @@ def lieder(folder: Path) -> list[Figure]:
         file = str(path.relative_to(folder))
         score = sung(parsed, path)
         written = read_written(path)
+        seconds = speed(path)
+        quick.count(seconds <= CPU_SECONDS, f"{file}: {seconds:.1f} s")
         for gold in by_file.get(file, ()):
             part = next(p for p in written.parts if p.id == gold["part"])
             mine = sorted(join_ties(part.notes, written.starts()), key=lambda entry: (entry[0], entry[2].cents))
@@ -174,7 +180,19 @@ def lieder(folder: Path) -> list[Figure]:
             bags.count(True, weight=sum((want & have).values()))
             missing = want - have
             bags.count(False, f"{file}: {' '.join(list(missing)[:12])}", weight=sum(missing.values()))
-    return [parsed, parts, lengths, jumps, syllables, places, bags]
+    return [parsed, parts, lengths, jumps, syllables, places, bags, quick]
+
+
+def speed(path: Path) -> float:
+    """CPU seconds from a file to the spans of its first part, for every 5 minutes of song."""
+    from svs import g2p
+    from svs.phonemes import pronounce
+    from svs.timing import TypicalDurations, delay, place
+
+    began = time.process_time()
+    part = read_score(path).parts[0]
+    spans = place(delay(pronounce(part, g2p.load(part.language)).notes), TypicalDurations())
+    return (time.process_time() - began) * max(1.0, 300 / spans[-1].end)
 
 
 def written_words(score) -> Counter:
@@ -291,7 +309,9 @@ def lilypond_verses(text: str) -> list[list[tuple[str, bool]]]:
             depth += {"{": 1, "}": -1}.get(text[end], 0)
             end += 1
         body = text[start.end() : end - 1]
-        body = re.sub(r"\\(override|revert|set|unset|once)\s+[\w.]+(\s*\.\s*\w+)*(\s*#?'?[\w-]+)?(\s*=\s*\S+)?", " ", body)
+        body = re.sub(
+            r"\\(override|revert|set|unset|once)\s+[\w.]+(\s*\.\s*\w+)*(\s*#?'?[\w-]+)?(\s*=\s*\S+)?", " ", body
+        )
         body = re.sub(r"\\markup\s*\{[^}]*\}|\\\w+|[{}]|#\S+", " ", body)
         syllables: list[tuple[str, bool]] = []
         for token in body.split():
@@ -357,7 +377,9 @@ def ultrastar(folder: Path) -> list[Figure]:
         for onset, duration, cents, text in _ultrastar_notes(path):
             near = [n for n in mine if abs(n.onset - onset) < 1e-3]
             right = any(
-                abs(n.duration - duration) < 1e-3 and abs(n.cents - cents) < 1 and letters(n.lyric or "") == letters(text)
+                abs(n.duration - duration) < 1e-3
+                and abs(n.cents - cents) < 1
+                and letters(n.lyric or "") == letters(text)
                 for n in near
             )
             notes.count(right, f"{path.name} {onset:.2f} s: {text!r}")

@@ -1,4 +1,4 @@
-"""DiffSinger .ds: phones and notes with their seconds, and the F0. The phones of a note last from its onset to the next.
+"""DiffSinger .ds: phones and notes with their seconds, and the F0. A note's phones last from its onset to the next.
 
 So the consonants before a vowel stand with the note or rest before it, as DiffSinger's corpora count them, and the
 durations of phones add up to those of notes. https://github.com/openvpi/DiffSinger
@@ -68,7 +68,9 @@ def _segments(notes: list[dict], phones: list[dict], end: float) -> list[dict]:
 
 def _name(cents: float) -> str:
     beside = round(cents - 100 * round(cents / 100))
-    return note_name(cents).replace("Eb", "D#").replace("Ab", "G#").replace("Bb", "A#") + (f"{beside:+d}" if beside else "")
+    return note_name(cents).replace("Eb", "D#").replace("Ab", "G#").replace("Bb", "A#") + (
+        f"{beside:+d}" if beside else ""
+    )
 
 
 def _seconds(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """Standard MIDI, type 1: a track of tempo and meter, and a track for each part with its lyrics.
 
-A syllable that goes on ends in a hyphen, the last of a word in a space. Pitches between the keys are bent (± 2 semitones).
+A syllable that goes on ends in a hyphen, the last of a word in a space. Pitches between keys are bent (± 2 semitones).
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def write(takes: list[dict], title: str) -> bytes:
             end = max(begin + 1, _tick(beats.quarters(note["onset"] + note["duration"])))
             if note["lyric"] is not None:
                 goes_on = note.get("syllabic") in ("begin", "middle")
-                events.append((begin, mido.MetaMessage("lyrics", text=_latin(note["lyric"] + ("-" if goes_on else " ")))))
+                events.append(
+                    (begin, mido.MetaMessage("lyrics", text=_latin(note["lyric"] + ("-" if goes_on else " "))))
+                )
             if bend != bent:
                 bent = min(max(bend, -8192), 8191)
                 events.append((begin, mido.Message("pitchwheel", channel=channel, pitch=bent)))

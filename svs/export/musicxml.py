@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 
 from svs.export import Beats, meter
 
@@ -42,7 +43,7 @@ def _part(part, take: dict, first: bool) -> None:
         bars.append((2 * bars[-1][0] - bars[-2][0], bars[-1][1] + 1))
     tempos = [(round(quarters * DIVISIONS), bpm) for quarters, bpm in beats.tempos()] if first else []
     signature = None
-    for (begin, number), (end, _) in zip(bars, bars[1:], strict=False):
+    for (begin, number), (end, _) in pairwise(bars):
         measure = ElementTree.SubElement(part, "measure", number=str(number))
         if signature != end - begin:
             _attributes(measure, end - begin, signature is None)

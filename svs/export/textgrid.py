@@ -25,13 +25,19 @@ def write(takes: list[dict], title: str) -> str:
         for word, first, last in joined_words(notes):
             words.append([notes[first]["onset"], ends[owner[last]], word])
         phones = [[p["start"], p["end"], "" if p["symbol"] == "SIL" else p["symbol"]] for p in take["phones"]]
-        tiers += [(f"{before}{name}", rows) for name, rows in (("words", words), ("syllables", syllables), ("phones", phones))]
+        tiers += [
+            (f"{before}{name}", rows) for name, rows in (("words", words), ("syllables", syllables), ("phones", phones))
+        ]
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0 ", f"xmax = {_number(end)} "]
     lines += ["tiers? <exists> ", f"size = {len(tiers)} ", "item []: "]
     for number, (name, rows) in enumerate(tiers, 1):
         intervals = _filled(rows, end)
         lines += [f"    item [{number}]:", '        class = "IntervalTier" ', f'        name = "{_quoted(name)}" ']
-        lines += ["        xmin = 0 ", f"        xmax = {_number(end)} ", f"        intervals: size = {len(intervals)} "]
+        lines += [
+            "        xmin = 0 ",
+            f"        xmax = {_number(end)} ",
+            f"        intervals: size = {len(intervals)} ",
+        ]
         for place, (start, stop, text) in enumerate(intervals, 1):
             lines += [f"        intervals [{place}]:", f"            xmin = {_number(start)} "]
             lines += [f"            xmax = {_number(stop)} ", f'            text = "{_quoted(text)}" ']

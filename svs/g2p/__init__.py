@@ -8,7 +8,8 @@
     >>> english.phones("the", g2p.Context(line, 2))
     ('DH', 'IY0')
 
-A language module defines `load(region) -> Pronouncer`; the region is that of "en-GB" or "es-ES", "" where none is given. Words reach it as joined from the score's syllables.
+A language module defines `load(region) -> Pronouncer`; the region is that of "en-GB" or "es-ES", "" without one.
+Words reach it as joined from the score's syllables.
 """
 
 from __future__ import annotations

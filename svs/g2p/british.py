@@ -63,7 +63,12 @@ def british(phones: tuple[str, ...], text: str, linked: bool = False) -> tuple[s
             symbol = "AA"
         elif symbol == "OW":
             symbol = "əʊ"
-        elif symbol == "UW" and before and before[0] in ("T", "D", "N") and letters[number][:2] in ("u", "ue", "ew", "eu"):
+        elif (
+            symbol == "UW"
+            and before
+            and before[0] in ("T", "D", "N")
+            and letters[number][:2] in ("u", "ue", "ew", "eu")
+        ):
             sung.append("Y")
         sung.append(symbol + digit)
     return tuple(sung)

@@ -47,9 +47,7 @@ class English(Pronouncer):
     language = "en"
 
     def __init__(self):
-        with gzip.open(HERE / "cmudict.dict.gz", "rt", encoding="utf-8") as file:
-            self.cmudict = read_dictionary(file.read())
-        self.lexicon = read_dictionary((HERE / "english.lexicon").read_text(encoding="utf-8"))
+        self.cmudict, self.lexicon = dictionaries()
 
     def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
         text = normalize(word)
@@ -103,7 +101,7 @@ class English(Pronouncer):
         )
 
     def foreign(self, word: str, accented: bool = False) -> list[tuple[str, ...]]:
-        """An unknown word as German and French say it, in English phones: where the score has so many syllables, it is so.
+        """An unknown word as German and French say it, in English phones: so it is where the score has their syllables.
 
         accented: only by the language whose accents it has, [] where it has none.
         """
@@ -177,6 +175,14 @@ class English(Pronouncer):
             once = self.known(repeated[1])
             return [phones * (len(text) // len(repeated[1])) for phones in once]
         return []
+
+
+@functools.cache
+def dictionaries() -> tuple[dict[str, str], dict[str, str]]:
+    """CMUdict and the words as singers meet them."""
+    with gzip.open(HERE / "cmudict.dict.gz", "rt", encoding="utf-8") as file:
+        cmudict = read_dictionary(file.read())
+    return cmudict, read_dictionary((HERE / "english.lexicon").read_text(encoding="utf-8"))
 
 
 def read_dictionary(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""French by its spelling. A mute e is sung where the score gives it a note; small words are bound to a vowel after them."""
+"""French by its spelling. A mute e is sung where the score gives it a note; small words are bound to the next vowel."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ B = r"(?<![a-zàâäéèêëîïôöûùüœæç])"  # its beginning
 N = rf"(?!{V}|[nm]|h{V})"  # what makes the n or m before it colour the vowel
 
 # before -ent: what makes a noun, an adjective or an adverb of it; other words in -ent are verbs, whose ending is mute
-NOUN = ")(?<!".join(
-    "lem nem tem mom sem cem éem uem rem iem emm amm om v uv d l c ég rg s pp rp rr al cc és cont it fr gi ri pati cli ci ul rud iol".split()
-)
+NOUNS = """
+lem nem tem mom sem cem éem uem rem iem emm amm om v uv d l c ég rg s pp rp rr al cc és cont it fr gi ri pati cli ci ul
+rud iol
+"""
+NOUN = ")(?<!".join(NOUNS.split())
 
 TABLE = rf"""
 # endings that are not heard

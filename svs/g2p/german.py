@@ -194,7 +194,9 @@ class German(RuleBased):
 
     def piece(self, text: str) -> list[str]:
         """Apostrophes stand for an e that is left out: heil'gen, geh'n, 's."""
-        return self.exceptions.get(text) or self.transcribe(re.sub("(?<=[eiäöü])h'(?=[nst])", "h", text).replace("'", ""))
+        return self.exceptions.get(text) or self.transcribe(
+            re.sub("(?<=[eiäöü])h'(?=[nst])", "h", text).replace("'", "")
+        )
 
 
 def load(region: str = "") -> German:

@@ -1,7 +1,7 @@
 """Japanese in kana or romaji: one vowel a mora. Kanji have no one reading and are refused; write them in kana.
 
-っ on a note of its own is silence, before a consonant it doubles it; ー takes up the vowel before it. は and へ are sung
-as they are written: write わ and え where the particles are meant.
+っ on a note of its own is silence, before a consonant it doubles it; ー takes up the vowel before it. は and へ
+are sung as they are written: write わ and え where the particles are meant.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ import unicodedata
 from svs.g2p import Context, Pronouncer
 
 CONSONANTS = {
-    "": "", "k": "K", "g": "G", "s": "S", "z": "Z", "t": "T", "d": "D", "n": "N", "h": "HH", "b": "B", "p": "P", "m": "M",
-    "y": "Y", "r": "ɾ", "l": "ɾ", "w": "W", "v": "V", "f": "ɸ", "sh": "ɕ", "ch": "tɕ", "j": "dʑ", "ts": "ts",
-    "ky": "K Y", "gy": "G Y", "ny": "N Y", "hy": "HH Y", "by": "B Y", "py": "P Y", "my": "M Y", "ry": "ɾ Y", "ly": "ɾ Y",
-    "ty": "T Y", "dy": "D Y", "fy": "ɸ Y", "vy": "V Y", "kw": "K W", "gw": "G W",
+    "": "", "k": "K", "g": "G", "s": "S", "z": "Z", "t": "T", "d": "D", "n": "N", "h": "HH", "b": "B", "p": "P",
+    "m": "M", "y": "Y", "r": "ɾ", "l": "ɾ", "w": "W", "v": "V", "f": "ɸ", "sh": "ɕ", "ch": "tɕ", "j": "dʑ",
+    "ts": "ts",
+    "ky": "K Y", "gy": "G Y", "ny": "N Y", "hy": "HH Y", "by": "B Y", "py": "P Y", "my": "M Y", "ry": "ɾ Y",
+    "ly": "ɾ Y",    "ty": "T Y", "dy": "D Y", "fy": "ɸ Y", "vy": "V Y", "kw": "K W", "gw": "G W",
     "sy": "ɕ", "zy": "dʑ", "jy": "dʑ", "cy": "tɕ", "c": "K",
 }  # fmt: skip
 VOWELS = {"a": "a1", "i": "IY1", "u": "ɯ1", "e": "e1", "o": "o1"}
 
 ROWS = """
-あ a い i う u え e お o ぁ a ぃ i ぅ u ぇ e ぉ o か ka き ki く ku け ke こ ko が ga ぎ gi ぐ gu げ ge ご go
-さ sa し shi す su せ se そ so ざ za じ ji ず zu ぜ ze ぞ zo た ta ち chi つ tsu て te と to だ da ぢ ji づ zu で de ど do
-な na に ni ぬ nu ね ne の no は ha ひ hi ふ fu へ he ほ ho ば ba び bi ぶ bu べ be ぼ bo ぱ pa ぴ pi ぷ pu ぺ pe ぽ po
-ま ma み mi む mu め me も mo や ya ゆ yu よ yo ら ra り ri る ru れ re ろ ro わ wa ゐ i ゑ e を o ゔ vu ゃ ya ゅ yu ょ yo
-ゎ wa
+あ a い i う u え e お o ぁ a ぃ i ぅ u ぇ e ぉ o か ka き ki く ku け ke こ ko が ga ぎ gi ぐ gu
+げ ge ご go さ sa し shi す su せ se そ so ざ za じ ji ず zu ぜ ze ぞ zo た ta ち chi つ tsu て te
+と to だ da ぢ ji づ zu で de ど do な na に ni ぬ nu ね ne の no は ha ひ hi ふ fu へ he ほ ho ば ba
+び bi ぶ bu べ be ぼ bo ぱ pa ぴ pi ぷ pu ぺ pe ぽ po
+ま ma み mi む mu め me も mo や ya ゆ yu よ yo ら ra り ri る ru れ re ろ ro わ wa ゐ i ゑ e を o
+ゔ vu ゃ ya ゅ yu ょ yo ゎ wa
 """
 KANA = dict(zip(ROWS.split()[::2], ROWS.split()[1::2], strict=True))
 SMALL = {"ゃ": "ya", "ゅ": "yu", "ょ": "yo", "ぁ": "a", "ぃ": "i", "ぅ": "u", "ぇ": "e", "ぉ": "o", "ゎ": "wa"}
@@ -67,8 +69,8 @@ def hiragana(word: str) -> str:
     """Lower case, full width, hiragana for katakana, without what is not sung."""
     text = unicodedata.normalize("NFKC", word).lower()
     text = "".join(chr(ord(c) - 0x60) if "ァ" <= c <= "ヶ" else c for c in text)
-    for long, short in {"ā": "aー", "ī": "iー", "ū": "uー", "ē": "eー", "ō": "oー", "â": "aー", "î": "iー", "û": "uー", "ê": "eー", "ô": "oー"}.items():
-        text = text.replace(long, short)
+    for long, short in zip("āīūēōâîûêô", "aiueoaiueo", strict=True):
+        text = text.replace(long, short + "ー")
     return re.sub(r"[^\w'ー]|_", "", text.replace("~", "ー").replace("〜", "ー").replace("’", "'"))
 
 

@@ -1,7 +1,7 @@
 """Languages whose spelling tells their sound: a table of rules, read from left to right, the first that fits wins.
 
-A line of a table is `letters = phones`. Letters are a regular expression, which may look behind and ahead. A phone may be
-written "Y/IY": sung as the first, or as the second where the score gives the word more syllables; "-" is nothing.
+A line of a table is `letters = phones`. Letters are a regular expression, which may look behind and ahead. A phone may
+be written "Y/IY": sung as the first, or as the second where the score gives the word more syllables; "-" is nothing.
 A line that begins with "~" is for letters with a vowel somewhere before them in the word.
 Vowels get stress 1, the weak ə and ɐ stress 0.
 """
@@ -47,7 +47,7 @@ class RuleBased(Pronouncer):
     def normalize(self, word: str) -> str:
         """Lower case, one kind of apostrophe, no punctuation around."""
         text = unicodedata.normalize("NFC", word).lower()
-        return re.sub("[’‘ʼ‛`´′]", "'", text).strip(" .,;:!?¡¿«»„“”\"()[]…-–—")
+        return re.sub("[’‘ʼ‛`´′]", "'", text).strip(' .,;:!?¡¿«»„“”"()[]…-–—')
 
     def transcribe(self, text: str) -> list[str]:
         phones: list[str] = []

@@ -15,34 +15,55 @@ from svs import g2p
 from svs.g2p.english import variants
 from svs.inventory import VOWELS, strip_stress
 
-ENDINGS = (
-    "ing ings ed eth est edst er ers en ens ness nesses less ful fully ly ment ments ward wards some ship hood dom man men "
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+ENDINGS = _words(
+    "ing ings ed eth est edst er ers en ens ness nesses less ful fully ly ment ments ward wards some ship hood "
+    "dom man men "
     "y es ish"
-).split()
-INFLECTIONS = frozenset("ing ings ed eth est edst er ers en ish y es".split())  # before which a stem's e may fall
-PREFIXES = "under over inter with some every any fore down out mis dis un".split()
+)
+INFLECTIONS = frozenset(_words("ing ings ed eth est edst er ers en ish y es"))  # before which a stem's e may fall
+PREFIXES = _words("under over inter with some every any fore down out mis dis un")
 PARTNERS = frozenset(
-    "some any every there here where how when what who which my thy him her our your them it one ever never over under "
+    _words(
+    "some any every there here where how when what who which my thy him her our your them it one ever never "
+    "over under "
     "after for fore with out up down sun moon day night home life heart love earth sea land water fire light blood "
-    "well fare hence more all grave bed church school noon wood health world heaven green far hill mid sweet false true "
-    "wild new old high low good grand child".split()
+    "well fare hence more all grave bed church school noon wood health world heaven green far hill mid sweet "
+    "false true "
+    "wild new old high low good grand child"
+    )
 )
 # words that only seem to be a word with an ending
 WHOLE = frozenset(
-    "never ever river over other mother brother father another heaven even seven eleven open forest honest modest tempest "
+    _words(
+    "never ever river over other mother brother father another heaven even seven eleven open forest honest "
+    "modest tempest "
     "harvest water master matter better after under wonder thunder tender finger anger hunger number member remember "
     "summer winter enter center shelter silver power flower shower tower ladder latter sister minister gather rather "
-    "whether weather feather leather together proper paper offer suffer differ cover discover manner banner dinner corner "
-    "order border murder spider letter butter bitter utter scatter garden burden sudden maiden linen render garner former "
-    "temper fetter earnest interest".split()
+    "whether weather feather leather together proper paper offer suffer differ cover discover manner banner "
+    "dinner corner "
+    "order border murder spider letter butter bitter utter scatter garden burden sudden maiden linen render "
+    "garner former "
+    "temper fetter earnest interest"
+    )
 )
 UNLIKE_THE_RULES = {
     word.replace("·", ""): tuple(word.split("·"))
-    for word in "up·on an·oth·er with·in eve·ning knowl·edge be·yond shep·herd right·eous wom·an be·ing man·y an·y ear·ly emp·ty de·scend de·spise de·spair".split()
+    for word in _words(
+        "up·on an·oth·er with·in eve·ning knowl·edge be·yond shep·herd right·eous wom·an be·ing man·y an·y "
+        "ear·ly emp·ty "
+        "de·scend de·spise de·spair"
+    )
 }
 UNITS = ("tch", "ch", "sh", "th", "ph", "gh", "wh", "ck", "dg", "qu", "gu", "kn", "wr")  # consonants that stay together
 ONSETS = frozenset(
-    "bl br cl cr dr dw fl fr gl gr kl pl pr sc sk sl sm sn sp st str spr scr spl sw thr shr tr tw chr phr".split()
+    _words(
+    "bl br cl cr dr dw fl fr gl gr kl pl pr sc sk sl sm sn sp st str spr scr spl sw thr shr tr tw chr phr"
+    )
 )
 # the letters that a short vowel is written with
 SHORT = {"AE": "a", "EH": "e|ea|a", "IH": "i|y|u", "AA": "o", "AH": "u|o|ou", "AO": "", "ER": "ou|u"}
@@ -50,7 +71,9 @@ VOWEL = "aeiouyàáâäèéêëìíîïòóôöùúûü"
 # pairs of letters that may be two vowels, likeliest first
 HIATUS = {
     pair: rank
-    for rank, pairs in enumerate("yi ii uu|ia io iu eo ao|ua uo eu ya ye yo|ie iy ae oe|ei ee|ue ui oi ai|ea oa oo".split("|"))
+    for rank, pairs in enumerate(
+        ("yi ii uu", "ia io iu eo ao", "ua uo eu ya ye yo", "ie iy ae oe", "ei ee", "ue ui oi ai", "ea oa oo")
+    )
     for pair in pairs.split()
 }
 
@@ -226,7 +249,7 @@ def _silent(text: str, groups) -> int:
 
 
 def _hiatus(text: str, groups) -> tuple[int, int] | None:
-    """(number of a group of letters that holds two vowels, where the second begins), the likeliest; None without one."""
+    """(number of the group of letters that likeliest holds two vowels, where the second begins), or None."""
     found = [
         (HIATUS[text[place - 1 : place + 1]], number, place)
         for number, (start, end) in enumerate(groups)
@@ -244,7 +267,9 @@ def _border(text: str, left: tuple[int, int], right: tuple[int, int], vowel: str
         mark = end + between.index("'")
         if re.match(rf"'n[^{VOWEL}]", text[mark:]):  # heav'n·ly
             return mark + 2
-        return mark - 1 if mark - end > 1 and text[mark + 1 : mark + 2] != "n" else mark  # wan·d'ring, ev·'ry, quick·'ning
+        return (
+            mark - 1 if mark - end > 1 and text[mark + 1 : mark + 2] != "n" else mark
+        )  # wan·d'ring, ev·'ry, quick·'ning
     units = re.findall("|".join([*UNITS, "."]), between)
     if not units:
         return end
