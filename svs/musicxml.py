@@ -640,7 +640,7 @@ def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: boo
     if text[-1:] and text[-1] in HYPHENS:
         extend, after = extend or text[-1] == "_", after or text[-1] != "_"
     text = text.strip(HYPHENS + " ")
-    if not any(character.isalnum() for character in text):
-        return None
+    if not any(character.isalnum() for character in text) or re.fullmatch(r"[\[(]?\.?\d+[\])]", text):
+        return None  # nothing to sing, or the number of a verse or a footnote
     place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
     return Lyric(verse, text, place[before, after], extend)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from svs.musicxml import clean_lyric
 from svs.repeats import play_order
 from svs.score import Note, Score, ScoreError, read_score, read_written, score_to_json, select_part
 from svs.written import Measure, join_ties, note_cents, note_name
@@ -534,6 +535,12 @@ def test_missing_files_and_foreign_files_are_named(tmp_path):
 def test_options_that_cannot_be_met_are_refused(read, options, message):
     with pytest.raises(ScoreError, match=message):
         read(note("A4", 4, "la"), options=options)
+
+
+@pytest.mark.parametrize("text, sung", [(".1]", None), ("(2)", None), ("…", None), ("12", "12"), ("1. Oh", "Oh")])
+def test_numbers_of_verses_and_footnotes_are_not_sung(text, sung):
+    lyric = clean_lyric(text)
+    assert (lyric and lyric.text) == sung
 
 
 def archive(tmp_path, **members):
