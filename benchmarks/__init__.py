@@ -4,5 +4,6 @@ python -m benchmarks.pitch    ten songs sung at exact pitch: cents off, voicing
 python -m benchmarks.words    the same songs: which words a recogniser hears
 python -m benchmarks.codec    held-out recordings through the codec, beside WORLD
 python -m benchmarks.chain    where quality is lost: teacher, codec copy, DiT, full chain
+python -m benchmarks.conformance   scores and lyrics against cases of others: notes, repeats, syllables, phonemes
 python -m benchmarks.speed    real-time factors, cold start, same bytes twice
 """

@@ -139,8 +139,9 @@ def score(
     transpose: Transpose = 0.0,
     tempo: Tempo = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="List all that will not be sung, and why.")] = False,
 ):
-    """Show what will be sung: notes, words, phonemes."""
+    """Show what will be sung: bars, notes, words, phonemes."""
     from dataclasses import replace
 
     from svs import g2p
@@ -148,6 +149,15 @@ def score(
     from svs.score import read_score, score_to_json, select_part
 
     options = {} if language is None else {"language": language}
+    if check:
+        from svs.check import unsung
+
+        found = unsung(score, verse=verse, language=language)
+        if as_json:
+            print(json.dumps([vars(each) for each in found], ensure_ascii=False, indent=1))
+        else:
+            print("\n".join(map(str, found)) or "everything in the file is sung")
+        return
     read = read_score(score, verse=verse, transpose=transpose, tempo=tempo, **options)
     parts = read.parts if part in (None, "all") else (select_part(read, part),)
     read = replace(read, parts=tuple(pronounce(each, g2p.load(each.language)) for each in parts))
@@ -215,6 +225,20 @@ def evaluate(
 
         _write_text(html_path, html_report(result, title=audio.name))
     _print_evaluation(result)
+
+
+@app.command()
+def export(
+    take: Annotated[Path, typer.Argument(help="Take that sing wrote beside the sound.", metavar="TAKE.json")],
+    output: Annotated[Path, typer.Argument(help=".TextGrid, .mid, .csv (F0), .ds, .ustx or .musicxml.", metavar="OUT")],
+):
+    """Hand a take to another program: its notes, words, phonemes and pitch."""
+    from svs.audio import write_atomically
+    from svs.export import export as render
+
+    _writable(output)
+    data = render(_read_json(take), output, title=take.stem)
+    write_atomically(output, lambda temporary: Path(temporary).write_bytes(data))
 
 
 @app.command()

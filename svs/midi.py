@@ -24,6 +24,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
+from svs.language import detect
 from svs.musicxml import HYPHENS, clean_lyric
 from svs.written import Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
 
@@ -31,6 +32,9 @@ MAX_BYTES = 16 * 2**20
 DRUMS = 9
 LEGATO = Fraction(1, 4)  # quarters; played notes are a little shorter than written
 ENDINGS = {"ed", "er", "ers", "es", "est", "eth", "ing", "ings", "ly", "less", "ness", "sion", "tion", "ty", "ry"}
+MOST_SYLLABLES = 6  # of a word, when words are sought
+TOTAL = 12.0  # log10 of the words that the word list was counted in
+UNKNOWN = 11.0  # cost of a word that is in no list, and 1 for each of its letters
 MELODY_NAMES = re.compile(r"vocal|voice|voc\b|melod|lead|solo|sing|sopran|words|lyric|gesang|canto|chant|cantus", re.I)
 
 
@@ -47,8 +51,8 @@ class _Line:
         self.starts = [note[0] for note in self.notes]
 
 
-def read_midi(path, language: str = "en") -> WrittenScore:
-    """Read .mid or .kar with its lyrics. language: by which syllables without hyphens are joined to words.
+def read_midi(path, language: str | None = None) -> WrittenScore:
+    """Read .mid or .kar with its lyrics. language: by which syllables without hyphens are joined; None guesses.
 
     Raises ScoreError of one line for a file that is damaged or too large.
     """
@@ -74,6 +78,7 @@ def read_midi(path, language: str = "en") -> WrittenScore:
 
     lines = [line for number, track in enumerate(tracks) for line in _lines(number, track)]
     texts, score.title = _lyric_tracks(tracks)
+    language = language or detect(text.strip("/\\ ") for _, events in texts for _, text in events) or "en"
     unplaced = _attach(lines, texts, beat, language)
     for number, line in enumerate(lines, 1):
         part = WrittenPart(line.name or f"Track {line.track + 1}", f"P{number}", legato=LEGATO)
@@ -340,51 +345,91 @@ def _join_english(tokens, ends, known):
 
 
 def _likeliest_words(tokens):
+    """[(first token, end)] of the likeliest words: a path through all cuts, each word's cost given the one before."""
     plain = [_plain(token) for token in tokens]
-    best: list[tuple[float, list]] = [(0.0, [])]
+    paths: list[dict[str, tuple[float, list]]] = [{"": (0.0, [])}]  # at each token: last word → (cost, words)
     for end in range(1, len(tokens) + 1):
-        options = []
-        for begin in range(max(0, end - 6), end):
-            cost = best[begin][0] + _cost("".join(plain[begin:end]), end - begin)
-            options.append((cost, best[begin][1] + [(begin, end)]))
-        best.append(min(options, key=lambda option: option[0]))
-    return best[-1][1]
+        here: dict[str, tuple[float, list]] = {}
+        for begin in range(max(0, end - MOST_SYLLABLES), end):
+            word = "".join(plain[begin:end]).strip("'")
+            alone = _cost(word, end - begin)
+            for before, (cost, found) in paths[begin].items():
+                total = cost + min(alone, _cost_after(before, word, end - begin))
+                if word not in here or total < here[word][0]:
+                    here[word] = (total, [*found, (begin, end)])
+        paths.append(here)
+    return min(paths[-1].values(), key=lambda option: option[0])[1]
 
 
 def _plain(token):
     letters = unicodedata.normalize("NFD", token.lower().replace("’", "'"))
-    return "".join(c for c in letters if c.isalpha() or c == "'").strip("'")
+    return "".join(c for c in letters if c.isalpha() or c == "'")
 
 
 def _cost(word, syllables):
     """-log10 of the probability of a word sung on so many syllables."""
-    frequencies, counts = _frequencies(), _syllable_counts()
     if syllables == 1 and word in ENDINGS:
         return 16.0
-    # poets leave out sounds, mostly so that a syllable goes: ev'ry, pow'r, o'er
-    full = [word] + [word.replace("'", letter) for letter in "ev" if "'" in word[1:]] + [word.replace("'", "")]
-    spelled = next((w for w in full if w in counts and w in frequencies), None)
-    if spelled is not None:
-        spoken = counts[spelled]
-        dropped = spelled != word
-        # a joined word must have as many syllables as notes; sung words often have one more than spoken
-        fits = syllables in spoken or (dropped and syllables + 1 in spoken)
-        wrong = 0.0 if fits else 1.0 if syllables - 1 in spoken and syllables > 2 else 6.0
-        return 12.0 - math.log10(frequencies[spelled]) + wrong
-    frequency = frequencies.get(word.replace("'", ""))
-    if frequency:
-        return 14.0 - math.log10(frequency) + 0.5 * (syllables - 1)
-    return 11.0 + len(word)
+    options = [_known_cost(form, syllables) + extra for form, extra in _forms(word)]
+    return min(options, default=UNKNOWN + len(word))
+
+
+def _forms(word):
+    """(spelling that the word list may have, what leaving it costs): ev'ry → every, mercy's → mercy, waiteth → wait."""
+    forms = [(word, 0.0)]
+    if "'" in word:
+        forms += [(word.replace("'", letter), 0.0) for letter in ("e", "v", "o", "i", "")]
+        if word.endswith("'s"):
+            forms.append((word[:-2], 1.3))
+        if contracted := re.fullmatch("(th'|t')(.+)", word):
+            forms.append((contracted[2], 1.5))
+    for ending in ("eth", "est", "edst"):
+        if word.endswith(ending) and len(word) > len(ending) + 2:
+            forms += [(word[: -len(ending)], 2.5), (word[: -len(ending)] + "e", 2.5)]
+    if word.startswith("un") and len(word) > 5:
+        forms.append((word[2:], 2.0))
+    return [(form, extra) for form, extra in forms if form in _frequencies()]
+
+
+def _known_cost(word, syllables):
+    cost = TOTAL - math.log10(_frequencies()[word])
+    spoken = _syllable_counts().get(word)
+    if spoken is None:  # not a word of the dictionary: perhaps two that the web writes as one
+        return cost + 1.5 + 0.5 * (syllables - 1)
+    # sung words often have one syllable more or less than spoken ones: bless-ed, heav'n, wait-eth
+    return cost + (0.0 if syllables in spoken else 1.0 if {syllables - 1, syllables + 1} & spoken else 6.0)
+
+
+def _cost_after(before, word, syllables):
+    """The same after a certain word, infinite where the two were never seen together."""
+    together = _pairs().get(f"{before} {word}")
+    if not together or syllables > max(_syllable_counts().get(word, {syllables})):
+        return math.inf
+    return max(0.0, math.log10(_frequencies().get(before, together)) - math.log10(together))
 
 
 @lru_cache(1)
 def _frequencies():
+    """How often each of the 333 000 commonest words stood on the web."""
+    return _counted("unigrams.txt")
+
+
+@lru_cache(1)
+def _pairs():
+    """The same for pairs of words."""
+    return _counted("bigrams.txt")
+
+
+def _counted(name):
     try:
         import wordsegment
     except ImportError:
         return {}
-    text = resources.files(wordsegment).joinpath("unigrams.txt").read_text(encoding="utf-8")
-    return {word: float(count) for word, _, count in (line.partition("\t") for line in text.splitlines()) if count}
+    counts: dict[str, float] = {}
+    for line in resources.files(wordsegment).joinpath(name).read_text(encoding="utf-8").splitlines():
+        words, _, count = line.partition("\t")
+        counts[words] = max(float(count), counts.get(words, 0.0))
+    return counts
 
 
 @lru_cache(1)

@@ -20,6 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 from xml.parsers import expat
 
+from svs.tempo import DEFAULT_TEMPO, change, of_words, settle_changes
 from svs.written import STEPS, Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
 
 MAX_BYTES = 64 * 2**20
@@ -59,6 +60,7 @@ TYPE_QUARTERS = {
     "512th": Fraction(1, 128),
     "1024th": Fraction(1, 256),
 }
+BREATH_MARKS = ("breath-mark", "caesura")
 UNPITCHED_HEADS = ("x", "cross", "circle-x")
 
 
@@ -178,8 +180,10 @@ def parse_musicxml(data: bytes, file: str) -> WrittenScore:
     lengths = [Fraction(0)] * len(score.measures)
     times: list[Fraction | None] = [None] * len(score.measures)
     tempos: dict[tuple[int, Fraction], float] = {}
+    changes: set[tuple[int, Fraction, str]] = set()
     for identity, measures in parts:
         walk = _PartWalk(score, WrittenPart(names.get(identity) or identity, identity), lengths, times, tempos)
+        walk.changes = changes
         for index, element in enumerate(measures):
             walk.measure(index, element)
         walk.finish()
@@ -187,6 +191,7 @@ def parse_musicxml(data: bytes, file: str) -> WrittenScore:
     for index, measure in enumerate(score.measures):
         measure.length = lengths[index] or times[index] or Fraction(4)
     score.tempos = [(index, offset, bpm) for (index, offset), bpm in sorted(tempos.items())]
+    settle_changes(score, list(changes), of_words(score.tempo_words) or DEFAULT_TEMPO)
     _settle_endings(score.measures)
     _settle_codas(score.measures)
     return score
@@ -245,6 +250,7 @@ class _PartWalk:
         self.transposition: dict[str | None, float] = {}
         self.number = 0
         self.slurs: dict[str, dict] = {}
+        self.changes: set[tuple[int, Fraction, str]] = set()
         self.dynamics: list[tuple] = []  # (measure, offset, "level"|"wedge"|"stop"|"accent", dB or direction)
 
     def measure(self, index, element):
@@ -342,7 +348,7 @@ class _PartWalk:
             return
         heads = [(head.text or "").strip() for head in element.iterfind("notehead")]
         if cue or pitch is None or any(head in UNPITCHED_HEADS for head in heads):
-            self.skip("cue notes" if cue else "unpitched notes")
+            self.skip("cue notes" if cue else "unpitched notes" if pitch is None else "x-headed notes")
             return
         if duration < 0 or (duration == 0 and grace is None):
             return
@@ -351,6 +357,7 @@ class _PartWalk:
         note.voice = (element.findtext("voice") or "1").strip() + (f"/{staff.strip()}" if staff else "")
         note.lyrics = self.lyrics(element)
         note.fermata = fermata
+        note.breath = any(n.find(f"articulations/{mark}") is not None for n in notations for mark in BREATH_MARKS)
         ties = [t.get("type") for t in element.iterfind("tie")]
         ties = ties or [t.get("type") for n in notations for t in n.iterfind("tied")]
         note.tie_start, note.tie_stop = "start" in ties or "continue" in ties, "stop" in ties or "continue" in ties
@@ -366,6 +373,7 @@ class _PartWalk:
 
     def skip(self, what):
         self.part.skipped[what] = self.part.skipped.get(what, 0) + 1
+        self.part.skipped_in.setdefault(what, []).append(self.number)
 
     def note_value(self, element):
         """Quarters of a note sign with its dots and tuplet ratio."""
@@ -438,6 +446,8 @@ class _PartWalk:
     def words(self, text, offset, said):
         """Jumps that are only written out: D.C., D.S., to coda, Fine."""
         text = " ".join(text.split())
+        if (kind := change(text)) and "tempo" not in said:
+            self.changes.add((self.index, offset, kind))
         if said & {"dacapo", "dalsegno", "tocoda", "fine"}:
             return
         if re.match(r"D\. ?C\.|D\.C\b|da capo\b", text, re.I):
@@ -630,7 +640,7 @@ def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: boo
     if text[-1:] and text[-1] in HYPHENS:
         extend, after = extend or text[-1] == "_", after or text[-1] != "_"
     text = text.strip(HYPHENS + " ")
-    if not any(character.isalnum() for character in text):
-        return None
+    if not any(character.isalnum() for character in text) or re.fullmatch(r"[\[(]?\.?\d+[\])]", text):
+        return None  # nothing to sing, or the number of a verse or a footnote
     place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
     return Lyric(verse, text, place[before, after], extend)

@@ -13,49 +13,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from svs.g2p import Context, Pronouncer
+from svs.inventory import BR, PHONES, SIL, SPECIALS, VOWELS, Phone, features, strip_stress
 from svs.score import Note, Part, ScoreError
 
-SIL = "SIL"
-BR = "BR"
-SPECIALS = (SIL, BR)
-
-
-@dataclass(frozen=True)
-class Phone:
-    """An ARPAbet phone. manner: vowel, stop, affricate, fricative, nasal, liquid or glide."""
-
-    symbol: str
-    ipa: str
-    manner: str
-    voiced: bool = True
-
-    @property
-    def vowel(self) -> bool:
-        return self.manner == "vowel"
-
-    @property
-    def sonorant(self) -> bool:
-        return self.manner in ("vowel", "nasal", "liquid", "glide")
-
-
-def _phones(manner: str, symbols: str, voiced: bool = True) -> list[Phone]:
-    return [Phone(*pair.split(":"), manner, voiced) for pair in symbols.split()]
-
-
-PHONES = {
-    phone.symbol: phone
-    for phone in _phones("vowel", "AA:ɑ AE:æ AH:ʌ AO:ɔ AW:aʊ AY:aɪ EH:ɛ ER:ɝ EY:eɪ IH:ɪ IY:i OW:oʊ OY:ɔɪ UH:ʊ UW:u")
-    + _phones("stop", "B:b D:d G:ɡ")
-    + _phones("stop", "P:p T:t K:k", voiced=False)
-    + _phones("affricate", "JH:dʒ")
-    + _phones("affricate", "CH:tʃ", voiced=False)
-    + _phones("fricative", "V:v DH:ð Z:z ZH:ʒ")
-    + _phones("fricative", "F:f TH:θ S:s SH:ʃ HH:h", voiced=False)
-    + _phones("nasal", "M:m N:n NG:ŋ")
-    + _phones("liquid", "L:l R:ɹ")
-    + _phones("glide", "W:w Y:j")
-}
-VOWELS = frozenset(symbol for symbol, phone in PHONES.items() if phone.vowel)
+__all__ = ["BR", "PHONES", "SIL", "SPECIALS", "VOWELS", "Phone", "features", "strip_stress"]
 
 # Clusters that may begin an English syllable; every single consonant but NG may as well.
 ONSETS = frozenset(
@@ -79,10 +40,6 @@ LETTER_SOUNDS = {
 }  # fmt: skip
 
 
-def strip_stress(phone: str) -> str:
-    return phone.rstrip("012")
-
-
 def is_vowel(phone: str) -> bool:
     return strip_stress(phone) in VOWELS
 
@@ -94,14 +51,6 @@ def is_voiced(phone: str) -> bool:
 
 def is_sonorant(phone: str) -> bool:
     return phone not in SPECIALS and features(phone).sonorant
-
-
-def features(phone: str) -> Phone:
-    """What is known of a phone, with or without stress digit. Raises ValueError for an unknown symbol."""
-    symbol = strip_stress(phone)
-    if symbol not in PHONES:
-        raise ValueError(f"unknown phone {phone!r}; known are {' '.join(sorted(PHONES))}")
-    return PHONES[symbol]
 
 
 @dataclass(frozen=True)
@@ -440,9 +389,8 @@ def _bracketed(word: Word) -> list[tuple[str, ...]]:
 
 
 def _phones_of(group: str) -> tuple[str, ...]:
-    phones = tuple(
-        symbol + "1" if symbol in VOWELS else symbol for symbol in (symbol.upper() for symbol in group.split())
-    )
+    symbols = (symbol if strip_stress(symbol) in PHONES else symbol.upper() for symbol in group.split())
+    phones = tuple(symbol + "1" if symbol in VOWELS else symbol for symbol in symbols)
     for phone in phones:
         if features(phone).vowel != phone[-1].isdigit() or len(phone) - len(strip_stress(phone)) > 1:
             raise ValueError(f"{phone!r} has a stress digit where none belongs; only vowels take one of 0, 1, 2")

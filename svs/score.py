@@ -11,7 +11,9 @@ Conventions:
   under an extender line. Any other note without a syllable is an error, unless `missing_lyric` says what to sing.
 - An acciaccatura falls on the beat and takes 70 ms of the note that follows; an appoggiatura takes its written value,
   at most half of that note. The syllable begins with the grace note, so that the word meets the beat.
-- Without a tempo mark a quarter note takes half a second (120 a minute), and `Score.remarks` says so.
+- Without a tempo mark a word such as Andante gives the tempo, else a quarter note takes half a second (120 a minute);
+  `Score.remarks` says so. rit. and accel. are played until "a tempo" (svs/tempo.py).
+- A breath mark or caesura takes at most 0.25 s from the end of its note.
 """
 
 from __future__ import annotations
@@ -26,16 +28,22 @@ from pathlib import Path
 
 import numpy as np
 
+from svs.language import detect
 from svs.repeats import play_order
+from svs.tempo import DEFAULT_TEMPO, of_words
 from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_name
 
-__all__ = ["Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
+__all__ = ["Grid", "Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
 
 MUSICXML = (".musicxml", ".xml", ".mxl")
 MIDI = (".mid", ".midi", ".kar", ".smf", ".rmi")
+USTX = (".ustx",)
+PROJECTS = (".vsqx", ".vpr", ".svp", ".svip", ".s5p", ".ust", ".ccs", ".tssln", ".ppsf", ".vvproj", ".acep", ".dv")
 MUSIC21 = (".abc", ".krn", ".mei", ".capx", ".nwctxt")
-DEFAULT_TEMPO = 120.0  # quarter notes a minute
+BREATHS = {"br", "AP", "SP", "pau", "sil"}  # as the lyrics of singing editors and of Japanese corpora have them
 ACCIACCATURA_SECONDS = 0.07
+BREATH_SECONDS = 0.25  # that a breath mark takes from its note
+BREATH_SHARE = 0.4  # of that note, at most
 FEW_OF_MOST = 0.25  # lines with fewer than this share of the most syllables are asides: ossias, cues, duet entries
 FEW_SYLLABLES = 4  # so many of another verse in a row are its text, fewer are a melisma in this verse
 
@@ -80,12 +88,30 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Where the beats of a played score fall, tempo and fermatas included.
+
+    points: (seconds, quarters) between which time runs evenly. bars: (quarters, printed number) of every bar played,
+    and of the end.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    bars: tuple[tuple[float, int], ...]
+
+    def delayed(self, seconds: float) -> Grid:
+        """The same after a lead-in, which counts as one beat of its own."""
+        points = ((0.0, 0.0), *((at + seconds, quarters + 1.0) for at, quarters in self.points))
+        return Grid(points, ((0.0, 0), *((quarters + 1.0, number) for quarters, number in self.bars)))
+
+
+@dataclass(frozen=True)
 class Score:
     """All sung lines of a score; remarks say in one line each what was assumed or left out in reading it."""
 
     title: str
     parts: tuple[Part, ...] = field(default_factory=tuple)
     remarks: tuple[str, ...] = ()
+    grid: Grid | None = None
 
     @classmethod
     def from_notes(cls, notes, *, title: str = "", name: str = "Voice", language: str = "en") -> Score:
@@ -129,7 +155,7 @@ def read_score(
     verse: int | str = 1,
     transpose: float = 0.0,
     tempo: float = 1.0,
-    language: str = "en",
+    language: str | None = None,
     fermata: float = 1.75,
     missing_lyric: str | None = None,
 ) -> Score:
@@ -137,7 +163,8 @@ def read_score(
 
     verse: the verse of the first pass, or "all" for every verse one after another.
     transpose: semitones, fractions allowed. tempo: factor; 2 is twice as fast.
-    fermata: factor by which a held note lasts longer. language: of the lyrics, handed on to the parts.
+    fermata: factor by which a held note lasts longer.
+    language: of the lyrics, handed on to the parts; None goes by the file or, part by part, by the words.
     missing_lyric: syllable for notes that have none and continue no vowel; None raises.
     Parts come in score order, those with few syllables last. Raises ScoreError, one line: file, place, what to do.
     """
@@ -147,14 +174,18 @@ def read_score(
             raise ScoreError(f"{name} is {value}; a factor above 0 is wanted")
     if not np.isfinite(transpose):
         raise ScoreError(f"transpose is {transpose}; a number of semitones is wanted")
-    verse = _verse(verse)
+    verse = as_verse(verse)
     score = read_written(path, language)
     lines, remarks = vocal_lines(score, missing_lyric)
     playing = play_order(score.measures)
-    sung, order = _choose_verses(score, lines, playing, verse)
-    if not score.tempos:
-        words = f" (“{score.tempo_words}” gives none)" if score.tempo_words else ""
-        remarks.append(f"no tempo mark{words}: {DEFAULT_TEMPO:g} quarter notes a minute")
+    sung, order = choose_verses(score, lines, playing, verse)
+    if not any((index, offset) == (0, 0) for index, offset, _ in score.tempos):
+        spelled = of_words(score.tempo_words)
+        score.tempos.insert(0, (0, Fraction(0), spelled or DEFAULT_TEMPO))
+        if len(score.tempos) == 1:
+            gives = "is taken so" if spelled else "gives none"
+            words = f" (“{score.tempo_words}” {gives})" if score.tempo_words else ""
+            remarks.append(f"no tempo mark{words}: {spelled or DEFAULT_TEMPO:g} quarter notes a minute")
     clock = _Clock(score, order, [line for _, _, line in lines], tempo, fermata)
     parts = []
     most = max(_syllables(line) for _, _, line in lines)
@@ -167,11 +198,15 @@ def read_score(
             remarks.append(f"{name}: not sung ({error})")
             continue
         if notes:
-            parts.append(Part(name, language, tuple(notes)))
-    return Score(score.title or path.stem, tuple(parts), tuple(remarks))
+            sung_in = language or score.language or detect(_words(notes)) or "en"
+            if language is None and not sung_in.startswith("en"):
+                remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
+            parts.append(Part(name, sung_in, tuple(notes)))
+    return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid())
 
 
-def _verse(verse):
+def as_verse(verse) -> int | str:
+    """A verse number, or "all", of what a user wrote. Raises ScoreError."""
     if isinstance(verse, str) and verse.strip().lower() == "all":
         return "all"
     try:
@@ -183,8 +218,21 @@ def _verse(verse):
     return number
 
 
-def read_written(path, language: str = "en") -> WrittenScore:
-    """The page of a score file, before repeats and seconds. Raises ScoreError of one line."""
+def _words(notes) -> list[str]:
+    found, inside = [""], False
+    for note in notes:
+        if note.lyric is not None:
+            joins = inside and note.syllabic in ("middle", "end")
+            found[-1:] = [found[-1] + note.lyric] if joins else [found[-1], note.lyric]
+            inside = note.syllabic in ("begin", "middle")
+    return [word for text in found for word in re.split(r"[\s‿]+", text)]
+
+
+def read_written(path, language: str | None = None) -> WrittenScore:
+    """The page of a score file, before repeats and seconds. Raises ScoreError of one line.
+
+    language: by which syllables of MIDI files are joined to words; None finds out.
+    """
     path = Path(path)
     if path.is_dir():
         raise ScoreError(f"{path}: a folder, not a score")
@@ -206,6 +254,19 @@ def read_written(path, language: str = "en") -> WrittenScore:
         from svs.musicxml import read_musicxml
 
         return read_musicxml(path)
+    if suffix in USTX:
+        from svs.ustx import read_ustx
+
+        return read_ustx(path)
+    if suffix in PROJECTS:
+        from svs.projects import read_project
+
+        return read_project(path)
+    if suffix == ".txt":
+        from svs.ultrastar import is_ultrastar, read_ultrastar
+
+        if is_ultrastar(head):
+            return read_ultrastar(path)
     if suffix in MUSIC21:
         from svs.foreign import read_foreign
 
@@ -213,7 +274,7 @@ def read_written(path, language: str = "en") -> WrittenScore:
     hint = " Export it from MuseScore as MusicXML." if suffix in (".mscz", ".mscx") else ""
     raise ScoreError(
         f"{path.name}: not a score that can be read; wanted MusicXML ({', '.join(MUSICXML)}), "
-        f"MIDI ({', '.join(MIDI[:3])}) or {', '.join(MUSIC21)}.{hint}"
+        f"MIDI ({', '.join(MIDI[:3])}), UltraStar (.txt), OpenUtau (.ustx) or {', '.join(MUSIC21)}.{hint}"
     )
 
 
@@ -227,7 +288,7 @@ def vocal_lines(score: WrittenScore, missing_lyric: str | None = None):
     """
     found, remarks = [], []
     for part in score.parts:
-        found += [(part, *line) for line in _lines_of(part, remarks)]
+        found += [(part, label, _without_breaths(part, line, remarks)) for label, line in _lines_of(part, remarks)]
         for what, count in sorted(part.skipped.items()):
             remarks.append(f"{part.name}: {count} {what} left out")
     if not found and missing_lyric is not None:
@@ -254,6 +315,23 @@ def vocal_lines(score: WrittenScore, missing_lyric: str | None = None):
         names[name] += 1
         lines.append((name if names[name] == 1 else f"{name} {names[name]}", part, notes))
     return lines, remarks
+
+
+def _without_breaths(part, notes, remarks):
+    """Editors of singing write a breath as a note; it is sung as the rest that it is."""
+    kept, count, breath = [], 0, None
+    for note in notes:
+        begins = bool(note.lyrics) and all(
+            lyric.syllabic == "single" and lyric.text.strip("/[]") in BREATHS for lyric in note.lyrics
+        )
+        goes_on = breath is not None and not note.lyrics and note.cents == breath.cents
+        breath = note if begins or goes_on else None
+        count += begins
+        if breath is None:
+            kept.append(note)
+    if count:
+        remarks.append(f"{part.name}: {count} breaths written as notes are rests")
+    return kept
 
 
 def _syllables(notes):
@@ -335,13 +413,14 @@ class _Item:
     lyric: Lyric | None = None
     tie_start: bool = False
     ending: bool = False
+    breath: bool = False
 
     @property
     def end(self):
         return self.onset + self.duration
 
 
-def _choose_verses(score, lines, playing, verse):
+def choose_verses(score, lines, playing, verse):
     """(items of every line with their lyrics chosen, order of measures) for one verse or all."""
     verses = sorted({lyric.verse for _, _, line in lines for note in line for lyric in note.lyrics})
     if verse != "all" and verse not in verses and verse != 1:
@@ -379,7 +458,7 @@ def _play(score, line, playing, first, before):
             passing = endings[min(visits[index], len(endings)) - 1] if endings else visits[index]
             wanted = first + passing - 1
             item = _Item(start + note.offset, note.duration, note, place, wanted, bar, tie_start=note.tie_start)
-            item.ending = bool(endings)
+            item.ending, item.breath = bool(endings), note.breath
             items.append(item)
         start += score.measures[index].length
     return items
@@ -459,6 +538,18 @@ class _Clock:
                 quarters.append(float(start + there))
             start += length
         self.quarters, self.seconds_at = quarters, seconds
+        numbers = [score.measures[index].number for index in order]
+        starts = itertools.accumulate((score.measures[index].length for index in order), initial=Fraction(0))
+        self.bars = tuple(zip(map(float, starts), [*numbers, numbers[-1] + 1 if numbers else 1], strict=True))
+
+    def grid(self) -> Grid:
+        points = list(zip(self.seconds_at, self.quarters, strict=True))
+        kept = points[:1]
+        for here, there in itertools.pairwise(points[1:]):
+            slopes = [(b[1] - a[1]) / max(b[0] - a[0], 1e-12) for a, b in ((kept[-1], here), (here, there))]
+            if abs(slopes[0] - slopes[1]) > 1e-9 * slopes[0]:
+                kept.append(here)
+        return Grid(tuple(kept + points[1:][-1:]), self.bars)
 
     def seconds(self, quarters) -> float:
         quarters = float(quarters)
@@ -503,6 +594,8 @@ def _perform(items, clock, part, file, shift, missing_lyric):
         note = _note(item, begin, end - begin, shift, connected, last_lyric, notes, file, part, missing_lyric)
         if note.melisma and note.slurred and notes and notes[-1].end < note.onset:
             notes[-1] = replace(notes[-1], duration=note.onset - notes[-1].onset)
+        if item.breath:
+            note = replace(note, duration=note.duration - min(BREATH_SECONDS, BREATH_SHARE * note.duration))
         notes.append(note)
         last_lyric = item.lyric or last_lyric
         previous = item
@@ -519,7 +612,7 @@ def _tied(items, legato):
         follows = before is not None and before.note.cents == item.note.cents and abs(item.onset - before.end) <= legato
         if follows and item.lyric is None and not item.note.grace and (before.tie_start or item.note.tie_stop):
             before.duration = item.end - before.onset
-            before.tie_start = item.tie_start
+            before.tie_start, before.breath = item.tie_start, item.breath
         else:
             joined.append(item)
     return joined
@@ -663,6 +756,7 @@ def note_to_json(note: Note) -> dict:
         "duration": note.duration,
         "cents": note.cents,
         "lyric": note.lyric,
+        "syllabic": note.syllabic,
         "phonemes": list(note.phonemes),
         "melisma": note.melisma,
         "bar": note.bar,

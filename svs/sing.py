@@ -10,16 +10,17 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from svs.audio import Audio
-from svs.phonemes import pronounce, strip_stress
+from svs.inventory import adapt, strip_stress
+from svs.phonemes import pronounce
 from svs.pitch import PitchCurve, exact, natural
-from svs.score import Note, Part, Score, note_to_json, read_score, select_part
-from svs.timing import SILENCE, PhonemeSpan, delay, place
+from svs.score import Grid, Note, Part, Score, note_to_json, read_score, select_part
+from svs.timing import LEAD_IN, SILENCE, PhonemeSpan, delay, place
 from svs.units import A4_HZ, LATENT_HOP, SAMPLE_RATE
 from svs.voice import Voice, VoiceError
 
@@ -36,6 +37,7 @@ class Take:
     """A rendered line and everything that led to it. Times are seconds of the audio, pitch is in cents.
 
     notes, spans: as sung. curve: the commanded contour. seconds_taken: wall-clock time of rendering.
+    grid: where the beats and bars of the score fall; None of a score without them.
     """
 
     audio: Audio
@@ -47,6 +49,7 @@ class Take:
     singer: str
     part: str
     seconds_taken: float
+    grid: Grid | None = None
 
     @property
     def seconds(self) -> float:
@@ -81,6 +84,7 @@ class Take:
                 "cents": [round(float(c), 3) for c in self.curve.cents],
                 "voiced": [bool(v) for v in self.curve.voiced],
             },
+            **({} if self.grid is None else {"grid": asdict(self.grid)}),
         }
 
 
@@ -131,7 +135,7 @@ def sing(
     if not isinstance(voice, Voice):
         voice = Voice.load(voice)
     singer = singer or voice.singer
-    check_singable(line, voice, singer)
+    line = as_sung_by(voice, line, singer)
     for remark in score.remarks:
         warnings.warn(remark, stacklevel=2)
     notes = tuple(replace(n, cents=n.cents + 1200.0 * np.log2(tuning / A4_HZ)) for n in delay(line.notes))
@@ -140,7 +144,8 @@ def sing(
     curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed)
     audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, progress)
     taken = time.perf_counter() - began
-    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken)
+    grid = score.grid.delayed(LEAD_IN) if score.grid else None
+    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid)
 
 
 def sing_parts(
@@ -176,24 +181,38 @@ def mix(takes: Sequence[Take]) -> Audio:
 
 def _read(score, verse, transpose, tempo, language) -> Score:
     if not isinstance(score, Score):
-        return read_score(score, verse=verse, transpose=transpose, tempo=tempo, language=language or "en")
+        return read_score(score, verse=verse, transpose=transpose, tempo=tempo, language=language)
     if (verse, transpose, tempo) != (1, 0.0, 1.0):
         raise ValueError("verse, transpose and tempo are settled when a score is read; give them to read_score")
     return score
 
 
-def check_singable(line: Part, voice: Voice, singer: str) -> None:
-    """Raise VoiceError unless the voice has the singer, sings the language and has every phoneme of the words."""
+def as_sung_by(voice: Voice, line: Part, singer: str) -> Part:
+    """The line with the phones that the voice lacks replaced by their nearest; warns of what stands for what.
+
+    Raises VoiceError where the voice has no such singer, or a phone has no substitute (svs/inventory.py).
+    """
     voice.singer_weights(singer)
-    if line.language.lower().replace("_", "-").split("-")[0] not in voice.languages:
-        raise VoiceError(f"voice {voice.name!r} sings {', '.join(voice.languages)}, not {line.language!r}")
+    notes, instead = [], {}
     for note in line.notes:
-        for symbol in map(strip_stress, note.phonemes):
+        phones, replaced = adapt(note.phonemes, voice.phonemes)
+        instead |= replaced
+        notes.append(replace(note, phonemes=phones))
+        for symbol in map(strip_stress, phones):
             if symbol not in voice.phonemes:
                 raise VoiceError(
-                    f"{line.name}, bar {note.bar}: voice {voice.name!r} has no phoneme {symbol} for {note.lyric!r}; "
-                    f"it knows {' '.join(sorted(voice.phonemes))}"
+                    f"{line.name}, bar {note.bar}: voice {voice.name!r} has no phoneme {symbol} for {note.lyric!r} and "
+                    f"nothing near it; it knows {' '.join(sorted(voice.phonemes))}"
                 )
+    code = line.language.lower().replace("_", "-").split("-")[0]
+    if instead or code not in voice.languages:
+        nearest = ", ".join(f"{symbol} as {phones}" for symbol, phones in sorted(instead.items()))
+        warnings.warn(
+            f"{line.name}: voice {voice.name!r} was made for {', '.join(voice.languages)} and sings {line.language!r} "
+            f"with an accent{': ' if nearest else ''}{nearest}",
+            stacklevel=3,
+        )
+    return replace(line, notes=tuple(notes))
 
 
 def warn_out_of_range(part: str, notes: Sequence[Note], voice: Voice, singer: str) -> None:

@@ -7,6 +7,7 @@ seconds. Positions are (measure index, quarters from its barline) so that a meas
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -38,7 +39,7 @@ class WrittenNote:
 
     measure: index into WrittenScore.measures. offset, duration: quarters; duration 0 for grace notes.
     cents: sounding. ordinal: 1 for the first note of its measure, as error messages count.
-    slurred: under a slur that began on an earlier note.
+    slurred: under a slur that began on an earlier note. breath: a breath mark or caesura stands after it.
     grace: None, "acciaccatura" (slashed) or "appoggiatura"; grace_quarters is the value of its note sign,
     steals_previous says that it sounds before the beat (an afterbeat) instead of on it.
     """
@@ -58,6 +59,7 @@ class WrittenNote:
     grace_quarters: Fraction = Fraction(0)
     steals_previous: bool = False
     chord: bool = False
+    breath: bool = False
     loudness: float = 0.0
 
     def lyric(self, verse: int) -> Lyric | None:
@@ -95,7 +97,7 @@ class WrittenPart:
     """One part: its notes in the order of the file.
 
     legato: notes at most so many quarters apart follow each other without a rest; fermata_rests: (measure, offset,
-    quarters) of held rests; skipped: what was left out, and how often.
+    quarters) of held rests; skipped: what was left out, and how often; skipped_in: in which bars, where that is known.
     """
 
     name: str
@@ -104,11 +106,15 @@ class WrittenPart:
     notes: list[WrittenNote] = field(default_factory=list)
     fermata_rests: list[tuple[int, Fraction, Fraction]] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
+    skipped_in: dict[str, list[int]] = field(default_factory=dict)
 
 
 @dataclass
 class WrittenScore:
-    """All parts over common measures. tempos: (measure, offset in quarters, quarters a minute), in order."""
+    """All parts over common measures. tempos: (measure, offset in quarters, quarters a minute), in order.
+
+    language: code of the lyrics' language where the file names it.
+    """
 
     file: str
     title: str = ""
@@ -116,6 +122,7 @@ class WrittenScore:
     parts: list[WrittenPart] = field(default_factory=list)
     tempos: list[tuple[int, Fraction, float]] = field(default_factory=list)
     tempo_words: str = ""
+    language: str | None = None
 
     def starts(self) -> list[Fraction]:
         """Onset of every measure in written order, then the length of the whole, in quarters."""
@@ -123,6 +130,22 @@ class WrittenScore:
         for measure in self.measures:
             starts.append(starts[-1] + measure.length)
         return starts
+
+
+def regular_measures(signatures: dict[int, Fraction], end: Fraction) -> list[Measure]:
+    """Measures up to `end` quarters for files that count in beats. signatures: index of a measure → its length."""
+    measures, reached, length = [], Fraction(0), Fraction(4)
+    while reached < end or not measures:
+        length = signatures.get(len(measures), length)
+        measures.append(Measure(len(measures) + 1, length))
+        reached += length
+    return measures
+
+
+def place_in(starts: list[Fraction], quarters: Fraction) -> tuple[int, Fraction]:
+    """(measure index, offset) of a position in quarters from the beginning; starts: of `WrittenScore.starts`."""
+    index = min(max(bisect_right(starts, quarters) - 1, 0), len(starts) - 2)
+    return index, quarters - starts[index]
 
 
 def note_name(cents: float) -> str:

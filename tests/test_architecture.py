@@ -11,9 +11,10 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
-    *("units", "audio", "written", "repeats", "musicxml", "midi", "foreign", "score", "g2p", "phonemes", "timing", "pitch", "f0"),
-    *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "evaluation", "dataset", "batches"),
-    *("checkpoints", "training", "release", "cli"),
+    *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
+    *("ustx", "projects", "foreign", "score", "check", "phonemes", "timing", "pitch", "f0"),
+    *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "export"),
+    *("evaluation", "dataset", "batches", "checkpoints", "training", "release", "cli"),
 ]
 
 

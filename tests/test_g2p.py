@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from data_prep import heteronyms
 from svs import g2p
 from svs.g2p import Context
+from svs.g2p.syllables import split
 from svs.phonemes import PHONES, nuclei, strip_stress
 
 CASES = Path(__file__).parents[2] / "shared" / "cases"
@@ -131,6 +133,17 @@ def test_heteronyms_are_told_apart_by_their_neighbours(line, word, phones):
     assert sung(line, line.split().index(word)) == phones
 
 
+def test_unknown_words_may_be_foreign_where_the_score_has_their_syllables():
+    counts = {word: {len(nuclei(p)) for p in ENGLISH.pronunciations(word)} for word in ("blühender", "fauchée")}
+    assert 3 in counts["blühender"] and 3 in counts["fauchée"]
+    assert ENGLISH.phones("grün")[:2] == ("G", "R") and len(nuclei(ENGLISH.phones("schönste"))) == 2
+    assert {strip_stress(phone) for phone in ENGLISH.phones("beauté")} <= set(PHONES)
+
+
+def test_a_spelled_ending_that_is_sung_apart_is_a_syllable():
+    assert ENGLISH.phones("loveed") == ("L", "AH1", "V", "AH0", "D")
+
+
 def test_without_a_line_words_have_their_citation_form():
     assert ENGLISH.phones("the") == ("DH", "AH0")
     assert ENGLISH.phones("and") == ("AH0", "N", "D")
@@ -149,6 +162,33 @@ def test_unknown_words_need_neither_nltk_nor_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout.startswith("JH AE1 G ER0")
+
+
+@pytest.mark.parametrize(
+    "line, phones",
+    [
+        ("heart", "HH AA1 T"),
+        ("star", "S T AA1"),
+        ("star above", "S T AA1 R"),  # a vowel follows: the R is heard
+        ("lord", "L AO1 D"),
+        ("never", "N EH1 V ə0"),
+        ("her", "HH ɜ1"),
+        ("here", "HH ɪə1"),
+        ("there", "DH eə1"),
+        ("God", "G ɒ1 D"),
+        ("father", "F AA1 DH ə0"),
+        ("bath", "B AA1 TH"),
+        ("hand", "HH AE1 N D"),
+        ("go", "G əʊ1"),
+        ("new", "N Y UW1"),
+        ("glory", "G L AO1 R IY0"),
+        ("through", "TH R UW1"),
+    ],
+)
+def test_british_english_by_its_region(line, phones):
+    words = tuple(line.split())
+    assert " ".join(g2p.load("en-GB").phones(words[0], Context(words, 0))) == phones
+    assert g2p.load("en-US").phones("star") == ("S", "T", "AA1", "R")
 
 
 @needs_cases
@@ -184,48 +224,48 @@ def test_songs_in_english_have_the_syllables_engraved():
     assert right / len(rows) > 0.97
 
 
-def as_ipa(phones) -> str:
-    vowels = {"AH0": "ə", "ER0": "əɹ", "ER1": "'əɹ", "ER2": "əɹ"}
-    return plain_ipa("".join(vowels.get(p) or "'" * p.endswith("1") + PHONES[strip_stress(p)].ipa for p in phones))
+@needs_cases
+def test_heteronyms_in_sentences_that_were_not_learned():
+    """Weights learned from four fifths of the sentences, judged on the last: 95 % right, 87 % over the senses."""
+    folder = CASES / "31_g2p_heteronyms"
+    examples = list(heteronyms.sentences(folder))
+    options, meant = heteronyms.pronunciations(folder, examples)
+    held = examples[::5]
+    weights = heteronyms.train([e for i, e in enumerate(examples) if i % 5], options, meant)
+    counts = heteronyms.judge(held, options, meant, weights)
+    right = sum(count for (_, _, good), count in counts.items() if good)
+    assert len(held) > 2_800 and right / len(held) > 0.95
+    senses = {(word, sense) for word, sense, _ in counts}
+    shares = {s: counts[(*s, True)] / (counts[(*s, True)] + counts[(*s, False)]) for s in senses}
+    by_word = [[share for s, share in shares.items() if s[0] == word] for word in {s[0] for s in senses}]
+    assert sum(sum(each) / len(each) for each in by_word) / len(by_word) > 0.87
 
 
-def plain_ipa(ipa: str) -> str:
-    """Without length, secondary stress and dialect; the stress mark directly before its vowel."""
-    ipa = re.sub("[ːˌ0-9]", "", ipa).translate(str.maketrans("ʌɪʊɔ", "əiuɑ"))
-    for old, new in {"ɚ": "əɹ", "ɝ": "əɹ", "ʤ": "dʒ", "ʧ": "tʃ"}.items():
-        ipa = ipa.replace(old, new)
-    return re.sub("'([^aeiouəɑæɛ]*)", r"\1'", ipa)
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("ev·er·more", "lov·ing", "chil·dren", "fa·vor", "riv·er", "run·ning", "bless·ing", "a·bide", "an·oth·er"),
+        *("ta·ble", "lit·tle", "sa·cred", "with·out", "heav’n·ly", "quick·’ning", "ev·’ry", "wan·d’ring", "pre·cious"),
+        *("Sav·ior", "re·joice", "glo·ry", "dark·ened", "cross·es", "pass·eth", "some·thing", "grave", "love"),
+        *("ob·served", "en·e·mies", "wound·ed", "pow·er", "Lord’s"),
+    ],
+)
+def test_words_are_split_as_engravers_of_hymns_do(word):
+    assert split(word.replace("·", "")) == word.split("·")
 
 
-def edits(a: str, b: str) -> int:
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        last, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
-    return row[-1]
+def test_a_hyphen_parts_a_word_and_nothing_else_is_lost():
+    assert split("heavy-laden,") == ["heav", "y", "la", "den,"]
+    assert split("…") == ["…"] and split("I") == ["I"]
 
 
 @needs_cases
-def test_heteronyms_in_wikipedia_sentences():
-    folder = CASES / "31_g2p_heteronyms"
-    senses: dict[str, dict[str, str]] = {}
-    with open(folder / "wordids.tsv", encoding="utf-8") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            senses.setdefault(row["homograph"], {})[row["wordid"]] = plain_ipa(row["pronunciation"])
-    said: dict[tuple, str] = {}
+def test_sacred_harp_words_are_split_exactly():
     right = total = 0
-    for path in sorted((folder / "wikipedia_homograph_train").glob("*.tsv")):
-        with open(path, encoding="utf-8") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                before = row["sentence"].encode()[: int(row["start"])].decode()
-                words = tuple(row["sentence"].split())
-                index = len(before.split()) - bool(before and not before[-1].isspace())
-                word, known = row["homograph"], senses[row["homograph"]]
-                phones = ENGLISH.phones(word, Context(words, index))
-                if (word, phones) not in said:
-                    said[word, phones] = min(known, key=lambda sense: edits(known[sense], as_ipa(phones)))
-                right += said[word, phones] == row["wordid"]
+    for path in sorted((CASES / "32_syll_sacred_harp").glob("[0-9]*.txt")):
+        for row in path.read_text(encoding="utf-8").splitlines()[1:]:
+            for word in re.findall(r"[\w’'·-]*[^\W\d_][\w’'·-]*", row):
+                pieces = [piece for piece in re.split("[·-]", word.strip("-·")) if piece]
+                right += split("".join(pieces)) == pieces
                 total += 1
-    assert total > 14_000
-    assert right / total > 0.92
+    assert right / total >= 0.95

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from svs import g2p
+from svs.inventory import ARPABET
 from svs.phonemes import (
     PHONES,
     VOWELS,
@@ -45,9 +46,10 @@ def spoken(syllables) -> str:
     return " - ".join(" ".join(syllable.phones) for syllable in syllables)
 
 
-def test_the_inventory_is_arpabet():
-    assert len(PHONES) == 39 and len(VOWELS) == 15
-    assert len({phone.ipa for phone in PHONES.values()}) == 39
+def test_the_inventory_is_arpabet_and_the_ipa_of_other_languages():
+    assert len(ARPABET) == 39 and sum(symbol in VOWELS for symbol in ARPABET) == 15
+    assert len({phone.ipa for phone in PHONES.values()}) == len(PHONES)
+    assert all(PHONES[symbol].ipa == symbol for symbol in set(PHONES) - set(ARPABET))
     assert is_vowel("AH0") and is_vowel("ER") and not is_vowel("R")
     assert is_voiced("Z") and not is_voiced("S") and not is_voiced("SIL")
     assert is_sonorant("NG") and not is_sonorant("Z") and not is_sonorant("BR")

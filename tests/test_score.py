@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from svs.musicxml import clean_lyric
 from svs.repeats import play_order
 from svs.score import Note, Score, ScoreError, read_score, read_written, score_to_json, select_part
 from svs.written import Measure, join_ties, note_cents, note_name
@@ -446,7 +447,10 @@ def test_json_has_the_keys_the_interface_promises(tmp_path):
     assert set(data) == {"title", "parts"}
     assert set(data["parts"][0]) == {"name", "language", "notes"}
     assert data["parts"][1]["notes"] == [
-        {"onset": 0.0, "duration": 2.0, "cents": 5700.0, "lyric": "la", "phonemes": [], "melisma": False, "bar": 1}
+        {
+            **{"onset": 0.0, "duration": 2.0, "cents": 5700.0, "lyric": "la", "syllabic": "single"},
+            **{"phonemes": [], "melisma": False, "bar": 1},
+        }
     ]
 
 
@@ -531,6 +535,12 @@ def test_missing_files_and_foreign_files_are_named(tmp_path):
 def test_options_that_cannot_be_met_are_refused(read, options, message):
     with pytest.raises(ScoreError, match=message):
         read(note("A4", 4, "la"), options=options)
+
+
+@pytest.mark.parametrize("text, sung", [(".1]", None), ("(2)", None), ("…", None), ("12", "12"), ("1. Oh", "Oh")])
+def test_numbers_of_verses_and_footnotes_are_not_sung(text, sung):
+    lyric = clean_lyric(text)
+    assert (lyric and lyric.text) == sung
 
 
 def archive(tmp_path, **members):

@@ -146,7 +146,8 @@ def test_the_take_as_json_has_the_keys_of_the_design(voice):
     take = sing(ROW, voice)
     plain = json.loads(json.dumps(take.to_json(), allow_nan=False))
     assert set(plain) >= {"sample_rate", "seed", "voice", "part", "notes", "phones", "f0"}
-    assert set(plain["notes"][0]) == {"onset", "duration", "cents", "lyric", "phonemes", "melisma", "bar"}
+    assert set(plain["notes"][0]) == {"onset", "duration", "cents", "lyric", "syllabic", "phonemes", "melisma", "bar"}
+    assert set(plain["grid"]) == {"points", "bars"}
     assert set(plain["phones"][0]) == {"symbol", "start", "end", "note"}
     assert set(plain["f0"]) == {"hop_seconds", "cents", "voiced"}
     assert (plain["sample_rate"], plain["seed"], plain["voice"]) == (44_100, 0, "tiny")
@@ -245,9 +246,9 @@ def test_remarks_on_the_score_are_warnings(voice):
 
 
 def test_a_voice_that_lacks_a_phoneme_says_which_for_what_and_where(tmp_path):
-    voice = Voice.load(write_voice(tmp_path / "poor", phonemes=[p for p in PHONEMES if p not in ("ZH", "OY")]))
-    song = score((6000, "la"), (6000, "joy"))
-    message = r"^Voice, bar 1: voice 'poor' has no phoneme OY for 'joy'; it knows AA AE .* Z$"
+    voice = Voice.load(write_voice(tmp_path / "poor", phonemes=[p for p in PHONEMES if p not in ("ZH", "M")]))
+    song = score((6000, "la"), (6000, "may"))
+    message = r"^Voice, bar 1: voice 'poor' has no phoneme M for 'may' and nothing near it; it knows AA AE .* ZH?$"
     with pytest.raises(VoiceError, match=message):
         sing(song, voice)
 
@@ -285,10 +286,17 @@ def test_what_a_file_does_not_have_is_told_in_one_line(voice, options, message):
         sing(ROW, voice, **options)
 
 
-def test_a_language_that_the_voice_does_not_sing_is_told(tmp_path):
+def test_a_language_the_voice_was_not_made_for_is_sung_with_an_accent_that_is_told(tmp_path):
     voice = Voice.load(write_voice(tmp_path / "hana", languages=["ja", "de"]))
-    with pytest.raises(VoiceError, match=r"voice 'hana' sings ja, de, not 'en'"):
-        sing(scale(2), voice)
+    with pytest.warns(UserWarning, match=r"voice 'hana' was made for ja, de and sings 'en' with an accent"):
+        sing(scale(2), voice, steps=1)
+
+
+def test_phones_the_voice_lacks_are_sung_as_their_nearest_and_told(voice):
+    kana = Score.from_notes([(0.0, 0.5, "A4", "ら"), (0.5, 0.5, "A4", "つ")], language="ja")
+    with pytest.warns(UserWarning, match="ts as T S, ɯ as UW, ɾ as R"):
+        take = sing(kana, voice, steps=1)
+    assert [note.phonemes for note in take.notes] == [("R", "AA1"), ("T", "S", "UW1")]
 
 
 def test_a_region_of_a_language_is_sung_by_a_voice_of_that_language(voice):

@@ -8,7 +8,8 @@
     >>> english.phones("the", g2p.Context(line, 2))
     ('DH', 'IY0')
 
-A language module defines `load() -> Pronouncer`. Words reach it as joined from the score's syllables.
+A language module defines `load(region) -> Pronouncer`; the region is that of "en-GB" or "es-ES", "" without one.
+Words reach it as joined from the score's syllables.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 
-LANGUAGES = {"en": "svs.g2p.english"}
+LANGUAGES = {
+    "de": "svs.g2p.german",
+    "en": "svs.g2p.english",
+    "es": "svs.g2p.spanish",
+    "fr": "svs.g2p.french",
+    "it": "svs.g2p.italian",
+    "ja": "svs.g2p.japanese",
+    "la": "svs.g2p.latin",
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,9 @@ class Pronouncer:
 
 
 def load(language: str) -> Pronouncer:
-    """The pronouncer of a language code; a region or script may follow ("en-GB"). Raises ValueError otherwise."""
-    code = language.lower().replace("_", "-").split("-")[0]
+    """The pronouncer of a language code; a region may follow ("en-GB"). Raises ValueError otherwise."""
+    code, _, region = language.replace("_", "-").partition("-")
+    code = code.lower()
     if code not in LANGUAGES:
         raise ValueError(f"language {language!r} is not supported; available: {', '.join(sorted(LANGUAGES))}")
-    return importlib.import_module(LANGUAGES[code]).load()
+    return importlib.import_module(LANGUAGES[code]).load(region)

@@ -20,7 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from svs.g2p import Context, Pronouncer
+from svs.g2p import load as load_language
 from svs.g2p.heteronyms import choose
+from svs.inventory import ARPABET, adapt
 
 HERE = Path(__file__).parent
 
@@ -34,17 +36,18 @@ def is_vowel(phone: str) -> bool:
     return phone[-1].isdigit()
 
 
-def load() -> English:
-    return English()
+def load(region: str = "") -> English:
+    """American, or British where the region asks for it (svs/g2p/british.py)."""
+    from svs.g2p.british import REGIONS, British
+
+    return British() if region.lower() in REGIONS else English()
 
 
 class English(Pronouncer):
     language = "en"
 
     def __init__(self):
-        with gzip.open(HERE / "cmudict.dict.gz", "rt", encoding="utf-8") as file:
-            self.cmudict = read_dictionary(file.read())
-        self.lexicon = read_dictionary((HERE / "english.lexicon").read_text(encoding="utf-8"))
+        self.cmudict, self.lexicon = dictionaries()
 
     def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
         text = normalize(word)
@@ -56,6 +59,8 @@ class English(Pronouncer):
         if not found:
             parts = [part for part in re.split(r"[^a-z0-9.&']+", spell_numbers(text)) if re.search("[a-z&]", part)]
             found = combine([self.formed(part) for part in parts])
+            if len(parts) == 1 and not self.formed_of_known(parts[0]):
+                found = list(dict.fromkeys([*self.foreign(word, accented=True), *found, *self.foreign(word)]))
         return found if context is None else self.sung(text, found, context)
 
     def known(self, text: str) -> list[tuple[str, ...]]:
@@ -82,16 +87,31 @@ class English(Pronouncer):
 
     def formed(self, text: str) -> list[tuple[str, ...]]:
         """Pronunciations of one word by dictionary, contraction, ending, compound, or at last the network."""
-        if text in TITLES:
-            text = TITLES[text]
+        text = TITLES.get(text, text)
+        return self.formed_of_known(text) or [network().predict(re.sub("[^a-z]", "", text))]
+
+    def formed_of_known(self, text: str) -> list[tuple[str, ...]]:
+        """The same without the network; [] where nothing is known."""
         return (
             self.known(text)
             or self.contracted(text)
             or self.interjected(text)
             or self.derived(text)
             or self.compounded(text)
-            or [network().predict(re.sub("[^a-z]", "", text))]
         )
+
+    def foreign(self, word: str, accented: bool = False) -> list[tuple[str, ...]]:
+        """An unknown word as German and French say it, in English phones: so it is where the score has their syllables.
+
+        accented: only by the language whose accents it has, [] where it has none.
+        """
+        marks = {"de": "[äöüß]", "fr": "[àâçéèêëîïôûùœæ]"}
+        readings = []
+        for language, accents in marks.items():
+            if not accented or re.search(accents, word.lower()):
+                for phones in load_language(language).pronunciations(word):
+                    readings.append(adapt(phones, ARPABET)[0])
+        return readings
 
     def contracted(self, text: str) -> list[tuple[str, ...]]:
         """Words with an apostrophe: singin', bless'd, heav'n, heav'n's, conqu'ror, the Lord's."""
@@ -155,6 +175,14 @@ class English(Pronouncer):
             once = self.known(repeated[1])
             return [phones * (len(text) // len(repeated[1])) for phones in once]
         return []
+
+
+@functools.cache
+def dictionaries() -> tuple[dict[str, str], dict[str, str]]:
+    """CMUdict and the words as singers meet them."""
+    with gzip.open(HERE / "cmudict.dict.gz", "rt", encoding="utf-8") as file:
+        cmudict = read_dictionary(file.read())
+    return cmudict, read_dictionary((HERE / "english.lexicon").read_text(encoding="utf-8"))
 
 
 def read_dictionary(text: str) -> dict[str, str]:
@@ -233,6 +261,7 @@ def adverb(phones: tuple[str, ...]) -> tuple[str, ...]:
 
 
 ENDINGS = [
+    ("eed", lambda phones: (*phones, "AH0", "D")),  # love-ed, engraved with both
     ("ing", appended("IH0", "NG")),
     ("in", lambda phones: (*phones, "IH0", "N")),
     ("ed", past),

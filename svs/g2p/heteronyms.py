@@ -2,11 +2,15 @@
 
 Most differ as noun (or adjective) and verb: english.heteronyms holds the pairs and which is usual. Neighbours vote:
 "the wound" and "wound of" are nouns, "to wind" and "wind the clock" verbs. The few others have a rule of their own.
+For words that data_prep/heteronyms.py has seen in enough sentences, a logistic regression weighs what the rule says
+against the words around; its weights are english.heteronyms.weights.gz.
 """
 
 from __future__ import annotations
 
 import functools
+import gzip
+import math
 import re
 from pathlib import Path
 
@@ -69,6 +73,68 @@ def pairs() -> dict[str, tuple[bool, str, str]]:
 
 def choose(word: str, context: Context) -> str | None:
     """Phones in one string of a heteronym in its line, None where the word has one pronunciation."""
+    options, weights = model()
+    if word not in options or _sung_otherwise(word, context):
+        return by_rule(word, context)
+    score = sum(weights.get(feature, 0.0) * value for feature, value in evidence(word, context, options[word]).items())
+    return options[word][score > 0]
+
+
+def _sung_otherwise(word: str, context: Context) -> bool:
+    """Words on which songs differ from the encyclopaedia that the weights come from: people live in songs."""
+    return word == "lives" or (word == "live" and around(context, -1) in MODALS | SUBJECTS | {""})
+
+
+@functools.cache
+def model() -> tuple[dict[str, tuple[str, str]], dict[str, float]]:
+    """(word → its two pronunciations, feature → weight towards the second); empty without the file of weights."""
+    path = Path(__file__).parent / "english.heteronyms.weights.gz"
+    options, weights = {}, {}
+    if path.is_file():
+        for row in gzip.decompress(path.read_bytes()).decode("utf-8").splitlines():
+            head, *rest = row.split("\t")
+            if len(rest) == 2:
+                options[head] = tuple(rest)
+            elif rest:
+                weights[head] = float(rest[0])
+    return options, weights
+
+
+REACH = 7  # words on either side that tell of what a line is about
+TOPIC = 0.3  # their weight beside that of the nearest neighbours
+
+
+def evidence(word: str, context: Context, options: tuple[str, str]) -> dict[str, float]:
+    """Feature → value: what the rule says, the nearest neighbours and their endings, the words around."""
+    last2, last, next_, next2 = (_token(context, offset) for offset in (-2, -1, 1, 2))
+    near = [f"b={last}", f"n={next_}", f"b2={last[-2:]}", f"n2={next_[-2:]}"]
+    own = [f"{word}|{name}" for name in ("", *near, "capital" if context.neighbour(0)[:1].isupper() else "small")]
+    found = dict.fromkeys(own, 1.0)
+    for offset in range(-REACH, REACH + 1):
+        if offset:
+            found[f"{word}|c={_token(context, offset)}"] = TOPIC
+    if word in pairs():  # what tells a noun from a verb does so for all words
+        ends = [bool(re.search(r"[.,;:!?)\"]\W*$", context.neighbour(offset))) for offset in (-1, 0)]
+        shared = [f"bb={last2}", f"nn={next2}", f"b3={last[-3:]}", f"n3={next_[-3:]}", f"bb={last2} {last}"]
+        shared += [f"nn={next_} {next2}", f"bn={last} {next_}", f"ends={ends[0]}", f"ended={ends[1]}"]
+        found |= dict.fromkeys([*near, *shared], 1.0)
+        usually_verb = pairs()[word][0]
+        vote = verbness(word, context) + (BIAS if usually_verb else -BIAS)
+        found |= {"rule": math.tanh(vote / 3), "sign": math.copysign(1.0, vote)}
+    elif (ruled := by_rule(word, context)) in options:
+        found[f"{word}|rule"] = 1.0 if ruled == options[1] else -1.0
+    return found
+
+
+def _token(context: Context, offset: int) -> str:
+    """A neighbour in lower case, numbers all alike; "^" beyond the line, "," for a mark that stands alone."""
+    word = context.neighbour(offset)
+    plain = re.sub(r"[^\w'-]", "", word.lower().replace("’", "'"))
+    return re.sub(r"\d+", "0", plain) or ("," if word else "^")
+
+
+def by_rule(word: str, context: Context) -> str | None:
+    """What the neighbours say by rule."""
     if word in SPECIAL:
         return SPECIAL[word](context)
     if word in pairs():
@@ -187,7 +253,7 @@ def _axes(context: Context) -> str:
         "stone battle tools swords hand bronze spears iron flint adzes throwing knives weapons polished "
         "hammers arrows wood fire hatchets saws copper"
     )
-    return "AE1 K S IY2 Z" if _near(context, lines, 8) and not _near(context, tools, 8) else "AE1 K S IH2 Z"
+    return "AE1 K S IY2 Z" if _near(context, lines, 8) and not _near(context, tools, 8) else "AE1 K S AH0 Z"
 
 
 def _lead(context: Context) -> str:
@@ -234,7 +300,7 @@ def _live(context: Context) -> str:
 def _aged(context: Context) -> str:
     before, after = around(context, -1), around(context, 1)
     old = before in ARTICLES | POSSESSIVES and not after[:1].isdigit()
-    return "EY1 JH IH0 D" if old else "EY1 JH D"
+    return "EY1 JH AH0 D" if old else "EY1 JH D"
 
 
 def _blessed(context: Context) -> str:

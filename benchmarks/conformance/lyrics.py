@@ -1,0 +1,158 @@
+"""Figures for words: pronunciations, heteronyms in their sentences, syllables as engraved, words split in spelling."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from benchmarks.conformance import Figure
+from svs import g2p
+from svs.g2p import Context
+from svs.phonemes import PHONES, nuclei, strip_stress
+
+WORD = re.compile(r"[\w’'·-]*[^\W\d_][\w’'·-]*")
+
+
+def dictionary(folder: Path) -> list[Figure]:
+    english = g2p.load("en")
+    figure = Figure(folder.name, "words as in the dictionary", 100)
+    for row in (folder / "cmudict.dict").read_text(encoding="utf-8").splitlines():
+        word, phones = row.split(" #")[0].split(" ", 1)
+        if not re.search(r"\(\d\)$", word):
+            figure.count(" ".join(english.phones(word)) == phones.strip(), word)
+    return [figure]
+
+
+def heteronyms(folder: Path) -> list[Figure]:
+    """Which sense of a homograph the phones mean: the one whose transcription is nearest."""
+    english = g2p.load("en")
+    senses: dict[str, dict[str, str]] = {}
+    with open(folder / "wordids.tsv", encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            senses.setdefault(row["homograph"], {})[row["wordid"]] = plain_ipa(row["pronunciation"])
+    said: dict[tuple, str] = {}
+    overall = Figure(folder.name, "heteronyms in the sentences they were learned from", 92)
+    right: Counter = Counter()
+    total: Counter = Counter()
+    for path in sorted(folder.glob("*/*.tsv")):
+        with open(path, encoding="utf-8") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                before = row["sentence"].encode()[: int(row["start"])].decode()
+                words = tuple(row["sentence"].split())
+                index = len(before.split()) - bool(before and not before[-1].isspace())
+                word = row["homograph"]
+                phones = english.phones(word, Context(words, index))
+                if (word, phones) not in said:
+                    known = senses[word]
+                    said[word, phones] = min(known, key=lambda sense: edits(known[sense], as_ipa(phones)))
+                good = said[word, phones] == row["wordid"]
+                overall.count(good)
+                right[word, row["wordid"]] += good
+                total[word, row["wordid"]] += 1
+    by_word = defaultdict(list)
+    for (word, sense), count in total.items():
+        by_word[word].append(right[word, sense] / count)
+    macro = Figure(folder.name, "the same, macro over the senses of each word", 85)
+    for word, shares in sorted(by_word.items()):
+        share = sum(shares) / len(shares)
+        macro.right += share
+        macro.total += 1
+        if share < 0.85:
+            macro.failing.append(f"{word}: {100 * share:.0f} %")
+    return [overall, macro]
+
+
+def as_ipa(phones) -> str:
+    vowels = {"AH0": "ə", "ER0": "əɹ", "ER1": "'əɹ", "ER2": "əɹ"}
+    return plain_ipa("".join(vowels.get(p) or "'" * p.endswith("1") + PHONES[strip_stress(p)].ipa for p in phones))
+
+
+def plain_ipa(ipa: str) -> str:
+    """Without length, secondary stress and dialect; the stress mark directly before its vowel."""
+    ipa = re.sub("[ːˌ0-9]", "", ipa).translate(str.maketrans("ʌɪʊɔ", "əiuɑ"))
+    for old, new in {"ɚ": "əɹ", "ɝ": "əɹ", "ʤ": "dʒ", "ʧ": "tʃ"}.items():
+        ipa = ipa.replace(old, new)
+    return re.sub("'([^aeiouəɑæɛ]*)", r"\1'", ipa)
+
+
+def edits(a: str, b: str) -> int:
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
+    return row[-1]
+
+
+def sung_words(folder: Path):
+    """Words of hyphenated lyrics, split at their dots and hyphens."""
+    for path in sorted(folder.glob("[0-9]*.txt")):
+        for row in path.read_text(encoding="utf-8").splitlines()[1:]:
+            for word in WORD.findall(row):
+                yield [piece for piece in re.split("[·-]", word.strip("-·")) if piece]
+
+
+def sacred_harp(folder: Path) -> list[Figure]:
+    english = g2p.load("en")
+    counts = Figure(folder.name, "syllable counts as engraved, of all pronunciations")
+    first = Figure(folder.name, "syllable counts as engraved, of the likeliest")
+    seen: set[str] = set()
+    for pieces in sung_words(folder):
+        word = "".join(pieces)
+        found = [len(nuclei(phones)) for phones in english.pronunciations(word)]
+        counts.count(len(pieces) in found, word if word not in seen else "")
+        first.count(len(pieces) == found[0])
+        seen.add(word)
+    return [counts, first, *splits(folder)]
+
+
+def splits(folder: Path) -> list[Figure]:
+    """Spelling split as engraved: every word of the text, and every different word of two syllables or more."""
+    try:
+        from svs.g2p.syllables import split
+    except ImportError:
+        return []
+    tokens = Figure(folder.name, "words split exactly", 95)
+    types = Figure(folder.name, "different words split exactly")
+    longer = Figure(folder.name, "different words of more syllables than one split exactly")
+    seen = set()
+    for pieces in sung_words(folder):
+        word = "".join(pieces)
+        mine = split(word)
+        key = word.casefold()
+        new = (key, len(pieces)) not in seen
+        tokens.count(mine == pieces)
+        if new:
+            seen.add((key, len(pieces)))
+            types.count(mine == pieces, f"{'·'.join(mine)} for {'·'.join(pieces)}")
+            if len(pieces) > 1:
+                longer.count(mine == pieces)
+    return [tokens, types, longer]
+
+
+def hard_words(folder: Path) -> list[Figure]:
+    english = g2p.load("en")
+    any_of = Figure(folder.name, "syllable counts as engraved, of all pronunciations", 97)
+    first = Figure(folder.name, "syllable counts as engraved, of the likeliest")
+    unknown = Figure(folder.name, "words not in CMUdict: syllable counts as engraved")
+    with open(folder / "lieder_en_syllables.tsv", encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            found = [len(nuclei(phones)) for phones in english.pronunciations(row["word"])]
+            wanted = int(row["n"])
+            any_of.count(wanted in found, f"{row['word']}: {found}, engraved {wanted}")
+            first.count(wanted == found[0])
+            if row["status"] == "oov":
+                unknown.count(wanted in found)
+    spoken = Figure(folder.name, "words not in CMUdict that have a pronunciation")
+    with open(folder / "oov_in_cmudict.tsv", encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            try:
+                spoken.count(bool(english.phones(row["word"])))
+            except ValueError as error:
+                spoken.count(False, f"{row['word']}: {error}")
+    return [any_of, first, unknown, spoken]
+
+
+FOLDERS = {"30": dictionary, "31": heteronyms, "32": sacred_harp, "36": hard_words}

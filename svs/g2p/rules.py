@@ -1,0 +1,96 @@
+"""Languages whose spelling tells their sound: a table of rules, read from left to right, the first that fits wins.
+
+A line of a table is `letters = phones`. Letters are a regular expression, which may look behind and ahead. A phone may
+be written "Y/IY": sung as the first, or as the second where the score gives the word more syllables; "-" is nothing.
+A line that begins with "~" is for letters with a vowel somewhere before them in the word.
+Vowels get stress 1, the weak ə and ɐ stress 0.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+
+from svs.g2p import Context, Pronouncer
+from svs.inventory import VOWELS
+
+WEAK = {"ə", "ɐ"}
+MOST_ALTERNATIVES = 5  # phones of a word that may go two ways
+
+
+class RuleBased(Pronouncer):
+    """A language by rules. exceptions: word → phones, for spellings that mislead."""
+
+    def __init__(self, language: str, table: str, exceptions: str = ""):
+        self.language = language
+        self.rules = [_rule(line) for line in table.strip().splitlines() if line.strip() and line.strip()[0] != "#"]
+        rows = (line.split("=") for line in exceptions.strip().splitlines() if "=" in line)
+        self.exceptions = {word: phones.split() for words, phones in rows for word in words.split()}
+
+    def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
+        text = self.normalize(word)
+        if not any(letter.isalpha() for letter in text):
+            raise ValueError(f"{word!r} has no letters to sing")
+        phones = self.spoken(text, context)
+        if not phones:
+            raise ValueError(f"{word!r} has no sound by the rules of {self.language!r}")
+        return ways(phones)
+
+    def spoken(self, text: str, context: Context | None) -> list[str]:
+        """Phones of a normalized word, with their alternatives."""
+        return [phone for piece in re.split(r"[^\w'·]+|_", text) if piece for phone in self.piece(piece)]
+
+    def piece(self, text: str) -> list[str]:
+        return self.exceptions.get(text) or self.transcribe(text)
+
+    def normalize(self, word: str) -> str:
+        """Lower case, one kind of apostrophe, no punctuation around."""
+        text = unicodedata.normalize("NFC", word).lower()
+        return re.sub("[’‘ʼ‛`´′]", "'", text).strip(' .,;:!?¡¿«»„“”"()[]…-–—')
+
+    def transcribe(self, text: str) -> list[str]:
+        phones: list[str] = []
+        place = 0
+        while place < len(text):
+            after_vowel = any(map(is_vowel, phones))
+            for needs_vowel, pattern, sounds in self.rules:
+                match = pattern.match(text, place) if after_vowel or not needs_vowel else None
+                if match and match.end() > place:
+                    phones += sounds
+                    place = match.end()
+                    break
+            else:
+                plain = unicodedata.normalize("NFD", text[place])[0]
+                if plain != text[place]:  # an accent no rule knows
+                    text = text[:place] + plain + text[place + 1 :]
+                else:
+                    place += 1
+        return phones
+
+
+def is_vowel(phone: str) -> bool:
+    return phone.split("/")[0] in VOWELS
+
+
+def _rule(line: str) -> tuple[bool, re.Pattern, list[str]]:
+    letters, _, phones = line.rpartition(" = ")
+    letters, phones = letters.strip(), phones.strip()
+    return letters[:1] == "~", re.compile(letters.lstrip("~")), [] if phones == "-" else phones.split()
+
+
+def ways(phones: list[str]) -> list[tuple[str, ...]]:
+    """All pronunciations, the first choice of every phone first, then with few of the second ones."""
+    places = [i for i, phone in enumerate(phones) if "/" in phone][-MOST_ALTERNATIVES:]
+    found = []
+    for taken in sorted(itertools.product((0, 1), repeat=len(places)), key=sum):
+        second = {place for place, take in zip(places, taken, strict=True) if take}
+        chosen = [phone.split("/")[1 if i in second else 0] for i, phone in enumerate(phones)]
+        found.append(tuple(_stressed(phone) for phone in chosen if phone != "-"))
+    return [way for way in dict.fromkeys(found) if way] or [tuple(_stressed(p.split("/")[-1]) for p in phones)]
+
+
+def _stressed(phone: str) -> str:
+    if phone not in VOWELS:
+        return phone
+    return phone + ("0" if phone in WEAK else "1")

@@ -1,0 +1,136 @@
+"""UltraStar karaoke texts (.txt): one note a line, in beats of which #BPM counts a quarter.
+
+    : 64 3 4 When       a note: first beat, beats, semitones from C4, syllable; * marks a golden one
+    F 70 2 0  oh        freestyle, spoken; R and G are rap: left out
+    - 88                end of a line of words;  P1, P2: the singers of a duet;  E: end
+
+A syllable with a space before or after it begins or ends a word; "~" holds the vowel, "~n" closes the word on a note of
+its own. #GAP, the milliseconds of sound before beat 0, is kept: the notes fall where they do in the recording.
+https://usdx.eu/format
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+from svs.musicxml import clean_lyric
+from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
+
+NOTE = re.compile(r"\s*([:*FRG])\s*(-?\d+)\s+(\d+)\s+(-?\d+)(?: (.*))?$")
+SPOKEN = {"F": "spoken notes", "R": "rapped notes", "G": "rapped notes"}
+LANGUAGES = {
+    "english": "en",
+    "german": "de",
+    "deutsch": "de",
+    "french": "fr",
+    "italian": "it",
+    "spanish": "es",
+    "japanese": "ja",
+    "latin": "la",
+}
+BEATS = 4  # of a quarter
+
+
+def read_ultrastar(path) -> WrittenScore:
+    """Read an UltraStar text. Raises ScoreError of one line."""
+    path = Path(path)
+    text = _decode(path.read_bytes())
+    tags = {name.upper(): value.strip() for name, value in re.findall(r"(?m)^#(\w+):(.*)$", text)}
+    bpm, gap = _number(tags.get("BPM"), "BPM", path), _number(tags.get("GAP", "0"), "GAP", path)
+    if bpm is None or bpm <= 0:
+        raise ScoreError(f"{path.name}: #BPM is {tags.get('BPM')!r}; UltraStar texts give a number above 0")
+    lead = (gap or 0) * bpm / 60_000  # quarters
+    relative = tags.get("RELATIVE", "").lower() == "yes"
+    singers: dict[str, list] = {}
+    singer, base = "P1", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        note = NOTE.match(line)
+        if note:
+            kind, beat, beats, semitone, syllable = note.groups()
+            row = (number, kind, base + int(beat), int(beats), int(semitone), syllable or "")
+            singers.setdefault(singer, []).append(row)
+        elif pause := re.match(r"-\s*(-?\d+)(?:\s+(-?\d+))?", line):
+            singers.setdefault(singer, []).append(None)
+            base += int(pause[2] or pause[1]) if relative else 0
+        elif voice := re.match(r"P\s*([123])\s*$", line):
+            singer, base = f"P{voice[1]}", 0
+        elif line.strip() == "E":
+            break
+        elif line.strip() and line[0] in ":*FRG":
+            raise ScoreError(f"{path.name}, line {number}: {line.strip()[:40]!r}; wanted ': beat beats pitch syllable'")
+    if not any(row for rows in singers.values() for row in rows):
+        raise ScoreError(f"{path.name}: no notes; an UltraStar text has lines such as ': 64 3 4 When'")
+
+    score = WrittenScore(path.name, tags.get("TITLE", ""), language=LANGUAGES.get(tags.get("LANGUAGE", "").lower()))
+    ends = [lead + Fraction(row[2] + row[3], BEATS) for rows in singers.values() for row in rows if row]
+    score.measures = regular_measures({}, max(ends))
+    score.tempos = [(0, Fraction(0), float(bpm))]
+    starts = score.starts()
+    for number, (singer, rows) in enumerate(sorted(singers.items()), 1):
+        name = tags.get(f"DUETSINGER{singer}") or tags.get(singer) or ("Voice" if len(singers) == 1 else singer)
+        part = WrittenPart(name, singer, legato=Fraction(0))
+        ordinals: dict[int, int] = {}
+        for kind, beat, beats, semitone, lyric, slurred in _words(rows):
+            if kind in SPOKEN or beats == 0:
+                what = SPOKEN.get(kind, "notes that last no time")
+                part.skipped[what] = part.skipped.get(what, 0) + 1
+                continue
+            measure, offset = place_in(starts, lead + Fraction(beat, BEATS))
+            ordinals[measure] = ordinals.get(measure, 0) + 1
+            note = WrittenNote(measure, offset, Fraction(beats, BEATS), 6000.0 + 100.0 * semitone, str(number))
+            note.ordinal, note.lyrics, note.slurred = ordinals[measure], (lyric,) if lyric else (), slurred
+            part.notes.append(note)
+        score.parts.append(part)
+    return score
+
+
+def is_ultrastar(head: bytes) -> bool:
+    """True where the beginning of a file looks like an UltraStar text."""
+    return bool(re.search(rb"(?mi)^#(TITLE|ARTIST|BPM|GAP|MP3|VERSION):", head))
+
+
+def _words(rows):
+    """(kind, beat, beats, semitone, Lyric or None, slurred) of the notes; None in rows ends a line of words."""
+    apart = True  # the next syllable begins a word
+    plain: list[list] = []
+    for row in rows:
+        if row is None:
+            apart = True
+            continue
+        _, kind, beat, beats, semitone, text = row
+        bare = text.strip()
+        held = bare.startswith("~") and bool(plain)
+        bare = bare.strip("~").strip()
+        begins = (apart or text[:1].isspace()) and not held
+        plain.append([kind, beat, beats, semitone, bare, begins, held])
+        apart = text[-1:].isspace() or (apart and held and not bare)
+    following = False  # the next note with a syllable goes on in this word
+    for place, (kind, beat, beats, semitone, bare, begins, held) in enumerate(plain):
+        after = next((later for later in plain[place + 1 :] if later[4]), None)
+        goes_on = after is not None and not after[5]
+        lyric = None
+        if bare:
+            inside = following and not begins
+            syllabic = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
+            held_on = place + 1 < len(plain) and not plain[place + 1][4]
+            lyric = clean_lyric(bare, syllabic[inside, goes_on], extend=held_on)
+            following = goes_on
+        yield kind, beat, beats, semitone, lyric, held
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def _number(text, tag, path):
+    if text is None:
+        return None
+    try:
+        return Fraction(text.replace(",", "."))
+    except (ValueError, ZeroDivisionError):
+        raise ScoreError(f"{path.name}: #{tag} is {text!r}; a number is wanted") from None

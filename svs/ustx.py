@@ -1,0 +1,143 @@
+"""OpenUtau projects (.ustx): YAML; notes in ticks, tones in semitones.
+
+A lyric "+" sings the next syllable of the word before, "+~" or "+*" holds its vowel; "R", "SP" and "AP" are rests. A
+phonetic hint in brackets after the word, "read[r eh d]", is not taken over, since its alphabet is the voicebank's own.
+https://github.com/stakira/OpenUtau/wiki
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+from svs.g2p.syllables import split
+from svs.musicxml import clean_lyric
+from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
+
+MAX_BYTES = 32 * 2**20
+RESTS = {"R", "r", "SP", "AP", "br", "rest", "pau", "sil", "息"}
+VOWEL_LETTERS = "aeiouyáéíóúàèìòùâêîôûäöüåæœø"
+
+
+def read_ustx(path) -> WrittenScore:
+    """Read an OpenUtau project: one part for each of its tracks with notes. Raises ScoreError of one line."""
+    path = Path(path)
+    project = _load(path)
+    try:
+        return _read(project, path.name)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, ScoreError):
+            raise
+        raise ScoreError(f"{path.name}: not a whole OpenUtau project ({type(error).__name__}: {error})") from None
+
+
+def _load(path):
+    import yaml
+
+    data = path.read_bytes()
+    if len(data) > MAX_BYTES:
+        raise ScoreError(f"{path.name}: {len(data) >> 20} MB; projects above {MAX_BYTES >> 20} MB are refused")
+    try:
+        project = yaml.load(data.decode("utf-8-sig"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ScoreError(f"{path.name}: not YAML ({' '.join(str(error).split())[:160]})") from None
+    if not isinstance(project, dict) or "voice_parts" not in project:
+        raise ScoreError(f"{path.name}: no voice_parts; an OpenUtau project is wanted")
+    return project
+
+
+def _read(project, file):
+    beat = Fraction(int(project.get("resolution") or 480))
+    tracks: dict[int, list] = {}
+    for voice_part in project["voice_parts"] or ():
+        start = int(voice_part.get("position") or 0)
+        for note in voice_part.get("notes") or ():
+            onset, length = start + int(note["position"]), int(note["duration"])
+            cents = 100.0 * float(note["tone"]) + float(note.get("tuning") or 0)
+            tracks.setdefault(int(voice_part.get("track_no") or 0), []).append(
+                (Fraction(onset) / beat, Fraction(length) / beat, cents, str(note.get("lyric") or ""))
+            )
+    if not tracks:
+        raise ScoreError(f"{file}: a project without notes; there is nothing to sing")
+
+    signatures = {
+        int(each["bar_position"]): Fraction(4 * int(each["beat_per_bar"]), int(each["beat_unit"]))
+        for each in project.get("time_signatures") or ()
+        if int(each["beat_per_bar"]) > 0
+    }
+    if not signatures:
+        signatures = {0: Fraction(4 * int(project.get("beat_per_bar") or 4), int(project.get("beat_unit") or 4))}
+    score = WrittenScore(file, str(project.get("name") or ""))
+    ends = [onset + length for notes in tracks.values() for onset, length, *_ in notes]
+    score.measures = regular_measures(signatures, max(ends))
+    starts = score.starts()
+    for tempo in project.get("tempos") or [{"position": 0, "bpm": project.get("bpm") or 120}]:
+        score.tempos.append((*place_in(starts, Fraction(int(tempo["position"])) / beat), float(tempo["bpm"])))
+    names = {number: track.get("track_name") for number, track in enumerate(project.get("tracks") or ())}
+    for number, notes in sorted(tracks.items()):
+        part = WrittenPart(str(names.get(number) or f"Track {number + 1}"), f"P{number + 1}", legato=Fraction(1, 16))
+        fill(part, starts, notes)
+        score.parts.append(part)
+    return score
+
+
+def fill(part: WrittenPart, starts: list[Fraction], notes) -> None:
+    """Give a part the notes of a singing editor: (onset, duration in quarters, cents, lyric as editors write it)."""
+    ordinals: dict[int, int] = {}
+    for (onset, length, cents, _), lyric in zip(
+        sorted(notes), editor_lyrics([n[3] for n in sorted(notes)]), strict=True
+    ):
+        if lyric == "rest" or length <= 0:
+            what = "breaths and rests written as notes" if lyric == "rest" else "notes that last no time"
+            part.skipped[what] = part.skipped.get(what, 0) + 1
+            continue
+        measure, offset = place_in(starts, onset)
+        ordinals[measure] = ordinals.get(measure, 0) + 1
+        note = WrittenNote(measure, offset, length, cents, ordinal=ordinals[measure])
+        note.lyrics, note.slurred = (lyric,) if lyric else (), lyric is None
+        part.notes.append(note)
+
+
+def editor_lyrics(texts: list[str]):
+    """For each note its Lyric, None where it holds the vowel before, or "rest"."""
+    lyrics: list = []
+    place = 0
+    while place < len(texts):
+        text = re.sub(r"(?<=[^\s\[])\s*\[[^\]]*\]$", "", texts[place].strip())
+        if text in RESTS:
+            lyrics.append("rest")
+        elif text in ("+~", "+*", "-", "ー") or (text.startswith("+") and not lyrics) or not text:
+            lyrics.append(None)
+        else:
+            notes = 1  # that sing a syllable of this word; those between only hold it
+            stop = place + 1
+            held = []
+            while stop < len(texts) and texts[stop].strip() in ("+", "+~", "+*"):
+                held.append(texts[stop].strip() != "+")
+                notes += not held[-1]
+                stop += 1
+            pieces = iter(spell(text, notes))
+            sung = [next(pieces, None), *(None if hold else next(pieces, None) for hold in held)]
+            last = max(i for i, piece in enumerate(sung) if piece is not None)
+            for i, piece in enumerate(sung):
+                here = {(True, True): "single", (True, False): "begin", (False, False): "middle", (False, True): "end"}
+                lyrics.append(None if piece is None else clean_lyric(piece, here[i == 0, i == last]))
+            place = stop
+            continue
+        place += 1
+    return lyrics
+
+
+def spell(word: str, count: int) -> list[str]:
+    """A word cut into at most `count` written syllables: as English is, or by its groups of vowel letters."""
+    if word.isascii():
+        pieces = split(word) if count > 1 else [word]
+        return [*pieces[: count - 1], "".join(pieces[count - 1 :])][: max(1, len(pieces))]
+    groups = [match.span() for match in re.finditer(f"[{VOWEL_LETTERS}]+", word.lower())]
+    cuts = [0]
+    for (_, end), (start, _) in pairwise(groups):
+        if len(cuts) < count:
+            cuts.append(start - 1 if start - end else start)
+    return [word[a:b] for a, b in zip(cuts, [*cuts[1:], len(word)], strict=True)]
