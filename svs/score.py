@@ -52,6 +52,8 @@ class Note:
     bar:      bar number as printed in the score.
     loudness: dB relative to mezzo-forte.
     phonemes: ARPAbet with stress digits, onset + nucleus + coda; empty for melisma notes.
+    fifths:   place of the spelling in the chain of fifths (C 0, G 1, F♯ 6, B♭ -2); None where there is none.
+    marks:    what is written at the note about how it is sung, of svs.written.MARKS.
     """
 
     onset: float
@@ -64,6 +66,8 @@ class Note:
     bar: int = 1
     loudness: float = 0.0
     phonemes: tuple[str, ...] = ()
+    fifths: int | None = None
+    marks: tuple[str, ...] = ()
 
     @property
     def end(self) -> float:
@@ -81,11 +85,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Score:
-    """All sung lines of a score; remarks say in one line each what was assumed or left out in reading it."""
+    """All sung lines of a score.
+
+    remarks: one line each of what was assumed or left out in reading it. transposed: cents above the page.
+    """
 
     title: str
     parts: tuple[Part, ...] = field(default_factory=tuple)
     remarks: tuple[str, ...] = ()
+    transposed: float = 0.0
 
     @classmethod
     def from_notes(cls, notes, *, title: str = "", name: str = "Voice", language: str = "en") -> Score:
@@ -168,7 +176,7 @@ def read_score(
             continue
         if notes:
             parts.append(Part(name, language, tuple(notes)))
-    return Score(score.title or path.stem, tuple(parts), tuple(remarks))
+    return Score(score.title or path.stem, tuple(parts), tuple(remarks), 100.0 * transpose)
 
 
 def _verse(verse):
@@ -313,6 +321,7 @@ def _top_notes(notes):
                 fermata=top.fermata or other.fermata,
                 slurred=top.slurred or other.slurred,
                 ordinal=min(top.ordinal, other.ordinal),
+                marks=top.marks or other.marks,
             )
         else:
             line.append(note)
@@ -520,6 +529,7 @@ def _tied(items, legato):
         if follows and item.lyric is None and not item.note.grace and (before.tie_start or item.note.tie_stop):
             before.duration = item.end - before.onset
             before.tie_start = item.tie_start
+            before.note = replace(before.note, marks=(*before.note.marks, *item.note.marks))
         else:
             joined.append(item)
     return joined
@@ -572,7 +582,13 @@ def _sing_afterbeats(graces, notes, clock, shift):
         place = grace.lyric.syllabic if grace.lyric else "single"
         cents = grace.note.cents + shift
         share = total / len(graces)
-        notes.append(Note(begin, share, cents, text, place, text is None, True, before.bar, grace.note.loudness))
+        notes.append(
+            Note(
+                *(begin, share, cents, text, place, text is None, True, before.bar, grace.note.loudness),
+                fifths=grace.note.fifths,
+                marks=grace.note.marks,
+            )
+        )
         begin += share
     return lyric
 
@@ -597,6 +613,8 @@ def _note(item, onset, duration, shift, connected, last_lyric, notes, file, part
         connected and (melisma or written.slurred),
         item.bar,
         round(written.loudness, 2),
+        fifths=written.fifths,
+        marks=written.marks,
     )
 
 

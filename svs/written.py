@@ -11,11 +11,22 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+# What may be written at a note about how it is sung; "glide" stands for <glissando>, <slide> and "port." from a note to
+# the next. The names are MusicXML's.
+MARKS = (
+    *("accent", "strong-accent", "staccato", "staccatissimo", "spiccato", "detached-legato", "tenuto"),
+    *("breath-mark", "caesura", "scoop", "plop", "doit", "falloff", "glide"),
+)
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
 class ScoreError(ValueError):
     """A score that cannot be read or sung; the message says where, what was found and what to do."""
+
+
+def fifths_of(step: str, alter: int = 0) -> int:
+    """Place of a spelling in the chain of fifths: C is 0, G 1, F -1; each sharp adds seven."""
+    return (7 * STEPS[step] + 1) % 12 - 1 + 7 * alter
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ class WrittenNote:
     slurred: under a slur that began on an earlier note.
     grace: None, "acciaccatura" (slashed) or "appoggiatura"; grace_quarters is the value of its note sign,
     steals_previous says that it sounds before the beat (an afterbeat) instead of on it.
+    fifths: place of its spelling in the chain of fifths (see fifths_of), None where a note has none.
+    marks: what is written at it about how it is sung, of MARKS.
     """
 
     measure: int
@@ -59,6 +72,8 @@ class WrittenNote:
     steals_previous: bool = False
     chord: bool = False
     loudness: float = 0.0
+    fifths: int | None = None
+    marks: tuple[str, ...] = ()
 
     def lyric(self, verse: int) -> Lyric | None:
         return next((lyric for lyric in self.lyrics if lyric.verse == verse), None)
