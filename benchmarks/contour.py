@@ -51,7 +51,7 @@ def whole_cycle_error(note: Note, curve: PitchCurve) -> float | None:
     return max(errors, key=abs)
 
 
-def main(arguments=None):
+def main(arguments=None) -> float:
     options = parser(__doc__)
     options.add_argument("scores", nargs="*", type=Path, help="default: those of assets/scores")
     options.add_argument("--voice", default="default", help="whose consonant durations are used")
@@ -88,6 +88,7 @@ def main(arguments=None):
           f"worst {evaluator.max():.2f} cents")  # fmt: skip
     verdict("worst note's mean over whole vibrato cycles, cents", float(everything.max()), 1.0)
     write_json(options.json, {"scores": rows, "worst_cents": float(everything.max()), "notes": len(everything)})
+    return float(everything.max())
 
 
 if __name__ == "__main__":

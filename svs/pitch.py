@@ -30,8 +30,10 @@ from svs.units import PITCH_GRID, FrameGrid
 EDGE = 0.1  # seconds at both ends of a note that are transition, a quarter of a shorter note
 SHORT = 0.25  # seconds; shorter notes are transition for the most part
 GLIDE_SECONDS = 0.02  # the shortest portamento
-FEWEST_CYCLES, FULL_CYCLES = 2.0, 7.0  # of vibrato: so few are none, and with so many it has its full extent
-CODA_PULL = 0.1
+FEWEST_CYCLES = 2.0  # of vibrato: so few are none
+CODA_PULL = 0.3
+CYCLE_SECONDS = 0.2  # of vibrato, at most
+LEANING = 0.25  # cents
 OBSTRUENT_FADE = 0.04  # seconds in which a consonant's pull on the vowel after it fades to a third
 
 
@@ -80,9 +82,10 @@ class Style:
     vibrato_variation: float = 0.1  # spread of rate and extent from note to note, a fraction of the value, at most 2×
     vibrato_delay: float = 0.2  # after the note's onset
     vibrato_ease: float = 0.35  # from nothing to the full extent
-    vibrato_shortest: float = 0.45  # shorter notes have none
-    drift_cents: float = 2.0  # standard deviation of a wandering slower than 1 Hz
-    fluctuation_cents: float = 1.5  # standard deviation of the fine fluctuation below 10 Hz (Saitou & al. 2005)
+    vibrato_shortest: float = 0.45  # seconds; shorter notes have none
+    vibrato_full_cycles: float = 7.0  # with fewer it swings less; what is left of a cycle moves a short note's mean
+    drift_cents: float = 4.0  # standard deviation of a wandering slower than 1 Hz
+    fluctuation_cents: float = 2.5  # standard deviation of the fine fluctuation below 10 Hz (Saitou & al. 2005)
     consonant_dip_cents: float = 25.0  # voiced obstruents lower the pitch, voiceless ones raise it on the vowel
     consonant_raise_cents: float = 12.0  # after them (Hombert, Ohala & Ewan 1979, Language 55)
     glissando_share: float = 0.75  # of a note with a written glissando or slide, at its end
@@ -209,12 +212,18 @@ class _Line:
         return found
 
     def centred(self, added: np.ndarray) -> np.ndarray:
-        """The same component without its mean in the steady part of every note; the offset eases in at the edges."""
+        """The same component without its mean in the steady part of every note, eased in at the edges.
+
+        Where a part of a note, a vibrato cycle shorter, would still have a mean of more than LEANING, the component is
+        turned down in that note: short notes wander less than long ones.
+        """
         added = added.copy()
         for note, steady in zip(self.notes, self.steady, strict=True):
             if steady.start < steady.stop:
                 inside = _between(self.times, note.onset, note.end)
                 added[inside] -= added[steady].mean() * self.steadiness[inside]
+                leaning = _leaning(added[steady], round(CYCLE_SECONDS / (self.times[1] - self.times[0])))
+                added[inside] *= 1.0 - (1.0 - min(1.0, LEANING / max(leaning, 1e-9))) * self.steadiness[inside]
         return added
 
     @cached_property
@@ -361,10 +370,10 @@ def _vibrato(line: _Line, rng) -> np.ndarray:
         end = _vibrato_end(line, index, line.times[steady.stop - 1] + half_hop)
         start = max(first, note.onset + min(style.vibrato_delay, 0.4 * note.duration))
         rate = _whole_cycles(style.vibrato_rate * spread[0], end - first, style)
-        cycles = (end - start) * rate
-        if cycles <= FEWEST_CYCLES:
+        cycles, fewest = (end - start) * rate, min(FEWEST_CYCLES, style.vibrato_full_cycles)
+        if cycles <= max(fewest, 1.0):
             continue
-        extent *= min(1.0, (cycles - FEWEST_CYCLES) / (FULL_CYCLES - FEWEST_CYCLES))
+        extent *= min(1.0, (cycles - fewest) / max(style.vibrato_full_cycles - fewest, 1e-9))
         omega = 2.0 * np.pi * rate
         ease_in = max(min(style.vibrato_ease, 0.6 * (end - start)), 1e-3)
         ease_out = min(0.12, 0.3 * (end - start))
@@ -418,6 +427,14 @@ def _written(line: _Line) -> np.ndarray:
                 away = np.clip((line.times[at] - note.end + seconds) / seconds, 0.0, 1.0) ** 2
                 added[at] += sign * style.written_fall_cents * away
     return added
+
+
+def _leaning(cents: np.ndarray, frames: int) -> float:
+    """Largest mean in size of the stretches that are so many frames shorter than the whole, at most by a third."""
+    frames = min(frames, len(cents) // 3)
+    sums = np.concatenate([[0.0], np.cumsum(cents)])
+    stretches = sums[len(cents) - frames :] - sums[: frames + 1]
+    return float(np.abs(stretches).max()) / (len(cents) - frames)
 
 
 def _edge(note: Note) -> float:
