@@ -1,10 +1,10 @@
 """Natural pitch kept to the cent: the mean of every held note over whole vibrato cycles, against its written pitch.
 
 No sound is made: this measures what is commanded. Notes of 250 ms and more count; their steady part is what remains
-when 100 ms, or a quarter of the note, are taken off both ends, and of that the longest voiced stretch. Its vibrato is fitted, and the
-mean taken over as many whole cycles as fit in, three times: counted from its beginning, about its middle, and up to its
-end; the worst of the three is the note's error. Notes whose written sign leads away from them (glissando, doit, falloff)
-have no steady part and do not count.
+when 100 ms, or a quarter of the note, are taken off both ends, and of that the longest voiced stretch. Its vibrato is
+fitted, and the mean taken over as many whole cycles as fit in, three times: counted from its beginning, about its
+middle, and up to its end; the worst of the three is the note's error. Notes whose written sign leads away from them
+(glissando, doit, falloff) have no steady part and do not count.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def main(arguments=None) -> float:
             curve = natural(notes, spans, seed=seed)
             counted = [n for n in notes if n.duration >= SHORTEST and not LEADS_AWAY & set(n.marks)]
             errors += [e for note in counted if (e := whole_cycle_error(note, curve)) is not None]
-            steady += [row["abs_error_cents"] for row in note_errors(counted, curve) if row["abs_error_cents"] is not None]
+            found = [row["abs_error_cents"] for row in note_errors(counted, curve)]
+            steady += [error for error in found if error is not None]
         size = np.abs(errors)
         rows.append([path.stem[:40], len(errors) // options.seeds, float(size.mean()), float(size.max()),
                      float(np.mean(size <= 1.0)) * 100, float(np.max(steady))])  # fmt: skip

@@ -207,8 +207,8 @@ class _Line:
             edge = _edge(note)
             whole = _between(self.times, note.onset + edge, note.end - edge)
             borders = np.flatnonzero(np.diff(self.voiced[whole], prepend=False, append=False)) + whole.start
-            runs = borders.reshape(-1, 2)
-            found.append(slice(*runs[np.argmax(runs[:, 1] - runs[:, 0])]) if len(runs) else slice(whole.start, whole.start))
+            runs = borders.reshape(-1, 2).tolist() or [(whole.start, whole.start)]
+            found.append(slice(*max(runs, key=lambda run: run[1] - run[0])))
         return found
 
     def centred(self, added: np.ndarray) -> np.ndarray:
@@ -283,9 +283,9 @@ def _overshoot(line: _Line, rng) -> np.ndarray:
     for glide in line.glides.values():
         style = line.styles[glide.index]
         note = line.notes[glide.index]
-        seconds = note.onset + _edge(note) - glide.end
+        seconds = max(note.onset + _edge(note) - glide.end, 0.0)
         bow = np.sign(glide.interval) * min(style.overshoot_share * abs(glide.interval), style.overshoot_limit)
-        added += bow * _bow(line.times, glide.end, seconds)
+        added += bow * min(1.0, seconds / 0.08) * _bow(line.times, glide.end, seconds)
     return added
 
 
@@ -363,7 +363,9 @@ def _vibrato(line: _Line, rng) -> np.ndarray:
         style, steady = line.styles[index], line.steady[index]
         spread = 1.0 + style.vibrato_variation * np.clip(rng.standard_normal(2), -2.0, 2.0)
         extent = style.vibrato_cents * spread[1]
-        if extent == 0 or style.vibrato_rate == 0 or note.duration < style.vibrato_shortest or steady.start == steady.stop:
+        if extent == 0 or style.vibrato_rate == 0:
+            continue
+        if note.duration < style.vibrato_shortest or steady.start == steady.stop:
             continue
         half_hop = 0.5 * (line.times[1] - line.times[0])
         first = line.times[steady.start] - half_hop

@@ -11,8 +11,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
-    *("units", "audio", "written", "repeats", "musicxml", "midi", "foreign", "score", "g2p", "phonemes", "tuning", "articulation", "timing"),
-    *("pitch", "hand", "f0"),
+    *("units", "audio", "written", "repeats", "musicxml", "midi", "foreign", "score", "g2p", "phonemes", "tuning"),
+    *("articulation", "timing", "pitch", "hand", "f0"),
     *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "evaluation", "dataset", "batches"),
     *("training", "cli"),
 ]

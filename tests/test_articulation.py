@@ -5,8 +5,10 @@ import pytest
 from svs.articulation import articulate
 from svs.score import Note, read_score
 
-NOTATED = """<score-partwise version="4.0"><part-list><score-part id="P1"><part-name>V</part-name></score-part></part-list>
-<part id="P1"><measure number="1"><attributes><divisions>1</divisions></attributes>{}</measure></part></score-partwise>"""
+NOTATED = """<score-partwise version="4.0">
+<part-list><score-part id="P1"><part-name>V</part-name></score-part></part-list>
+<part id="P1"><measure number="1"><attributes><divisions>1</divisions></attributes>{}</measure></part>
+</score-partwise>"""
 
 
 def sung(*marks, seconds=1.0, slurred=False):

@@ -1,6 +1,7 @@
 """Tunings: every note where its closed form has it, to a hundredth of a cent."""
 
 from fractions import Fraction
+from itertools import pairwise
 from math import log2
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_a_chain_of_fifths_goes_on_by_spelling(temperament, fifth, tonic):
     """Every fifth of the chain is as wide as every other, whatever the tonic: sharps are not flats."""
     tuning = Tuning.read(440, temperament, tonic)
     chain = ["Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#"]
-    for low, high in zip(chain, chain[1:], strict=False):
+    for low, high in pairwise(chain):
         wide = cents(hz(high, tuning) / hz(low, tuning))
         assert wide % 1200 == pytest.approx(fifth, abs=CENT)
 
