@@ -22,7 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
-from svs.phonemes import is_voiced
+from svs.phonemes import VOWELS, is_voiced, strip_stress
 from svs.score import Note
 from svs.timing import OBSTRUENTS, SILENCE, PhonemeSpan, voiced_frames
 from svs.units import PITCH_GRID, FrameGrid
@@ -63,7 +63,8 @@ class Style:
 
     Seconds, Hz and cents; `_share` is a fraction: of the interval between two notes, or of a note. Where no source is
     named, the value was chosen here. The components are those of Saitou, Unoki & Akagi 2005 (Speech Communication
-    46: overshoot, vibrato, preparation, fine fluctuation) and what others found beside them.
+    46: overshoot, vibrato, preparation, fine fluctuation) and what others found beside them. Overshoot, scoop and
+    release agree with a singer of vocadito (Bittner & al. 2021), as `benchmarks.singer` shows.
     """
 
     portamento_seconds: float = 0.09  # for a whole tone; singers' fastest take 70 ms (Sundberg 1973, STL-QPSR 14/4)
@@ -73,10 +74,10 @@ class Style:
     preparation_limit: float = 8.0  # cents
     overshoot_share: float = 0.07
     overshoot_limit: float = 15.0  # cents
-    scoop_cents: float = 40.0  # at most; below the note after a rest; singers reach their target after the onset
-    scoop_seconds: float = 0.03  # (Hutchins & Campbell 2009, Ann. N. Y. Acad. Sci. 1169); time constant of its fading
-    release_cents: float = 30.0  # by which a note sinks as it ends before a rest
-    release_seconds: float = 0.08
+    scoop_cents: float = 50.0  # at most; below the note after a rest; singers reach their target after the onset
+    scoop_seconds: float = 0.12  # (Hutchins & Campbell 2009, Ann. N. Y. Acad. Sci. 1169); until it is reached
+    release_cents: float = 35.0  # at most, by which a note sinks as it ends before a rest
+    release_seconds: float = 0.06
     vibrato_rate: float = 5.7  # Hz; trained singers average 6 (Prame 1994, J. Acoust. Soc. Am. 96)
     vibrato_cents: float = 32.0  # centre to peak; Prame 1997 found 34–123 in opera, amateurs use less
     vibrato_variation: float = 0.1  # spread of rate and extent from note to note, a fraction of the value, at most 2×
@@ -187,8 +188,9 @@ class _Line:
         seconds = style.portamento_seconds + style.portamento_per_semitone * (abs(interval) / 100.0 - 2.0)
         legato = note.slurred or note.melisma
         seconds = max(seconds * style.slur_factor if legato else seconds, GLIDE_SECONDS)
-        # a new syllable's vowel begins on pitch; within a vowel the beat falls in the middle of the step
-        ahead = 0.5 * seconds if legato else seconds
+        # after a consonant the vowel begins on pitch; from vowel to vowel the beat falls in the middle of the step
+        bare = legato or strip_stress(note.phonemes[0]) in VOWELS
+        ahead = 0.5 * seconds if bare else seconds
         begin = note.onset - min(ahead, self._reach(before, style))
         return _Glide(index, interval, begin, note.onset + min(seconds - ahead, self._reach(note, style)), False)
 
@@ -273,7 +275,7 @@ def _preparation(line: _Line, rng) -> np.ndarray:
         ahead = min(0.01, 0.1 * line.notes[glide.index - 1].duration)
         seconds = ahead + 0.5 * (glide.end - glide.begin)
         bow = np.sign(glide.interval) * min(style.preparation_share * abs(glide.interval), style.preparation_limit)
-        added -= bow * _bow(line.times, glide.begin - ahead, seconds)
+        _add_bow(added, line.times, glide.begin - ahead, seconds, -bow)
     return added
 
 
@@ -285,20 +287,20 @@ def _overshoot(line: _Line, rng) -> np.ndarray:
         note = line.notes[glide.index]
         seconds = max(note.onset + _edge(note) - glide.end, 0.0)
         bow = np.sign(glide.interval) * min(style.overshoot_share * abs(glide.interval), style.overshoot_limit)
-        added += bow * min(1.0, seconds / 0.08) * _bow(line.times, glide.end, seconds)
+        _add_bow(added, line.times, glide.end, seconds, bow * min(1.0, seconds / 0.08))
     return added
 
 
 def _scoop(line: _Line, rng) -> np.ndarray:
-    """After a rest, come up from below: held through the consonants, then fading on the vowel."""
+    """After a rest, come up from below: held through the consonants, then rising on the vowel."""
     added = np.zeros(len(line.times))
     for index, note in enumerate(line.notes):
         style, part = line.styles[index], rng.uniform(0.5, 1.0)
         if style.scoop_cents == 0 or line.joined(index) or {"scoop", "plop"} & set(note.marks):
             continue
-        fade_seconds = max(min(style.scoop_seconds, 0.15 * note.duration), 1e-3)
-        at = _between(line.times, line.starts[index], note.end)
-        added[at] -= part * style.scoop_cents * np.exp(-np.maximum(line.times[at] - note.onset, 0.0) / fade_seconds)
+        seconds = max(min(style.scoop_seconds, 0.3 * note.duration), 1e-3)
+        at = _between(line.times, line.starts[index], note.onset + seconds)
+        added[at] -= part * style.scoop_cents * _ease((note.onset + seconds - line.times[at]) / seconds)[0]
     return added
 
 
@@ -467,10 +469,10 @@ def _ease(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x * x * (3.0 - 2.0 * x), 6.0 * x * (1.0 - x)
 
 
-def _bow(times: np.ndarray, start: float, seconds: float) -> np.ndarray:
-    """One raised-cosine hump of height 1."""
-    inside = (times > start) & (times < start + seconds)
-    return np.where(inside, 0.5 - 0.5 * np.cos(2.0 * np.pi * (times - start) / max(seconds, 1e-9)), 0.0)
+def _add_bow(added: np.ndarray, times: np.ndarray, start: float, seconds: float, cents: float) -> None:
+    """Add one raised-cosine hump of so many cents."""
+    at = _between(times, start, start + seconds)
+    added[at] += cents * (0.5 - 0.5 * np.cos(2.0 * np.pi * (times[at] - start) / max(seconds, 1e-9)))
 
 
 def _between(times: np.ndarray, start: float, end: float) -> slice:

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from svs.repeats import play_order
-from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_name
+from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_fifths, note_name
 
 __all__ = ["Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
 
@@ -106,6 +106,7 @@ class Score:
         inside_word = False
         for number, (onset, duration, pitch, syllable) in enumerate(sorted(notes, key=lambda n: n[0]), 1):
             cents = note_cents(pitch) if isinstance(pitch, str) else float(pitch)
+            fifths = note_fifths(pitch) if isinstance(pitch, str) else None
             where = f"note {number} ({note_name(cents)})"
             if not duration > 0:
                 raise ScoreError(f"{where}: lasts {duration} s; a duration above 0 is wanted")
@@ -119,7 +120,9 @@ class Score:
             slurred = lyric is None and onset <= sung[-1].end + 1e-3
             place = lyric.syllabic if lyric else "single"
             text = lyric.text if lyric else None
-            sung.append(Note(float(onset), float(duration), cents, text, place, lyric is None, slurred))
+            sung.append(
+                Note(float(onset), float(duration), cents, text, place, lyric is None, slurred, fifths=fifths)
+            )
             if lyric:
                 inside_word = place in ("begin", "middle")
         return cls(title, (Part(name, language, tuple(sung)),))

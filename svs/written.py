@@ -148,6 +148,17 @@ def note_name(cents: float) -> str:
 
 def note_cents(name: str) -> float:
     """Cents of a pitch name such as "A4", "Bb3" or "F#5"; raises ScoreError on anything else."""
+    step, alter, octave = _spelling(name)
+    return 100.0 * (STEPS[step] + alter + 12 * (octave + 1))
+
+
+def note_fifths(name: str) -> int:
+    """Place of a pitch name in the chain of fifths; raises ScoreError as note_cents does."""
+    step, alter, _ = _spelling(name)
+    return fifths_of(step, alter)
+
+
+def _spelling(name: str) -> tuple[str, int, int]:
     match = re.fullmatch(r"([A-Ga-g])([#♯]*|[b♭]*)(-?\d+)", name.strip())
     if not match:
         raise ScoreError(
@@ -155,7 +166,7 @@ def note_cents(name: str) -> float:
         )
     step, accidentals, octave = match.groups()
     alter = len(accidentals) * (1 if accidentals[:1] in "#♯" else -1)
-    return 100.0 * (STEPS[step.upper()] + alter + 12 * (int(octave) + 1))
+    return step.upper(), alter, int(octave)
 
 
 def join_ties(notes: list[WrittenNote], starts: list[Fraction]) -> list[tuple[Fraction, Fraction, WrittenNote]]:

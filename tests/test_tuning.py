@@ -7,7 +7,7 @@ from math import log2
 import numpy as np
 import pytest
 
-from svs.score import Note, read_score
+from svs.score import Note, Score, read_score
 from svs.tuning import JUST_RATIOS, Scale, Tuning, TuningError, read_scale, tune
 from svs.units import cents_to_hz
 from svs.written import fifths_of
@@ -104,6 +104,13 @@ def test_notes_without_a_spelling_have_the_wolf_where_keyboards_put_it():
     c, gis, es = (tune([Note(0, 1, 100.0 * key, "la")], tuning)[0].cents for key in (60, 68, 63))
     assert gis - c == pytest.approx(8 * cents(3 / 2) - 4800, abs=CENT)
     assert (es - gis) % 1200 == pytest.approx(1200 * 7 - 11 * cents(3 / 2), abs=CENT)
+
+
+def test_note_names_keep_their_spelling():
+    part = Score.from_notes([(0, 1, "G#4", "la"), (1, 1, "Ab4", "la"), (2, 1, 6800, "la")]).parts[0]
+    sharp, flat, unspelled = tune(part.notes, Tuning.read(440, "meantone"))
+    assert flat.cents - sharp.cents == pytest.approx(cents(128 / 125), abs=CENT)
+    assert unspelled.cents == sharp.cents
 
 
 def test_a_quarter_tone_is_fifty_cents_above_its_note_in_every_temperament():
