@@ -161,6 +161,9 @@ def stressed(line: Line, spans: Sequence[PhonemeSpan]) -> tuple[list[str], list[
 # Pitch ------------------------------------------------------------------------------------------------------------
 
 
+FLAT_TOO = ("fluctuation_cents", "release_cents", "consonant_dip_cents", "consonant_raise_cents")
+
+
 def draw_style(rng: np.random.Generator) -> Style | None:
     """How a clip is sung: one in eight bare notes (None), one in eight only glides, the rest with vibrato or without."""
     kind = rng.random()
@@ -178,6 +181,7 @@ def draw_style(rng: np.random.Generator) -> Style | None:
         vibrato_delay=float(rng.uniform(0.12, 0.3)),
         vibrato_shortest=0.45,
         drift_cents=0.0 if flat else float(rng.uniform(0.0, 6.0)),
+        **(dict.fromkeys(FLAT_TOO, 0.0) if flat else {}),
     )
 
 

@@ -71,7 +71,20 @@ def sing(
     transpose: Transpose = 0.0,
     tempo: Tempo = 1.0,
     tuning: Annotated[float, typer.Option(help="Hz of A4.")] = 440.0,
+    temperament: Annotated[
+        str, typer.Option(help="equal, just, pythagorean, meantone, or a Scala file (.scl).", metavar="NAME|FILE.scl")
+    ] = "equal",
+    tonic: Annotated[str, typer.Option(help="Tonic of the temperament as the page has it, such as G or Eb.")] = "C",
     pitch: Annotated[PitchStyle, typer.Option(help="natural, or the bare notes.")] = PitchStyle.natural,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML of amounts for the line and for single notes; SCORE's own .yaml if not given.", metavar="FILE"
+        ),
+    ] = None,
+    f0: Annotated[
+        Path | None, typer.Option(help="CSV of a contour to sing instead: seconds, cents.", metavar="FILE")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; the voice's own if not given.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
@@ -80,12 +93,19 @@ def sing(
 
     The take, OUT.json, holds all that led to the sound: notes, phonemes in time, the commanded pitch, the seed. Of
     several parts it holds a list, `parts`, of the takes.
+
+    Cents are 100 × MIDI number (A4 = 6900). A4 sounds at --tuning in every temperament. In the CSV empty cents are
+    unvoiced and seconds are those of OUT.wav; svs.hand describes the YAML.
     """
     if not score.is_file():  # found out before anything heavy is loaded
         raise UsageError(f"{score}: no such file")
     _writable_outputs(output)
     if stems is not None:
         _writable_stems(stems, part)
+    from svs.hand import beside
+
+    if settings is None and (settings := beside(score)) is not None:
+        print(f"svs: with the settings of {settings}", file=sys.stderr)
     options = {
         "voice": voice,
         "singer": singer,
@@ -94,7 +114,11 @@ def sing(
         "transpose": transpose,
         "tempo": tempo,
         "tuning": tuning,
+        "temperament": temperament,
+        "tonic": tonic,
         "pitch": pitch.value,
+        "settings": settings,
+        "f0": f0,
         "seed": seed,
         "steps": steps,
         "guidance": guidance,

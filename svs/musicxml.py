@@ -21,7 +21,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from svs.tempo import DEFAULT_TEMPO, change, of_words, settle_changes
-from svs.written import STEPS, Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
+from svs.written import MARKS, STEPS, Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore, fifths_of
 
 MAX_BYTES = 64 * 2**20
 DYNAMICS_DB = {
@@ -60,8 +60,25 @@ TYPE_QUARTERS = {
     "512th": Fraction(1, 128),
     "1024th": Fraction(1, 256),
 }
-BREATH_MARKS = ("breath-mark", "caesura")
 UNPITCHED_HEADS = ("x", "cross", "circle-x")
+# Semitones of the accidentals that are quarter-tones: Stein's and Tartini's signs, and those with arrows. Turkish and
+# Persian signs have no single size and need an <alter>.
+QUARTER_TONES = {
+    "quarter-flat": -0.5,
+    "quarter-sharp": 0.5,
+    "three-quarters-flat": -1.5,
+    "three-quarters-sharp": 1.5,
+    "natural-down": -0.5,
+    "natural-up": 0.5,
+    "sharp-down": 0.5,
+    "sharp-up": 1.5,
+    "flat-down": -1.5,
+    "flat-up": -0.5,
+    "double-sharp-down": 1.5,
+    "double-sharp-up": 2.5,
+    "flat-flat-down": -2.5,
+    "flat-flat-up": -1.5,
+}
 
 
 def read_musicxml(path) -> WrittenScore:
@@ -247,15 +264,18 @@ class _PartWalk:
         self.score, self.part, self.lengths, self.times, self.tempos = score, part, lengths, times, tempos
         self.divisions = Fraction(1)
         self.bar_length = None
-        self.transposition: dict[str | None, float] = {}
+        self.transposition: dict[str | None, tuple[float, int]] = {}  # cents and fifths, by staff
         self.number = 0
         self.slurs: dict[str, dict] = {}
         self.changes: set[tuple[int, Fraction, str]] = set()
+        self.quarter_tones: dict[tuple, float] = {}  # semitones by (step, octave), until the barline
+        self.glides: set[tuple] = set()  # (measure, offset) of notes that words say to glide from
         self.dynamics: list[tuple] = []  # (measure, offset, "level"|"wedge"|"stop"|"accent", dB or direction)
 
     def measure(self, index, element):
         self.index, self.cursor, self.previous = index, Fraction(0), Fraction(0)
         self.ordinal, self.here = 0, self.score.measures[index]
+        self.quarter_tones.clear()
         digits = re.match(r"\d+", element.get("number") or "")
         if digits:
             self.number = int(digits[0])
@@ -323,7 +343,11 @@ class _PartWalk:
         for transpose in element.iterfind("transpose"):
             semitones = self.number_of(transpose.findtext("chromatic") or "0", "chromatic")
             octaves = self.number_of(transpose.findtext("octave-change") or "0", "octave-change")
-            self.transposition[transpose.get("number")] = float(100 * (semitones + 12 * octaves))
+            steps = transpose.findtext("diatonic")
+            fifths = (7 * semitones + 5) % 12 - 5  # the nearest spelling, unless the file says which
+            if steps is not None:
+                fifths = 7 * semitones - 12 * self.number_of(steps, "diatonic")
+            self.transposition[transpose.get("number")] = float(100 * (semitones + 12 * octaves)), int(fifths)
 
     def note(self, element):
         grace, chord = element.find("grace"), element.find("chord") is not None
@@ -352,12 +376,12 @@ class _PartWalk:
             return
         if duration < 0 or (duration == 0 and grace is None):
             return
-        note = WrittenNote(self.index, onset, duration, self.cents(element, pitch), ordinal=self.ordinal, chord=chord)
+        cents, fifths = self.pitch(element, pitch)
+        note = WrittenNote(self.index, onset, duration, cents, ordinal=self.ordinal, chord=chord, fifths=fifths)
         staff = element.findtext("staff")
         note.voice = (element.findtext("voice") or "1").strip() + (f"/{staff.strip()}" if staff else "")
         note.lyrics = self.lyrics(element)
         note.fermata = fermata
-        note.breath = any(n.find(f"articulations/{mark}") is not None for n in notations for mark in BREATH_MARKS)
         ties = [t.get("type") for t in element.iterfind("tie")]
         ties = ties or [t.get("type") for n in notations for t in n.iterfind("tied")]
         note.tie_start, note.tie_stop = "start" in ties or "continue" in ties, "stop" in ties or "continue" in ties
@@ -367,6 +391,7 @@ class _PartWalk:
             note.grace_quarters = self.note_value(element)
             note.steals_previous = grace.get("steal-time-previous") is not None
         self.slur(note, notations)
+        note.marks = _marks(notations)
         for accent in (a for n in notations for a in n.iterfind("dynamics")):
             self.dynamic(accent, note.offset)
         self.part.notes.append(note)
@@ -385,14 +410,31 @@ class _PartWalk:
             value /= self.number_of(ratio.findtext("actual-notes"), "actual-notes") or 1
         return value
 
-    def cents(self, element, pitch):
+    def pitch(self, element, pitch):
+        """Sounding cents, and the place of the spelling in the chain of fifths."""
         step = (pitch.findtext("step") or "").strip()
         if step not in STEPS:
             raise ScoreError(f"{self.where()}: <step> is {step!r}; a letter from A to G is wanted")
         octave = self.number_of(pitch.findtext("octave"), "octave")
+        alter = self.alter(element, pitch, (step, octave))
+        shift, fifths = self.transposition.get(
+            element.findtext("staff") or "1", self.transposition.get(None, (0.0, 0))
+        )
+        cents = float(100 * (STEPS[step] + alter + 12 * (octave + 1))) + shift
+        return cents, fifths_of(step, int(alter)) + fifths
+
+    def alter(self, element, pitch, line):
+        """Semitones from <alter>; from the accidental where it is a quarter-tone and <alter> lacks or is rounded."""
         alter = self.number_of(pitch.findtext("alter") or "0", "alter")
-        shift = self.transposition.get(element.findtext("staff") or "1", self.transposition.get(None, 0.0))
-        return float(100 * (STEPS[step] + alter + 12 * (octave + 1))) + shift
+        sign = (element.findtext("accidental") or "").strip()
+        if sign:
+            self.quarter_tones.pop(line, None)
+        if alter.denominator != 1:
+            return alter
+        if sign in QUARTER_TONES:
+            self.quarter_tones[line] = Fraction(QUARTER_TONES[sign])
+        meant = self.quarter_tones.get(line, alter)
+        return meant if abs(meant - alter) < 1 or pitch.find("alter") is None else alter
 
     def slur(self, note, notations):
         """A note is slurred to the one before when a slur of its voice is open as it begins."""
@@ -460,6 +502,8 @@ class _PartWalk:
             self.here.coda.add("coda")
         elif re.fullmatch(r"fine\W*", text, re.I):
             self.here.fine = True
+        elif re.match(r"(port|portamento|portando|gliss|glissando)\b", text, re.I):
+            self.glides.add((self.index, offset))
         elif offset == 0 and self.index == 0 and text and not self.score.tempo_words:
             self.score.tempo_words = text
 
@@ -533,7 +577,13 @@ class _PartWalk:
             self.here.coda.add(element.get("coda") or "coda")
 
     def finish(self):
-        """Give every note its loudness: levels hold until the next, hairpins run linearly in dB."""
+        """What is written beside the notes, given to them: glides, and loudness.
+
+        Levels of loudness hold until the next, hairpins run linearly in dB.
+        """
+        for note in self.part.notes:
+            if (note.measure, note.offset) in self.glides and "glide" not in note.marks:
+                note.marks += ("glide",)
         if not self.dynamics:
             return
 
@@ -565,6 +615,15 @@ class _PartWalk:
         for note in self.part.notes:
             time = quarters(note.measure, note.offset)
             note.loudness = _level_at(levels, time) + accents.get(time, 0.0)
+
+
+def _marks(notations):
+    """Marks of a note, in MARKS, from its <articulations> and from the glides that begin at it."""
+    written = {mark.tag for n in notations for mark in n.iterfind("articulations/*")}
+    glides = [glide for n in notations for tag in ("glissando", "slide") for glide in n.iterfind(tag)]
+    if any(glide.get("type", "start") == "start" for glide in glides):
+        written.add("glide")
+    return tuple(mark for mark in MARKS if mark in written)
 
 
 def _level_at(levels, time):

@@ -13,7 +13,6 @@ Conventions:
   at most half of that note. The syllable begins with the grace note, so that the word meets the beat.
 - Without a tempo mark a word such as Andante gives the tempo, else a quarter note takes half a second (120 a minute);
   `Score.remarks` says so. rit. and accel. are played until "a tempo" (svs/tempo.py).
-- A breath mark or caesura takes at most 0.25 s from the end of its note.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ import numpy as np
 from svs.language import detect
 from svs.repeats import play_order
 from svs.tempo import DEFAULT_TEMPO, of_words
-from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_name
+from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_fifths, note_name
 
 __all__ = ["Grid", "Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
 
@@ -42,8 +41,6 @@ PROJECTS = (".vsqx", ".vpr", ".svp", ".svip", ".s5p", ".ust", ".ccs", ".tssln", 
 MUSIC21 = (".abc", ".krn", ".mei", ".capx", ".nwctxt")
 BREATHS = {"br", "AP", "SP", "pau", "sil"}  # as the lyrics of singing editors and of Japanese corpora have them
 ACCIACCATURA_SECONDS = 0.07
-BREATH_SECONDS = 0.25  # that a breath mark takes from its note
-BREATH_SHARE = 0.4  # of that note, at most
 FEW_OF_MOST = 0.25  # lines with fewer than this share of the most syllables are asides: ossias, cues, duet entries
 FEW_SYLLABLES = 4  # so many of another verse in a row are its text, fewer are a melisma in this verse
 
@@ -60,6 +57,8 @@ class Note:
     bar:      bar number as printed in the score.
     loudness: dB relative to mezzo-forte.
     phonemes: ARPAbet with stress digits, onset + nucleus + coda; empty for melisma notes.
+    fifths:   place of the spelling in the chain of fifths (C 0, G 1, F♯ 6, B♭ -2); None where there is none.
+    marks:    what is written at the note about how it is sung, of svs.written.MARKS.
     """
 
     onset: float
@@ -72,6 +71,8 @@ class Note:
     bar: int = 1
     loudness: float = 0.0
     phonemes: tuple[str, ...] = ()
+    fifths: int | None = None
+    marks: tuple[str, ...] = ()
 
     @property
     def end(self) -> float:
@@ -106,12 +107,16 @@ class Grid:
 
 @dataclass(frozen=True)
 class Score:
-    """All sung lines of a score; remarks say in one line each what was assumed or left out in reading it."""
+    """All sung lines of a score.
+
+    remarks: one line each of what was assumed or left out in reading it. transposed: cents above the page.
+    """
 
     title: str
     parts: tuple[Part, ...] = field(default_factory=tuple)
     remarks: tuple[str, ...] = ()
     grid: Grid | None = None
+    transposed: float = 0.0
 
     @classmethod
     def from_notes(cls, notes, *, title: str = "", name: str = "Voice", language: str = "en") -> Score:
@@ -124,6 +129,7 @@ class Score:
         inside_word = False
         for number, (onset, duration, pitch, syllable) in enumerate(sorted(notes, key=lambda n: n[0]), 1):
             cents = note_cents(pitch) if isinstance(pitch, str) else float(pitch)
+            fifths = note_fifths(pitch) if isinstance(pitch, str) else None
             where = f"note {number} ({note_name(cents)})"
             if not duration > 0:
                 raise ScoreError(f"{where}: lasts {duration} s; a duration above 0 is wanted")
@@ -137,7 +143,9 @@ class Score:
             slurred = lyric is None and onset <= sung[-1].end + 1e-3
             place = lyric.syllabic if lyric else "single"
             text = lyric.text if lyric else None
-            sung.append(Note(float(onset), float(duration), cents, text, place, lyric is None, slurred))
+            sung.append(
+                Note(float(onset), float(duration), cents, text, place, lyric is None, slurred, fifths=fifths)
+            )
             if lyric:
                 inside_word = place in ("begin", "middle")
         return cls(title, (Part(name, language, tuple(sung)),))
@@ -202,7 +210,7 @@ def read_score(
             if language is None and not sung_in.startswith("en"):
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
-    return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid())
+    return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid(), 100.0 * transpose)
 
 
 def as_verse(verse) -> int | str:
@@ -391,6 +399,7 @@ def _top_notes(notes):
                 fermata=top.fermata or other.fermata,
                 slurred=top.slurred or other.slurred,
                 ordinal=min(top.ordinal, other.ordinal),
+                marks=top.marks or other.marks,
             )
         else:
             line.append(note)
@@ -413,7 +422,6 @@ class _Item:
     lyric: Lyric | None = None
     tie_start: bool = False
     ending: bool = False
-    breath: bool = False
 
     @property
     def end(self):
@@ -458,7 +466,7 @@ def _play(score, line, playing, first, before):
             passing = endings[min(visits[index], len(endings)) - 1] if endings else visits[index]
             wanted = first + passing - 1
             item = _Item(start + note.offset, note.duration, note, place, wanted, bar, tie_start=note.tie_start)
-            item.ending, item.breath = bool(endings), note.breath
+            item.ending = bool(endings)
             items.append(item)
         start += score.measures[index].length
     return items
@@ -594,8 +602,6 @@ def _perform(items, clock, part, file, shift, missing_lyric):
         note = _note(item, begin, end - begin, shift, connected, last_lyric, notes, file, part, missing_lyric)
         if note.melisma and note.slurred and notes and notes[-1].end < note.onset:
             notes[-1] = replace(notes[-1], duration=note.onset - notes[-1].onset)
-        if item.breath:
-            note = replace(note, duration=note.duration - min(BREATH_SECONDS, BREATH_SHARE * note.duration))
         notes.append(note)
         last_lyric = item.lyric or last_lyric
         previous = item
@@ -612,7 +618,8 @@ def _tied(items, legato):
         follows = before is not None and before.note.cents == item.note.cents and abs(item.onset - before.end) <= legato
         if follows and item.lyric is None and not item.note.grace and (before.tie_start or item.note.tie_stop):
             before.duration = item.end - before.onset
-            before.tie_start, before.breath = item.tie_start, item.breath
+            before.tie_start = item.tie_start
+            before.note = replace(before.note, marks=(*before.note.marks, *item.note.marks))
         else:
             joined.append(item)
     return joined
@@ -665,7 +672,13 @@ def _sing_afterbeats(graces, notes, clock, shift):
         place = grace.lyric.syllabic if grace.lyric else "single"
         cents = grace.note.cents + shift
         share = total / len(graces)
-        notes.append(Note(begin, share, cents, text, place, text is None, True, before.bar, grace.note.loudness))
+        notes.append(
+            Note(
+                *(begin, share, cents, text, place, text is None, True, before.bar, grace.note.loudness),
+                fifths=grace.note.fifths,
+                marks=grace.note.marks,
+            )
+        )
         begin += share
     return lyric
 
@@ -690,6 +703,8 @@ def _note(item, onset, duration, shift, connected, last_lyric, notes, file, part
         connected and (melisma or written.slurred),
         item.bar,
         round(written.loudness, 2),
+        fifths=written.fifths,
+        marks=written.marks,
     )
 
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from svs.articulation import articulate
 from svs.audio import Audio
+from svs.hand import Drawn, HandError, Settings, beside, follow, read_curve, read_settings
 from svs.inventory import adapt, strip_stress
 from svs.phonemes import pronounce
 from svs.pitch import PitchCurve, exact, natural
 from svs.score import Grid, Note, Part, Score, note_to_json, read_score, select_part
 from svs.timing import LEAD_IN, SILENCE, PhonemeSpan, delay, place
+from svs.tuning import Scale, Tuning, tune
 from svs.units import A4_HZ, LATENT_HOP, SAMPLE_RATE
 from svs.voice import Voice, VoiceError
 
@@ -98,7 +101,11 @@ def sing(
     transpose: float = 0.0,
     tempo: float = 1.0,
     tuning: float = A4_HZ,
+    temperament: str | Path | Scale = "equal",
+    tonic: str = "C",
     pitch: str = "natural",
+    settings: Settings | Mapping | str | Path | None = None,
+    f0: Drawn | str | Path | None = None,
     seed: int = 0,
     steps: int | None = None,
     guidance: float | None = None,
@@ -109,6 +116,9 @@ def sing(
 
     score: a file, or a Score read already. part: name or number from 1; the first one with lyrics when None.
     transpose: semitones. tempo: factor. tuning: Hz of A4. pitch: "natural" or "exact", the bare notes.
+    temperament: "equal", "just", "pythagorean", "meantone" or a Scala file; tonic: of the page, such as "Eb".
+    settings: amounts of the contour, for the line and for single notes (svs.hand): a YAML file or the same as a dict;
+    when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
     steps, guidance: of the sampler, the guidance on the lyrics; the voice's own when None. singer: of the voice.
     progress: called as progress(stage, done, total).
     Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
@@ -118,14 +128,16 @@ def sing(
     began = time.perf_counter()
     if pitch not in ("natural", "exact"):
         raise ValueError(f"pitch is {pitch!r}; choose natural or exact")
-    if not 100.0 <= tuning <= 1000.0:
-        raise ValueError(f"tuning is {tuning} Hz; the frequency of A4 between 100 and 1000 Hz is wanted")
     if seed < 0:
         raise ValueError(f"seed is {seed}; a whole number from 0 is wanted")
     if steps is not None and steps < 1:
         raise ValueError(f"steps is {steps}; at least 1 is needed")
     if guidance is not None and not np.isfinite(guidance):
         raise ValueError(f"guidance is {guidance}; a scale such as 1.5 is wanted")
+    tuned = Tuning.read(tuning, temperament, tonic)
+    settings = _settings(settings, score)
+    if f0 is not None and not isinstance(f0, Drawn):
+        f0 = read_curve(f0)
     from svs import g2p
 
     score = _read(score, verse, transpose, tempo, language)
@@ -138,10 +150,13 @@ def sing(
     line = as_sung_by(voice, line, singer)
     for remark in score.remarks:
         warnings.warn(remark, stacklevel=2)
-    notes = tuple(replace(n, cents=n.cents + 1200.0 * np.log2(tuning / A4_HZ)) for n in delay(line.notes))
+    notes, styles = settings.apply(tune(line.notes, tuned, score.transposed), line.name)
+    notes = articulate(delay(notes))
     warn_out_of_range(line.name, notes, voice, singer)
     spans = place(notes, voice.durations(singer))
-    curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed)
+    curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed, style=styles)
+    if f0 is not None:
+        curve = _drawn(curve, f0, notes)
     audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, progress)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
@@ -159,6 +174,9 @@ def sing_parts(
     **options,
 ) -> tuple[Take, ...]:
     """Sing every part of a score, each as `sing` sings it alone; they begin together. options: the others of `sing`."""
+    if options.get("f0") is not None:
+        raise HandError("a contour drawn by hand is of one line; sing that part alone, then the others")
+    options["settings"] = _settings(options.get("settings"), score)
     score = _read(score, verse, transpose, tempo, language)
     if not score.parts:
         select_part(score)  # says so
@@ -177,6 +195,29 @@ def mix(takes: Sequence[Take]) -> Audio:
     for take in takes:
         total[: len(take.audio.samples)] += take.audio.samples
     return _without_clipping(total)
+
+
+def _settings(settings, score) -> Settings:
+    """Settings as given, else those beside the score's file, else none."""
+    if settings is None and not isinstance(score, Score):
+        settings = beside(score)
+    if settings is None:
+        return Settings({})
+    return settings if isinstance(settings, Settings) else read_settings(settings)
+
+
+def _drawn(curve: PitchCurve, drawn: Drawn, notes: Sequence[Note]) -> PitchCurve:
+    """The curve with what was drawn laid over it; warns where the drawing ends before the song does."""
+    first, last = drawn.seconds[0], drawn.seconds[-1]
+    if first >= notes[-1].end:
+        raise HandError(f"{drawn.name}: begins at {first:g} s, but the song ends at {notes[-1].end:.2f} s")
+    if first > notes[0].onset or last < notes[-1].end - 0.1:
+        warnings.warn(
+            f"{drawn.name}: reaches from {first:g} to {last:g} s of {notes[-1].end:.2f} s; "
+            "before and after, the score's own contour is sung",
+            stacklevel=3,
+        )
+    return follow(curve, drawn)
 
 
 def _read(score, verse, transpose, tempo, language) -> Score:

@@ -12,11 +12,22 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+# What may be written at a note about how it is sung; "glide" stands for <glissando>, <slide> and "port." from a note to
+# the next. The names are MusicXML's.
+MARKS = (
+    *("accent", "strong-accent", "staccato", "staccatissimo", "spiccato", "detached-legato", "tenuto"),
+    *("breath-mark", "caesura", "scoop", "plop", "doit", "falloff", "glide"),
+)
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
 class ScoreError(ValueError):
     """A score that cannot be read or sung; the message says where, what was found and what to do."""
+
+
+def fifths_of(step: str, alter: int = 0) -> int:
+    """Place of a spelling in the chain of fifths: C is 0, G 1, F -1; each sharp adds seven."""
+    return (7 * STEPS[step] + 1) % 12 - 1 + 7 * alter
 
 
 @dataclass(frozen=True)
@@ -39,9 +50,11 @@ class WrittenNote:
 
     measure: index into WrittenScore.measures. offset, duration: quarters; duration 0 for grace notes.
     cents: sounding. ordinal: 1 for the first note of its measure, as error messages count.
-    slurred: under a slur that began on an earlier note. breath: a breath mark or caesura stands after it.
+    slurred: under a slur that began on an earlier note.
     grace: None, "acciaccatura" (slashed) or "appoggiatura"; grace_quarters is the value of its note sign,
     steals_previous says that it sounds before the beat (an afterbeat) instead of on it.
+    fifths: place of its spelling in the chain of fifths (see fifths_of), None where a note has none.
+    marks: what is written at it about how it is sung, of MARKS.
     """
 
     measure: int
@@ -59,8 +72,9 @@ class WrittenNote:
     grace_quarters: Fraction = Fraction(0)
     steals_previous: bool = False
     chord: bool = False
-    breath: bool = False
     loudness: float = 0.0
+    fifths: int | None = None
+    marks: tuple[str, ...] = ()
 
     def lyric(self, verse: int) -> Lyric | None:
         return next((lyric for lyric in self.lyrics if lyric.verse == verse), None)
@@ -156,6 +170,17 @@ def note_name(cents: float) -> str:
 
 def note_cents(name: str) -> float:
     """Cents of a pitch name such as "A4", "Bb3" or "F#5"; raises ScoreError on anything else."""
+    step, alter, octave = _spelling(name)
+    return 100.0 * (STEPS[step] + alter + 12 * (octave + 1))
+
+
+def note_fifths(name: str) -> int:
+    """Place of a pitch name in the chain of fifths; raises ScoreError as note_cents does."""
+    step, alter, _ = _spelling(name)
+    return fifths_of(step, alter)
+
+
+def _spelling(name: str) -> tuple[str, int, int]:
     match = re.fullmatch(r"([A-Ga-g])([#♯]*|[b♭]*)(-?\d+)", name.strip())
     if not match:
         raise ScoreError(
@@ -163,7 +188,7 @@ def note_cents(name: str) -> float:
         )
     step, accidentals, octave = match.groups()
     alter = len(accidentals) * (1 if accidentals[:1] in "#♯" else -1)
-    return 100.0 * (STEPS[step.upper()] + alter + 12 * (int(octave) + 1))
+    return step.upper(), alter, int(octave)
 
 
 def join_ties(notes: list[WrittenNote], starts: list[Fraction]) -> list[tuple[Fraction, Fraction, WrittenNote]]:

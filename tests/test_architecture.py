@@ -12,8 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
     *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
-    *("ustx", "projects", "foreign", "score", "check", "phonemes", "timing", "pitch", "f0"),
-    *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "export"),
+    *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch", "hand"),
+    *("f0", "speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "export"),
     *("evaluation", "dataset", "batches", "checkpoints", "training", "release", "cli"),
 ]
 

@@ -1,18 +1,24 @@
 """Pitch: bare notes are the notes; a natural contour stays around them."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from svs.evaluation.pitch import fit_vibrato
 from svs.pitch import PitchCurve, Style, exact, natural
 from svs.score import Note
 from svs.timing import TypicalDurations, delay, place
 
+SCORES = Path(__file__).parent.parent / "assets" / "scores"
+LIEDER = Path(__file__).resolve().parents[2] / "shared" / "cases" / "05_lieder_openscore" / "en"
 CENT = 0.01  # well below hearing
-STILL = Style(
-    portamento_seconds=0, preparation_share=0, overshoot_share=0, scoop_cents=0, vibrato_cents=0, drift_cents=0
+SWITCHES = (
+    *("portamento_seconds", "preparation_share", "overshoot_share", "scoop_cents", "release_cents", "vibrato_cents"),
+    *("drift_cents", "fluctuation_cents", "consonant_dip_cents", "consonant_raise_cents"),
 )
+STILL = Style(**dict.fromkeys(SWITCHES, 0.0))
 
 
 @pytest.fixture
@@ -36,6 +42,12 @@ def joined(interval=400):
 def inside(curve, note, margin=0.0):
     times = np.arange(len(curve.cents)) * curve.hop_seconds
     return (times >= note.onset + margin - 1e-9) & (times < note.end - margin - 1e-9)
+
+
+def steady(note, curve):
+    """Seconds and cents at least 100 ms inside a note."""
+    at = inside(curve, note, margin=0.1)
+    return np.flatnonzero(at) * curve.hop_seconds, curve.cents[at]
 
 
 def test_exact_is_the_written_note_in_every_frame(sung):
@@ -78,16 +90,13 @@ def test_with_everything_switched_off_natural_is_exact(sung):
     np.testing.assert_array_equal(natural(*sung, style=STILL).cents, exact(*sung).cents)
 
 
-@pytest.mark.parametrize(
-    "component",
-    ["portamento_seconds", "preparation_share", "overshoot_share", "scoop_cents", "vibrato_cents", "drift_cents"],
-)
+@pytest.mark.parametrize("component", SWITCHES)
 def test_each_component_can_be_switched_off_alone_and_leaves_the_others_as_they_were(sung, component):
     """Full minus the rest is what the component adds by itself (glides move preparation and vibrato: not those)."""
     assert {field.name for field in fields(Style)} >= {component}
     without = natural(*sung, style=replace(Style(), **{component: 0})).cents
     added = natural(*sung).cents - without
-    assert np.abs(added).max() > 1
+    assert np.abs(added).max() > 0.5
     if component != "portamento_seconds":
         alone = replace(STILL, **{component: getattr(Style(), component), "portamento_seconds": 0.09})
         base = natural(*sung, style=replace(STILL, portamento_seconds=0.09)).cents
@@ -121,16 +130,18 @@ def test_vibrato_sets_in_late_and_swings_within_published_bounds():
     sung = inside(exact(notes, spans), notes[0])
     assert np.abs(vibrato[sung][:20]).max() == 0
     assert 25 <= np.abs(vibrato[sung]).max() <= 40
-    crossings = np.flatnonzero(np.diff(np.sign(vibrato[sung][60:180])) > 0)
+    assert np.abs(vibrato[sung][30:40]).max() < 0.7 * np.abs(vibrato[sung]).max(), "it eases in"
+    crossings = np.flatnonzero(np.diff((vibrato[sung][60:175] > 1e-6).astype(int)) > 0)
     rate = 1 / (np.diff(crossings).mean() * 0.01)
     assert 4.5 <= rate <= 7.0
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_vibrato_does_not_move_the_mean_of_a_note(seed):
-    for seconds in (0.5, 0.8, 1.3, 2.0):
+    for seconds in (0.8, 1.0, 1.3, 2.0):
         notes, spans = held(seconds=seconds)
-        curve = natural(notes, spans, seed, style=replace(STILL, vibrato_cents=32))
+        curve = natural(notes, spans, seed, style=replace(STILL, vibrato_cents=32, vibrato_full_cycles=0))
+        assert np.abs(curve.cents - 6900).max() > 20
         assert abs(curve.cents[inside(curve, notes[0])].mean() - 6900) < 0.2
 
 
@@ -141,17 +152,182 @@ def test_short_notes_have_no_vibrato():
 
 def test_drift_is_slow_and_small():
     notes, spans = held(seconds=60)
-    drift = natural(notes, spans, style=replace(STILL, drift_cents=3)).cents - 6900
-    assert 2 < drift.std() < 4
-    assert np.abs(np.diff(drift)).max() < 0.8  # cents a frame
+    drift = (natural(notes, spans, style=replace(STILL, drift_cents=3)).cents - 6900)[40:-40]
+    assert 1.5 < drift.std() < 4
+    assert np.abs(np.diff(drift)).max() < 0.4  # cents a frame
 
 
-def test_a_held_note_stays_in_tune():
-    """All components together: the mean of a sung note lies within 10 cents, the just noticeable difference."""
-    for seed in range(10):
-        notes, spans = held(seconds=1.5)
-        curve = natural(notes, spans, seed)
-        assert abs(curve.cents[inside(curve, notes[0], margin=0.1)].mean() - 6900) < 10
+def test_fine_fluctuation_is_quick_and_smaller_than_hearing():
+    notes, spans = held(seconds=60)
+    fine = (natural(notes, spans, style=replace(STILL, fluctuation_cents=2.5)).cents - 6900)[40:-40]
+    assert 1 < fine.std() < 3
+    power = np.abs(np.fft.rfft(fine)) ** 2
+    hertz = np.fft.rfftfreq(len(fine), 0.01)
+    assert power[(hertz > 1) & (hertz < 15)].sum() > 0.8 * power.sum()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seconds", [0.25, 0.4, 0.7, 1.0, 1.5, 3.0])
+def test_the_steady_part_of_a_note_keeps_the_written_pitch(seconds, seed):
+    """All components together, between neighbours a fifth away: within 1 cent of the note."""
+    words = [("la", 6000, ("L", "AA1")), ("zo", 6700, ("Z", "OW1")), ("ta", 6000, ("T", "AA1"))]
+    notes = delay([Note(i * seconds, seconds, cents, text, phonemes=p) for i, (text, cents, p) in enumerate(words)])
+    curve = natural(notes, place(notes, TypicalDurations()), seed)
+    for note in notes:
+        steady = inside(curve, note, margin=min(0.1, seconds / 4)) & curve.voiced
+        assert abs(curve.cents[steady].mean() - note.cents) < 1
+
+
+def test_held_notes_of_twenty_scores_keep_their_pitch_over_whole_vibrato_cycles():
+    """The fourteen that come with svs, and six of OpenScore's where they are there."""
+    from benchmarks.contour import main
+
+    scores = [*sorted(SCORES.glob("*.musicxml")), *sorted(LIEDER.glob("*.mxl"))[:6]]
+    assert main([*map(str, scores), "--seeds", "1"]) <= 1.0  # cents
+
+
+def test_the_measure_of_whole_cycles_sees_a_note_that_is_off():
+    from benchmarks.contour import whole_cycle_error
+
+    notes, spans = held(seconds=1.37)
+    curve = natural(notes, spans, style=replace(STILL, vibrato_cents=50, vibrato_full_cycles=0))
+    for off in (-7.0, 0.0, 3.0):
+        measured = whole_cycle_error(notes[0], PitchCurve(curve.cents + off, curve.voiced))
+        assert measured == pytest.approx(off, abs=1.0)
+
+
+# What each control moves ------------------------------------------------------------------------------------------
+
+
+def test_a_longer_portamento_takes_longer_and_arrives_at_the_same_time():
+    notes, spans = joined(400)
+    onset = round(notes[1].onset / 0.01)
+    for seconds in (0.05, 0.09, 0.3):
+        curve = natural(notes, spans, style=replace(STILL, portamento_seconds=seconds, portamento_per_semitone=0)).cents
+        on_its_way = np.flatnonzero((curve > 6000 + CENT) & (curve < 6400 - CENT))
+        assert len(on_its_way) == pytest.approx(seconds / 0.01 - 1, abs=1.5)
+        assert on_its_way[-1] == onset - 1
+
+
+def test_short_notes_are_joined_too_and_each_is_reached():
+    notes = delay([Note(0.12 * i, 0.12, 6000 + 200 * (i % 2), "la", phonemes=("AA1",)) for i in range(8)])
+    curve = natural(notes, place(notes, TypicalDurations()), style=replace(STILL, portamento_seconds=0.09)).cents
+    for index, note in enumerate(notes):
+        sung = curve[inside(PitchCurve(curve, curve > 0), note)]
+        assert np.abs(sung - note.cents).min() < CENT, f"note {index} is never reached"
+        assert np.abs(np.diff(sung)).max() < 100, "no step"
+
+
+def test_a_slurred_step_is_slower_and_has_the_beat_in_its_middle():
+    notes = delay([Note(0, 1, 6000, "la", phonemes=("AA1",)), Note(1, 1, 6400, None, melisma=True, slurred=True)])
+    curve = natural(notes, place(notes, TypicalDurations()), style=replace(STILL, portamento_seconds=0.09)).cents
+    assert curve[round(notes[1].onset / 0.01)] == pytest.approx(6200, abs=1)
+    syllables, spans = joined(400)
+    quick = natural(syllables, spans, style=replace(STILL, portamento_seconds=0.09)).cents
+    assert np.diff(curve).max() < np.diff(quick).max()
+
+
+@pytest.mark.parametrize("rate", [4.5, 5.5, 6.5])
+def test_the_vibrato_rate_is_the_one_asked_for(rate):
+    notes, spans = held(seconds=3)
+    style = replace(STILL, vibrato_cents=40, vibrato_rate=rate, vibrato_variation=0)
+    found = fit_vibrato(*steady(notes[0], natural(notes, spans, style=style)))
+    assert found.rate_hz == pytest.approx(rate, abs=0.1)
+
+
+@pytest.mark.parametrize("cents", [10, 30, 80])
+def test_the_vibrato_extent_is_the_one_asked_for(cents):
+    notes, spans = held(seconds=3)
+    style = replace(STILL, vibrato_cents=cents, vibrato_variation=0, vibrato_delay=0, vibrato_ease=0.1)
+    found = fit_vibrato(*steady(notes[0], natural(notes, spans, style=style)))
+    assert found.extent_cents == pytest.approx(cents, rel=0.05)
+
+
+def test_a_longer_delay_holds_the_vibrato_back():
+    notes, spans = held(seconds=3)
+    begins = []
+    for delayed in (0.2, 0.6, 1.0):
+        curve = natural(notes, spans, style=replace(STILL, vibrato_cents=40, vibrato_delay=delayed)).cents
+        begins.append(np.flatnonzero(np.abs(curve - 6900) > 1)[0] * 0.01 - notes[0].onset)
+    np.testing.assert_allclose(begins, [0.2, 0.6, 1.0], atol=0.1)
+
+
+def test_after_a_rest_the_voice_comes_from_below_and_before_one_it_sinks():
+    notes, spans = held()
+    for name, at in (("scoop_cents", notes[0].onset), ("release_cents", notes[0].end - 0.01)):
+        curve = natural(notes, spans, style=replace(STILL, **{name: 60})).cents
+        assert -60 <= curve[round(at / 0.01)] - 6900 <= -20
+        np.testing.assert_allclose(curve[inside(PitchCurve(curve, curve > 0), notes[0], 0.2)], 6900, atol=2)
+
+
+def test_voiced_obstruents_lower_the_pitch_and_voiceless_ones_raise_it_after_them():
+    def sung(consonant, style):
+        notes = delay([Note(0, 1, 6000, "a", phonemes=("AA1",)), Note(1, 1, 6000, "a", phonemes=(consonant, "AA1"))])
+        spans = place(notes, TypicalDurations())
+        span = next(s for s in spans if s.symbol == consonant)
+        return natural(notes, spans, style=style).cents - 6000, span
+
+    dip, raised = replace(STILL, consonant_dip_cents=25), replace(STILL, consonant_raise_cents=12)
+    cents, span = sung("Z", dip)
+    assert cents[round(span.start / 0.01) : round(span.end / 0.01)].min() < -15
+    cents, span = sung("S", raised)
+    assert 6 < cents[round(span.end / 0.01) + 1] <= 12
+    for consonant, style in (("M", dip), ("M", raised), ("S", dip), ("Z", raised)):
+        np.testing.assert_array_equal(sung(consonant, style)[0], 0)
+
+
+def test_a_style_for_every_note_moves_that_note_alone():
+    notes, spans = joined(400)
+    plain = replace(STILL, vibrato_cents=0)
+    shaken = natural(notes, spans, style=[plain, replace(plain, vibrato_cents=60)]).cents
+    whole = natural(notes, spans, style=plain).cents
+    first = whole[: round(notes[1].onset / 0.01)]
+    np.testing.assert_array_equal(shaken[: len(first)], first)
+    assert np.abs(shaken - whole).max() > 20
+    with pytest.raises(ValueError, match="1 styles for 2 notes"):
+        natural(notes, spans, style=[plain])
+
+
+# What is written --------------------------------------------------------------------------------------------------
+
+
+def marked(*marks, interval=400):
+    notes, spans = joined(interval)
+    return [replace(notes[0], marks=marks), notes[1]], spans
+
+
+def test_a_written_glissando_fills_its_note_to_the_next():
+    notes, spans = marked("glide")
+    curve = natural(notes, spans, style=STILL).cents
+    at = round(notes[0].onset / 0.01)
+    np.testing.assert_allclose(curve[at : at + 25], 6000, atol=CENT)
+    np.testing.assert_allclose(curve[at + 25 : at + 100], 6000 + 400 * np.arange(75) / 75, atol=6)
+    np.testing.assert_array_equal(natural(notes, spans, style=replace(STILL, glissando_share=0)).cents,
+                                  exact(notes, spans).cents)  # fmt: skip
+
+
+@pytest.mark.parametrize(("mark", "sign"), [("scoop", -1), ("plop", 1)])
+def test_a_written_scoop_or_plop_leads_into_the_note(mark, sign):
+    notes, spans = marked(mark)
+    added = natural(notes, spans, style=STILL).cents - 6000
+    at = round(notes[0].onset / 0.01)
+    assert sign * added[at] == pytest.approx(200, abs=1)
+    np.testing.assert_allclose(added[at + 12 : at + 100], 0, atol=CENT)
+
+
+@pytest.mark.parametrize(("mark", "sign"), [("falloff", -1), ("doit", 1)])
+def test_a_written_fall_or_doit_leads_away_from_the_note(mark, sign):
+    notes, spans = held()
+    added = natural([replace(notes[0], marks=(mark,))], spans, style=STILL).cents - 6900
+    at, end = round(notes[0].onset / 0.01), round(notes[0].end / 0.01)
+    np.testing.assert_allclose(added[at : end - 35], 0, atol=CENT)
+    assert 350 < sign * added[end - 1] <= 400
+    assert np.all(sign * np.diff(added[end - 35 : end]) >= 0)
+
+
+def test_exact_sings_bare_notes_whatever_is_written():
+    notes, spans = marked("glide", "scoop", "falloff")
+    np.testing.assert_array_equal(exact(notes, spans).cents, exact([replace(n, marks=()) for n in notes], spans).cents)
 
 
 def test_a_curve_with_unequal_arrays_is_refused():

@@ -122,6 +122,52 @@ def test_the_contour_commanded_is_the_pitch_that_sounds(voice):
 
 
 @pytest.mark.parametrize(
+    ("temperament", "third"),
+    [("equal", 400.0), ("just", 386.3137), ("pythagorean", 407.8200), ("meantone", 386.3137)],
+)
+def test_a_temperament_is_sung_to_the_hundredth_of_a_cent(voice, temperament, third):
+    song = score(("C4", "la"), ("E4", "la"), ("A4", "la"))
+    take = sing(song, voice, temperament=temperament, tuning=442.0, pitch="exact")
+    low, high, a4 = (note.cents for note in take.notes)
+    assert high - low == pytest.approx(third, abs=0.01)
+    assert a4 == pytest.approx(6900 + 1200 * np.log2(442 / 440), abs=0.01)
+    assert set(np.round(take.curve.cents, 6)) == {round(note.cents, 6) for note in take.notes}
+
+
+def test_a_contour_drawn_by_hand_is_what_is_sung(voice, tmp_path):
+    drawn = tmp_path / "curve.csv"
+    drawn.write_text("seconds,cents\n0,6000\n3,6300\n", encoding="utf-8")
+    take = sing(score(("C4", "la"), ("E4", "la")), voice, f0=drawn)
+    plain = sing(score(("C4", "la"), ("E4", "la")), voice, pitch="exact")
+    np.testing.assert_allclose(take.curve.cents, 6000 + np.arange(len(take.curve.cents)), atol=1e-9)
+    np.testing.assert_array_equal(take.curve.voiced, plain.curve.voiced)
+    assert take.spans == plain.spans
+
+
+def test_a_contour_shorter_than_the_song_is_warned_of_and_one_after_it_refused(voice, tmp_path):
+    drawn = tmp_path / "curve.csv"
+    drawn.write_text("0,6000\n0.5,6000\n", encoding="utf-8")
+    with pytest.warns(UserWarning, match="reaches from 0 to 0.5 s of 1.30 s"):
+        sing(score(("C4", "la"), ("E4", "la")), voice, f0=drawn)
+    drawn.write_text("9,6000\n10,6000\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="begins at 9 s, but the song ends at 1.30 s"):
+        sing(score(("C4", "la"), ("E4", "la")), voice, f0=drawn)
+    with pytest.raises(ValueError, match="of one line"):
+        sing_parts(score(("C4", "la")), voice, f0=drawn)
+
+
+def test_settings_beside_the_score_are_obeyed_and_those_given_win(voice, tmp_path):
+    song = tmp_path / "song.musicxml"
+    song.write_bytes(ROW.read_bytes())
+    plain = sing(song, voice)
+    (tmp_path / "song.yaml").write_text("notes:\n  - {bar: 1, note: 2, detune_cents: -30}\n", encoding="utf-8")
+    beside, given = sing(song, voice), sing(song, voice, settings={})
+    moved = [b.cents - a.cents for a, b in zip(plain.notes, beside.notes, strict=True)]
+    assert moved[1] == -30 and not any(moved[:1] + moved[2:])
+    np.testing.assert_array_equal(given.curve.cents, plain.curve.cents)
+
+
+@pytest.mark.parametrize(
     ("options", "cents"),
     [({"transpose": 1.5}, 150.0), ({"transpose": -12}, -1200.0), ({"tuning": 432.0}, 1200 * np.log2(432 / 440))],
 )
@@ -529,6 +575,12 @@ def test_all_parts_are_mixed_and_their_stems_written(svs, tmp_path):
         (["--language", "xx"], "language 'xx' is not supported"),
         (["--seed", "-1"], "seed is -1"),
         (["--tuning", "0"], "tuning is 0.0 Hz"),
+        (["--temperament", "well"], "choose equal, just, pythagorean, meantone, or a Scala file (.scl)"),
+        (["--temperament", "no.scl"], "no.scl: No such file or directory"),
+        (["--temperament", "just", "--tonic", "H"], "tonic is 'H'; a note without its octave is wanted"),
+        (["--f0", "no.csv"], "no.csv: No such file or directory"),
+        (["--f0", "duet.musicxml"], "duet.musicxml, line"),
+        (["--settings", "no.yaml"], "no.yaml: No such file or directory"),
         (["--stems", "stems"], "--stems: writes the parts of a song sung together; add --part all"),
         (["--part", "all", "--stems", "duet.musicxml"], "duet.musicxml: is a file; --stems wants a folder"),
         (["--part", "all", "--stems", "no/where"], "there is no folder no; make it first"),
