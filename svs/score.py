@@ -199,7 +199,7 @@ def read_score(
             continue
         if notes:
             sung_in = language or score.language or detect(_words(notes)) or "en"
-            if language is None and not sung_in.startswith("en"):
+            if language is None and score.language is None and sung_in != "en":
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
     return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid())
