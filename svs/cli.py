@@ -43,13 +43,16 @@ class UsageError(ValueError):
 
 
 ScoreFile = Annotated[
-    Path, typer.Argument(help="MusicXML (.musicxml, .xml, .mxl) or MIDI with lyrics.", metavar="SCORE")
+    Path,
+    typer.Argument(help="MusicXML (.musicxml, .xml, .mxl), MIDI with lyrics, ABC, UltraStar, .ustx …", metavar="SCORE"),
 ]
 PartName = Annotated[
     str | None, typer.Option("--part", help="Part by name or number; the first sung one if not given.")
 ]
 Verse = Annotated[str, typer.Option(help="Number of the verse, or all.")]
-Language = Annotated[str | None, typer.Option(help="Language of the lyrics, such as en.")]
+Language = Annotated[
+    str | None, typer.Option(help="Language of the lyrics: en, en-GB, ja, la, it, es, de, fr; guessed if not given.")
+]
 Transpose = Annotated[float, typer.Option(help="Semitones up (or down, if negative).")]
 Tempo = Annotated[float, typer.Option(help="Factor; 2 is twice as fast.")]
 

@@ -11,6 +11,7 @@ joined by an English word list with word frequencies, when the language is Engli
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import math
@@ -60,6 +61,7 @@ def read_midi(path, language: str | None = None) -> WrittenScore:
     file = _open(path)
     beat = file.ticks_per_beat
     tracks = [_absolute(track) for track in file.tracks]
+    _decode(tracks)
     score = WrittenScore(path.name)
     ends = [ticks for track in tracks for ticks, _ in track]
     starts = _measures(score, tracks, beat, max(ends, default=0))
@@ -143,7 +145,7 @@ def _measures(score, tracks, beat, end):
 
 def _lines(number, track):
     """The melody of each channel of a track: of notes that sound together the top one."""
-    name = next((_text(m.name) for _, m in track if m.type == "track_name"), "")
+    name = next((m.name for _, m in track if m.type == "track_name"), "")
     held: dict[tuple[int, int], list] = {}
     notes: dict[int, list] = {}
     for tick, message in track:
@@ -183,15 +185,17 @@ def _top_line(notes):
 # ---------------------------------------------------------------------------------------------- lyrics
 
 
-def _text(text):
-    """mido reads text as Latin-1; most files mean UTF-8 or Windows-1252."""
-    data = text.encode("latin-1", "replace")
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            return data.decode(encoding).replace("\x00", "")
-        except UnicodeDecodeError:
-            continue
-    return text
+def _decode(tracks) -> None:
+    """Texts as they are meant, in place: mido reads Latin-1, most files are UTF-8, Windows-1252 or Shift JIS."""
+    events = [(m, name) for track in tracks for _, m in track for name in ("text", "name") if hasattr(m, name)]
+    data = [getattr(message, name).encode("latin-1", "replace") for message, name in events]
+    japanese = b"".join(data).decode("cp932", "ignore")
+    kana = sum("\u3040" <= c <= "\u30ff" for c in japanese) * 2 > sum(not c.isascii() for c in japanese) > 0
+    for (message, name), text in zip(events, data, strict=True):
+        for encoding in ("utf-8", *(["cp932"] if kana else []), "cp1252", "latin-1"):
+            with contextlib.suppress(UnicodeDecodeError):
+                setattr(message, name, text.decode(encoding).replace("\x00", ""))
+                break
 
 
 def _lyric_tracks(tracks):
@@ -199,8 +203,8 @@ def _lyric_tracks(tracks):
     title = ""
     lyrics, texts = [], []
     for number, track in enumerate(tracks):
-        sung = [(tick, _text(m.text)) for tick, m in track if m.type == "lyrics"]
-        written = [(tick, _text(m.text)) for tick, m in track if m.type == "text"]
+        sung = [(tick, m.text) for tick, m in track if m.type == "lyrics"]
+        written = [(tick, m.text) for tick, m in track if m.type == "text"]
         headers = [text for _, text in written if text.startswith("@")]
         title = title or next((h[2:].strip() for h in headers if h.startswith("@T")), "")
         lyrics.append((number, [e for e in sung if not e[1].startswith("@")]))
@@ -212,7 +216,7 @@ def _lyric_tracks(tracks):
     words = sum(len(events) for _, events in texts)
     chosen = lyrics if count and count * 2 >= words else texts
     if not title and tracks:
-        title = next((_text(m.name).strip(": ") for _, m in tracks[0] if m.type == "track_name"), "")
+        title = next((m.name.strip(": ") for _, m in tracks[0] if m.type == "track_name"), "")
     return [(number, events) for number, events in chosen if any(_singable(t) for _, t in events)], title
 
 

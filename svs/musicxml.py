@@ -206,7 +206,7 @@ def parse_musicxml(data: bytes, file: str) -> WrittenScore:
         walk.finish()
         score.parts.append(walk.part)
     for index, measure in enumerate(score.measures):
-        measure.length = lengths[index] or times[index] or Fraction(4)
+        measure.length = lengths[index]  # one without notes or rests only shows a sign, as other readers have it too
     score.tempos = [(index, offset, bpm) for (index, offset), bpm in sorted(tempos.items())]
     settle_changes(score, list(changes), of_words(score.tempo_words) or DEFAULT_TEMPO)
     _settle_endings(score.measures)

@@ -207,7 +207,7 @@ def read_score(
             continue
         if notes:
             sung_in = language or score.language or detect(_words(notes)) or "en"
-            if language is None and not sung_in.startswith("en"):
+            if language is None and score.language is None and sung_in != "en":
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
     return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid(), 100.0 * transpose)
@@ -327,15 +327,14 @@ def vocal_lines(score: WrittenScore, missing_lyric: str | None = None):
 
 def _without_breaths(part, notes, remarks):
     """Editors of singing write a breath as a note; it is sung as the rest that it is."""
-    kept, count, breath = [], 0, None
+    kept, count, breathing = [], 0, False
     for note in notes:
         begins = bool(note.lyrics) and all(
             lyric.syllabic == "single" and lyric.text.strip("/[]") in BREATHS for lyric in note.lyrics
         )
-        goes_on = breath is not None and not note.lyrics and note.cents == breath.cents
-        breath = note if begins or goes_on else None
+        breathing = begins or (breathing and not note.lyrics)
         count += begins
-        if breath is None:
+        if not breathing:
             kept.append(note)
     if count:
         remarks.append(f"{part.name}: {count} breaths written as notes are rests")

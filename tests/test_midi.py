@@ -147,6 +147,12 @@ def test_utf8_and_windows_lyrics_are_both_read(read):
         assert words(read(track(*notes(69), *lyrics(text)))) == [("für", "single")]
 
 
+def test_shift_jis_lyrics_are_kana(read):
+    syllables = [kana.encode("cp932").decode("latin-1") for kana in "さくら"]
+    score = read(track(*notes(69, 71, 72), *lyrics(*syllables)))
+    assert [n.lyric for n in score.parts[0].notes] == ["さ", "く", "ら"]
+
+
 def test_drums_never_sing(read):
     score = read(track(*notes(35, 35, channel=9)), track(*notes(69, 71)), track(*lyrics("la", "la")))
     assert [n.cents for n in score.parts[0].notes] == [6900, 7100]

@@ -543,6 +543,18 @@ def test_numbers_of_verses_and_footnotes_are_not_sung(text, sung):
     assert (lyric and lyric.text) == sung
 
 
+def test_breaths_that_editors_write_as_notes_are_rests(read):
+    score = read(note("A4", 1, "la") + note("F6", 1, "br") + note("F6", 1) + note("A4", 1, "ap", syllabic="begin"))
+    assert [n.lyric for n in score.parts[0].notes] == ["la", "ap"]
+    assert score.parts[0].notes[1].onset == pytest.approx(1.5)
+    assert any("1 breaths written as notes are rests" in remark for remark in score.remarks)
+
+
+def test_an_empty_measure_lasts_no_time(read):
+    score = read(note("A4", 4, "la"), "<attributes/>", note("B4", 4, "la"))
+    assert [n.onset for n in score.parts[0].notes] == [0.0, 2.0]
+
+
 def archive(tmp_path, **members):
     path = tmp_path / "song.mxl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:

@@ -427,7 +427,7 @@ def japanese_labels(folder: Path) -> list[Figure]:
 
     parsed = Figure(folder.name, "parsed", 100)
     phones = Figure(folder.name, "phones in the order of the labels")
-    for path in sorted([*folder.glob("*.musicxml"), *folder.glob("*.xml")]):
+    for path in sorted(path for suffix in ("musicxml", "xml", "mid") for path in folder.glob(f"*.{suffix}")):
         score = sung(parsed, path, language=JAPANESE)
         labels = _labels(folder, path)
         if score is None or not labels or JAPANESE not in g2p.LANGUAGES:

@@ -23,7 +23,7 @@ def write(takes: list[dict], title: str) -> str:
     groups: list[list[dict]] = []  # the phones of each note that is no slur
     starts = [segment["start"] for segment in segments if not segment["slur"]]
     for start, stop in zip(starts, [*starts[1:], float("inf")], strict=True):
-        groups.append([p for p in phones if start - 1e-6 <= _home(p) < stop - 1e-6])
+        groups.append([p for p in phones if start - 1e-6 <= p["start"] < stop - 1e-6])
     line = {
         "offset": 0.0,
         "text": " ".join(segment["text"] for segment in segments if not segment["slur"]),
@@ -38,10 +38,6 @@ def write(takes: list[dict], title: str) -> str:
         "input_type": "phoneme",
     }
     return json.dumps([line], ensure_ascii=False, indent=2) + "\n"
-
-
-def _home(phone: dict) -> float:
-    return phone["start"]
 
 
 def _segments(notes: list[dict], phones: list[dict], end: float) -> list[dict]:

@@ -10,6 +10,7 @@ cmudict.dict.gz is CMUdict unchanged (BSD, cmudict.LICENSE). The network for unk
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import importlib.util
@@ -109,8 +110,8 @@ class English(Pronouncer):
         readings = []
         for language, accents in marks.items():
             if not accented or re.search(accents, word.lower()):
-                for phones in load_language(language).pronunciations(word):
-                    readings.append(adapt(phones, ARPABET)[0])
+                with contextlib.suppress(ValueError):  # letters without a sound in that language
+                    readings += [adapt(phones, ARPABET)[0] for phones in load_language(language).pronunciations(word)]
         return readings
 
     def contracted(self, text: str) -> list[tuple[str, ...]]:
