@@ -1,8 +1,8 @@
 """The default codec: continuous latents at 50 Hz, and a decoder whose pitch comes from a pulse train.
 
-    audio ─ log-mel (100 Hz, and fine: 300 Hz) ─ ConvNeXt ─ halve ─ latents (50 Hz)
-    latents ─ double ─ ConvNeXt + pitch ─┬─ complex filter × STFT(pulse train) ─ inverse ─┐
-                                         └─ filter × STFT(noise), three frames a hop ─────┴─ audio
+    audio ─ log-mel (100 Hz, and fine: 300 Hz) ─ principal components ─ latents (50 Hz)
+    latents ─┬─ the spectra they stand for ─┬─ complex filter × pulse train ─ overlap-add ─┐
+             └─ ConvNeXt + pitch ───────────┴─ filter × STFT(noise), three frames a hop ───┴─ audio
 
 The decoder never has to invent periodicity: it shapes a source that already has the commanded pitch, as in
 DDSP (Engel et al. 2020) and the source-filter vocoders (Wang et al. 2019), with the STFT-domain filters of
@@ -13,6 +13,7 @@ what the encoder sees.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ NOISE_HOP = 147
 NOISE_FFT = 512
 MELS = 128
 FINE_MELS = 40
+SEEN = LATENT_HOP // HOP * MELS + LATENT_HOP // NOISE_HOP * FINE_MELS
 QUEFRENCY = 640  # samples, 14.5 ms: of the pulses' filter
 LEAD = 256  # samples, 6 ms
 
@@ -71,38 +73,64 @@ class LogMel(nn.Module):
         return torch.log(amplitude.transpose(1, 2) @ self.filters + 1e-5)
 
 
-class Encoder(nn.Module):
-    """Log-mel frames to latents with unit variance in every dimension."""
+class Features(nn.Module):
+    """What the encoder sees of a latent frame: two coarse and six fine log-mel spectra, (batch, frames, SEEN)."""
 
-    def __init__(self, dim: int, depth: int, latent_dim: int):
+    def __init__(self):
         super().__init__()
-        self.mel = LogMel()
-        self.fine_mel = LogMel(NOISE_FFT, NOISE_HOP, FINE_MELS)
-        self.enter = nn.Linear(MELS + HOP // NOISE_HOP * FINE_MELS, dim)
-        self.fine = nn.ModuleList(ConvNeXtBlock(dim) for _ in range(depth))
-        self.halve = nn.Linear(2 * dim, dim)
-        self.coarse = nn.ModuleList(ConvNeXtBlock(dim) for _ in range(depth))
-        self.norm = nn.LayerNorm(dim)
-        self.leave = nn.Linear(dim, latent_dim)
-        self.whiten = nn.BatchNorm1d(latent_dim, affine=False, momentum=0.02)
+        self.coarse, self.fine = LogMel(), LogMel(NOISE_FFT, NOISE_HOP, FINE_MELS)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        batch, frames = audio.shape[0], audio.shape[1] // LATENT_HOP
+        return torch.cat([mel(audio).reshape(batch, frames, -1) for mel in (self.coarse, self.fine)], dim=-1)
+
+
+class Encoder(nn.Module):
+    """Principal components of log-mel spectra, each of unit variance: linear, so that no voice is foreign to it."""
+
+    def __init__(self, latent_dim: int):
+        super().__init__()
+        self.features = Features()
+        self.register_buffer("mean", torch.zeros(SEEN))
+        self.register_buffer("components", torch.zeros(SEEN, latent_dim))  # orthonormal
+        self.register_buffer("deviation", torch.zeros(latent_dim))  # of the features along each
+
+    @property
+    def fitted(self) -> bool:
+        return bool(self.deviation.any())
+
+    @torch.no_grad()
+    def fit(self, audio: Iterable[Tensor]) -> None:
+        """Find the components from batches of sound, (batch, samples) each."""
+        total, count, square = torch.zeros(SEEN, dtype=torch.float64), 0, torch.zeros(SEEN, SEEN, dtype=torch.float64)
+        for sound in audio:
+            seen = self.features(sound).flatten(0, 1).double().cpu()
+            total, square, count = total + seen.sum(dim=0), square + seen.T @ seen, count + len(seen)
+        mean = total / count
+        variance, directions = torch.linalg.eigh(square / count - mean[:, None] * mean)
+        latent_dim = self.components.shape[1]
+        self.mean.copy_(mean)
+        self.components.copy_(directions.flip(1)[:, :latent_dim])
+        self.deviation.copy_(variance.flip(0)[:latent_dim].clamp(min=1e-4).sqrt())
 
     def forward(self, audio: Tensor) -> Tensor:
         """audio: (batch, samples), a multiple of LATENT_HOP. Returns (batch, samples // LATENT_HOP, latent_dim)."""
-        coarse = self.mel(audio)
-        fine = self.fine_mel(audio).reshape(*coarse.shape[:2], -1)  # three frames to one
-        x = self.enter((torch.cat([coarse, fine], dim=-1) + 6.0) / 3.0)
-        for block in self.fine:
-            x = block(x)
-        batch, frames, dim = x.shape
-        x = self.halve(x.reshape(batch, frames // 2, 2 * dim))
-        for block in self.coarse:
-            x = block(x)
-        x = self.leave(self.norm(x)).float()
-        return self.whiten(x.transpose(1, 2)).transpose(1, 2)
+        return (self.features(audio) - self.mean) @ self.components / self.deviation
+
+    def spectra(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """The log-mel spectra that latents stand for: (batch, 2 × frames, MELS) and (batch, 6 × frames, FINE_MELS)."""
+        batch, frames, _ = latents.shape
+        seen = (latents * self.deviation) @ self.components.T + self.mean
+        coarse, fine = seen.split([2 * MELS, SEEN - 2 * MELS], dim=-1)
+        return coarse.reshape(batch, 2 * frames, MELS), fine.reshape(batch, -1, FINE_MELS)
 
 
 class Decoder(nn.Module):
-    """Latents and pitch to audio."""
+    """Latents, the spectra they stand for and pitch to audio.
+
+    The spectra, spread over the bins, are filters already; the network learns what to add to them: how much is pulses and
+    how much is noise, and what mel bands and windows have blurred.
+    """
 
     def __init__(self, dim: int, depth: int, latent_dim: int, expansion: int = 3):
         super().__init__()
@@ -115,16 +143,20 @@ class Decoder(nn.Module):
         self.noise = nn.Linear(dim, self.sub * self.noise_bins)
         self.register_buffer("window", torch.hann_window(2 * HOP), persistent=False)
         self.register_buffer("noise_window", torch.hann_window(NOISE_FFT), persistent=False)
+        self.register_buffer("spread", mel_interpolation(MELS, FFT), persistent=False)
+        self.register_buffer("noise_spread", mel_interpolation(MELS, NOISE_FFT), persistent=False)
+        self.register_buffer("fine_spread", mel_interpolation(FINE_MELS, NOISE_FFT), persistent=False)
         self.initialise()
 
     def initialise(self) -> None:
-        for head, level in ((self.harmonic, -4.0), (self.noise, -5.0)):
-            nn.init.normal_(head.weight, std=0.01)
-            nn.init.zeros_(head.bias)
-            with torch.no_grad():
-                head.bias += level
+        """At first pulses and noise share the spectrum evenly."""
+        for head in (self.harmonic, self.noise):
+            nn.init.zeros_(head.weight)
+            nn.init.constant_(head.bias, -0.5 * math.log(2.0))
 
-    def filters(self, latents: Tensor, cents: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
+    def filters(
+        self, latents: Tensor, spectra: tuple[Tensor, Tensor], cents: Tensor, voiced: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Log-magnitude for the pulses, (batch, frames, bins), and for the noise, three a frame."""
         batch, frames, _ = latents.shape
         x = self.enter(latents).reshape(batch, 2 * frames, -1)
@@ -132,22 +164,34 @@ class Decoder(nn.Module):
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)
-        magnitude = self.harmonic(x).float()
+        coarse, fine = spectra
+        magnitude = coarse @ self.spread + self.harmonic(x).float()
         noise = self.noise(x).float().reshape(batch, 2 * frames * self.sub, self.noise_bins)
-        return magnitude, noise
+        slow = (coarse @ self.noise_spread).repeat_interleave(self.sub, dim=1)
+        return magnitude, noise + 0.5 * (slow + fine @ self.fine_spread)
 
-    def forward(self, latents: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor) -> Tensor:
+    def forward(
+        self, latents: Tensor, spectra: tuple[Tensor, Tensor], cents: Tensor, voiced: Tensor, noise: Tensor
+    ) -> Tensor:
         """latents: (batch, frames, latent_dim); cents, voiced: (batch, 2 × frames) on the 10 ms grid.
 
-        noise: (batch, frames × LATENT_HOP) unit white noise, as of `even_noise`. Returns audio of the same shape.
+        spectra: of Encoder.spectra. noise: (batch, frames × LATENT_HOP) unit white noise, as of `even_noise`. Returns
+        audio of the same shape.
         """
-        magnitude, noise_magnitude = self.filters(latents, cents, voiced)
+        magnitude, noise_magnitude = self.filters(latents, spectra, cents, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE)
         magnitude, phase = minimum_phase(magnitude.clamp(max=4.0))
         sung = filter_frames(pulses, torch.polar(torch.exp(magnitude), phase), self.window)
         rough = _spectrum(noise, NOISE_FFT, NOISE_HOP, self.noise_window)
         rough = rough[:, :, :-1] * torch.exp(noise_magnitude.clamp(max=4.0)).transpose(1, 2)
         return sung + _inverse(rough, NOISE_FFT, NOISE_HOP, self.noise_window, noise.shape[1])
+
+
+def mel_interpolation(bands: int, n_fft: int) -> Tensor:
+    """(bands, n_fft // 2 + 1): log-mel spectra to log spectra, by straight lines between the bands' centres."""
+    hz = np.fft.rfftfreq(n_fft, 1.0 / SAMPLE_RATE)
+    centres = _mels_to_hz(np.linspace(*_hz_to_mels(np.array([30.0, SAMPLE_RATE / 2])), bands + 2))[1:-1]
+    return torch.from_numpy(np.stack([np.interp(hz, centres, row) for row in np.eye(bands)]).astype(np.float32))
 
 
 def minimum_phase(log_magnitude: Tensor, longest: int = QUEFRENCY) -> tuple[Tensor, Tensor]:
@@ -199,30 +243,25 @@ def _inverse(spectrum: Tensor, n_fft: int, hop: int, window: Tensor, samples: in
 class SourceFilterNetwork(nn.Module):
     """Encoder and decoder together; sizes are plain arguments and stored beside the weights."""
 
-    def __init__(
-        self,
-        latent_dim: int = 96,
-        encoder_dim: int = 256,
-        encoder_depth: int = 3,
-        decoder_dim: int = 384,
-        decoder_depth: int = 8,
-    ):
+    def __init__(self, latent_dim: int = 128, decoder_dim: int = 320, decoder_depth: int = 6):
         super().__init__()
-        self.sizes = {
-            "latent_dim": latent_dim,
-            "encoder_dim": encoder_dim,
-            "encoder_depth": encoder_depth,
-            "decoder_dim": decoder_dim,
-            "decoder_depth": decoder_depth,
-        }
-        self.encoder = Encoder(encoder_dim, encoder_depth, latent_dim)
+        self.sizes = {"latent_dim": latent_dim, "decoder_dim": decoder_dim, "decoder_depth": decoder_depth}
+        self.encoder = Encoder(latent_dim)
         self.decoder = Decoder(decoder_dim, decoder_depth, latent_dim)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """(batch, samples), a multiple of LATENT_HOP, to latents (batch, samples // LATENT_HOP, latent_dim)."""
+        return self.encoder(audio)
+
+    def decode(self, latents: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor) -> Tensor:
+        """Latents, pitch and unit noise (see Decoder) to (batch, samples)."""
+        return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise)
 
     def forward(
         self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None
     ) -> Tensor:
         """Audio through the codec. latent_noise: (batch,) deviation of noise added to the (unit variance) latents."""
-        latents = self.encoder(audio)
+        latents = self.encode(audio)
         if latent_noise is not None:
             latents = latents + latent_noise[:, None, None] * torch.randn_like(latents)
-        return self.decoder(latents, cents, voiced, noise)
+        return self.decode(latents, cents, voiced, noise)
