@@ -90,7 +90,7 @@ class Codec:
         hop = 2 * round(curve.hop_seconds * SAMPLE_RATE)
         samples = np.pad(audio.samples, (0, -len(audio.samples) % hop)).astype(np.float32)
         with torch.inference_mode():
-            return self.network.encoder(torch.from_numpy(samples)[None])[0].numpy()
+            return self.network.encode(torch.from_numpy(samples)[None])[0].numpy()
 
     def decode(self, latents: np.ndarray, curve: PitchCurve, seed: int = 0) -> Audio:
         import torch
@@ -101,7 +101,7 @@ class Codec:
         noise = even_noise(2 * frames * hop, seed)
         tensors = (torch.from_numpy(x)[None] for x in (latents, cents.astype(np.float32), voiced, noise))
         with torch.inference_mode():
-            return Audio(self.network.decoder(*tensors)[0].numpy(), SAMPLE_RATE)
+            return Audio(self.network.decode(*tensors)[0].numpy(), SAMPLE_RATE)
 
 
 @cache

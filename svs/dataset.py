@@ -145,7 +145,7 @@ def build_latents(shard: Shard, network, progress=None) -> None:
     with torch.inference_mode():
         for number, clip in enumerate(shard.clips):
             samples = torch.from_numpy(shard.samples(clip["start"], clip["frames"]))[None]
-            rows.append(network.encoder(samples)[0].numpy().astype(np.float16))
+            rows.append(network.encode(samples)[0].numpy().astype(np.float16))
             if progress:
                 progress(number + 1, len(shard.clips))
     _save(shard.folder / LATENTS, np.save, np.concatenate(rows))

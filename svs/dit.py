@@ -183,7 +183,7 @@ class DiT(nn.Module):
         self.initialise()
 
     def initialise(self) -> None:
-        """Every block starts as the identity and the velocity at zero (AdaLN-Zero)."""
+        """Every block starts as the identity (AdaLN-Zero), the velocity as that of a listener who knows nothing."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -214,13 +214,22 @@ class DiT(nn.Module):
             h = block(h, modulation, keep)
         shift, scale = self.last_modulation(c).chunk(2, dim=-1)
         h = self.leave(self.norm(h) * (1 + scale) + shift)
-        return h.reshape(h.shape[0], -1, self.latent_dim)[:, :frames]
+        return h.reshape(h.shape[0], -1, self.latent_dim)[:, :frames] + indifferent(t)[:, None, None] * x
 
     def _patches(self, x: Tensor) -> Tensor:
         """(batch, frames, d) → (batch, tokens, patch × d), padded with zeros to whole patches."""
         batch, frames, size = x.shape
         x = F.pad(x, (0, 0, 0, -frames % self.patch))
         return x.reshape(batch, -1, self.patch * size)
+
+
+def indifferent(t: Tensor) -> Tensor:
+    """What to multiply x by for the velocity when nothing is known but that latents have unit variance, (batch,).
+
+    E[x1 − x0 | x_t] of two unit Gaussians. What conditions say nothing of need not pass through the network then
+    (after the skip connection of Karras et al. 2022).
+    """
+    return (2 * t - 1) / (t.square() + (1 - t).square())
 
 
 def time_features(t: Tensor, dim: int) -> Tensor:

@@ -343,7 +343,7 @@ def decode(latents, conditions, voice: Voice, seed: int, first: int) -> np.ndarr
 
     cents, voiced = conditions.cents.flatten(1), conditions.voiced.flatten(1)
     noise = torch.from_numpy(even_noise(conditions.frames * LATENT_HOP, seed, first))[None]
-    return voice.codec.decoder(latents, cents, voiced, noise)[0].numpy()
+    return voice.codec.decode(latents, cents, voiced, noise)[0].numpy()
 
 
 def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[tuple[int, int]]:

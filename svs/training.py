@@ -24,6 +24,9 @@ from svs.flow import flow_matching_loss
 from svs.timing import NUMBERS, ConsonantDurations
 
 
+FITTED_ON = 60  # batches that the encoder's components are found on
+
+
 def cosine_with_warmup(step: int, warmup: int, total: int, floor: float = 0.03) -> float:
     """Factor on the learning rate: linear rise over `warmup` steps, then half a cosine down to `floor` at `total`."""
     if step < warmup:
@@ -65,12 +68,11 @@ class ResumableModule(LightningModule):
 
 
 class CodecTraining(ResumableModule):
-    """Trains a SourceFilterNetwork: spectral loss first, discriminators from batch `adversarial_from` on.
+    """Trains a SourceFilterNetwork: components from the first batches, then the decoder, with a spectral loss first, discriminators from batch `adversarial_from` on.
 
     steps: batches of the whole run, over which the learning rate falls.
     latent_noise: deviation of the noise on the latents at most, drawn evenly for every item: with little of it the
     decoder copies well, and with much it forgives the acoustic model's errors.
-    frozen_encoder: keep the encoder, and so every latent made with it, and train the decoder only.
     start: codec.safetensors to begin from.
     """
 
@@ -78,17 +80,14 @@ class CodecTraining(ResumableModule):
         self,
         steps: int,
         latent_dim: int = 96,
-        encoder_dim: int = 256,
-        encoder_depth: int = 3,
-        decoder_dim: int = 384,
-        decoder_depth: int = 8,
+        decoder_dim: int = 320,
+        decoder_depth: int = 6,
         learning_rate: float = 8e-4,
         latent_noise: float = 0.12,
         adversarial_from: int | None = None,
         adversarial_weight: float = 0.1,
         matching_weight: float = 0.5,
         discriminator_channels: int = 16,
-        frozen_encoder: bool = False,
         start: str | None = None,
         bfloat16: bool = True,
         seed: int = 0,
@@ -96,26 +95,25 @@ class CodecTraining(ResumableModule):
         super().__init__(seed)
         self.save_hyperparameters()
         self.automatic_optimization = False
-        self.network = SourceFilterNetwork(latent_dim, encoder_dim, encoder_depth, decoder_dim, decoder_depth)
+        self.network = SourceFilterNetwork(latent_dim, decoder_dim, decoder_depth)
         if start:
             from svs.codec import load_network
 
             self.network.load_state_dict(load_network(start).state_dict())
-        self.network.encoder.requires_grad_(not frozen_encoder)
         self.loss = SpectralLoss()
         self.judges = Discriminators(channels=discriminator_channels) if adversarial_from is not None else None
 
     def configure_optimizers(self):
         rate = self.hparams.learning_rate
-        weights = [p for p in self.network.parameters() if p.requires_grad]
-        optimisers = [torch.optim.AdamW(weights, rate, betas=(0.8, 0.99), weight_decay=1e-3, fused=True)]
+        optimisers = [torch.optim.AdamW(self.network.parameters(), rate, betas=(0.8, 0.99), weight_decay=1e-3, fused=True)]
         if self.judges is not None:
             optimisers.append(torch.optim.AdamW(self.judges.parameters(), 2e-4, betas=(0.8, 0.99), fused=True))
         return optimisers
 
-    def on_train_epoch_start(self):
-        if self.hparams.frozen_encoder:
-            self.network.encoder.eval()
+    def on_fit_start(self):
+        if not self.network.encoder.fitted:
+            batches = (self.trainer.datamodule.batch(number) for number in range(FITTED_ON))
+            self.network.encoder.fit(batch["audio"] for batch in batches)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int):
         optimisers = self.optimizers()

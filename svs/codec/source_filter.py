@@ -243,7 +243,7 @@ def _inverse(spectrum: Tensor, n_fft: int, hop: int, window: Tensor, samples: in
 class SourceFilterNetwork(nn.Module):
     """Encoder and decoder together; sizes are plain arguments and stored beside the weights."""
 
-    def __init__(self, latent_dim: int = 128, decoder_dim: int = 320, decoder_depth: int = 6):
+    def __init__(self, latent_dim: int = 96, decoder_dim: int = 320, decoder_depth: int = 6):
         super().__init__()
         self.sizes = {"latent_dim": latent_dim, "decoder_dim": decoder_dim, "decoder_depth": decoder_depth}
         self.encoder = Encoder(latent_dim)
