@@ -7,17 +7,32 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.signal import lfilter
 from singers import zero_phase_formants
 
 from svs.audio import Audio
 from svs.codec import CodecError, load_network, save_network
 from svs.codec.excitation import pulse_train
-from svs.codec.source_filter import FFT, HOP, LATENT_HOP, MELS, SAMPLE_RATE, LogMel, SourceFilterNetwork, mel_filterbank
+from svs.codec.noise import even_noise
+from svs.codec.source_filter import (
+    FFT,
+    FINE_MELS,
+    HOP,
+    LATENT_HOP,
+    MELS,
+    SAMPLE_RATE,
+    SEEN,
+    LogMel,
+    SourceFilterNetwork,
+    filter_frames,
+    mel_filterbank,
+    minimum_phase,
+)
 from svs.f0 import track
 from svs.units import cents_to_hz
 
 POSITION = 1 / 64  # samples: the pulses lie on a grid of 1/64 sample, so that none is off by more than half of this
-SIZES = {"latent_dim": 6, "encoder_dim": 16, "encoder_depth": 1, "decoder_dim": 16, "decoder_depth": 1}
+SIZES = {"latent_dim": 6, "decoder_dim": 16, "decoder_depth": 1}
 
 
 def pulses(cents, voiced=None):
@@ -176,8 +191,8 @@ def test_sound_goes_to_fifty_latents_a_second_and_comes_back_as_long(network, fr
     sound = 0.1 * torch.randn(2, frames * LATENT_HOP)
     cents, voiced = torch.full((2, 2 * frames), 6000.0), torch.ones(2, 2 * frames, dtype=torch.bool)
     with torch.no_grad():
-        latents = network.encoder(sound)
-        copy = network.decoder(latents, cents, voiced, torch.randn(2, frames * LATENT_HOP))
+        latents = network.encode(sound)
+        copy = network.decode(latents, cents, voiced, torch.randn(2, frames * LATENT_HOP))
     assert latents.shape == (2, frames, SIZES["latent_dim"])
     assert copy.shape == sound.shape
     assert torch.isfinite(copy).all()
@@ -190,7 +205,7 @@ def test_the_decoder_sings_what_pitch_it_is_told_even_untrained(network):
         torch.nn.init.zeros_(network.decoder.noise.weight)
         network.decoder.noise.bias.fill_(-12.0)
         line = torch.from_numpy(cents)[None].float()
-        sound = network.decoder(
+        sound = network.decode(
             torch.randn(1, 100, SIZES["latent_dim"]), line, torch.ones_like(line), torch.randn(1, 2 * SAMPLE_RATE)
         )
     sound = sound[0].numpy() / float(sound.abs().max())
@@ -205,15 +220,85 @@ def test_an_unvoiced_decoder_is_shaped_noise_alone(network):
     latents, cents = torch.randn(1, 10, SIZES["latent_dim"]), torch.full((1, 20), 6000.0)
     silence = torch.zeros(1, 10 * LATENT_HOP)
     with torch.no_grad():
-        assert not network.decoder(latents, cents, torch.zeros(1, 20, dtype=torch.bool), silence).any()
-        assert network.decoder(latents, cents, torch.ones(1, 20, dtype=torch.bool), silence).any()
+        assert not network.decode(latents, cents, torch.zeros(1, 20, dtype=torch.bool), silence).any()
+        assert network.decode(latents, cents, torch.ones(1, 20, dtype=torch.bool), silence).any()
 
 
-def test_latents_of_training_have_unit_variance(network):
-    network.train()
-    latents = network.encoder(0.1 * torch.randn(4, 50 * LATENT_HOP) * torch.linspace(0, 1, 50 * LATENT_HOP))
-    deviation = latents.flatten(0, 1).std(dim=0)
-    torch.testing.assert_close(deviation, torch.ones_like(deviation), atol=0.02, rtol=0)
+def swelling_noise():
+    return 0.1 * torch.randn(4, 50 * LATENT_HOP) * torch.linspace(0, 1, 50 * LATENT_HOP)
+
+
+def test_latents_of_what_the_encoder_was_fitted_on_have_unit_variance_and_nothing_in_common(network):
+    sounds = [swelling_noise() for _ in range(4)]
+    assert not network.encoder.fitted
+    network.encoder.fit(sounds)
+    assert network.encoder.fitted
+    latents = torch.cat([network.encode(sound).flatten(0, 1) for sound in sounds])
+    torch.testing.assert_close(torch.cov(latents.T), torch.eye(SIZES["latent_dim"]), atol=0.02, rtol=0)
+
+
+def test_the_more_latents_the_nearer_are_the_spectra_they_stand_for():
+    torch.manual_seed(0)
+    sounds = [swelling_noise() for _ in range(4)]
+    misses = []
+    for count in (4, 64, SEEN):
+        encoder = SourceFilterNetwork(count, 8, 1).encoder
+        encoder.fit(sounds)
+        seen = encoder.features(sounds[0])
+        coarse, fine = encoder.spectra(encoder(sounds[0]))
+        stands_for = torch.cat([coarse.reshape(4, 50, -1), fine.reshape(4, 50, -1)], dim=-1)
+        misses.append(float((seen - stands_for).square().mean().sqrt()))
+    assert misses[0] > misses[1] > 20 * misses[2]
+    assert misses[2] < 0.02  # nepers: as many components as numbers lose nothing
+
+
+def test_the_filters_of_an_untrained_decoder_have_the_level_of_the_sound():
+    """A flat spectrum stands for flat filters, half of its power in the pulses and half in the noise."""
+    decoder = SourceFilterNetwork(**SIZES).decoder
+    flat = torch.full((1, 20, MELS), -3.0), torch.full((1, 60, FINE_MELS), -3.0)
+    with torch.no_grad():
+        pulses, noise = decoder.filters(torch.zeros(1, 10, 6), flat, torch.full((1, 20), 6000.0), torch.ones(1, 20))
+    for filters in (pulses, noise):
+        torch.testing.assert_close(filters, torch.full_like(filters, -3.0 - 0.5 * np.log(2)))
+
+
+def test_a_minimum_phase_filter_is_that_of_a_resonance():
+    """One pole pair: its phase is known, and nothing sounds before the pulse."""
+    radius, angle = 0.97, 2 * np.pi * 700 / SAMPLE_RATE
+    impulse = np.zeros(FFT)
+    impulse[0] = 1.0
+    wanted = lfilter([1.0], [1.0, -2 * radius * np.cos(angle), radius**2], impulse)
+    spectrum = np.fft.rfft(wanted)
+    magnitude, phase = minimum_phase(torch.from_numpy(np.log(np.abs(spectrum))))
+    found = np.fft.irfft(np.exp(magnitude.numpy() + 1j * phase.numpy()))
+    np.testing.assert_allclose(found, wanted, atol=1e-3 * np.abs(wanted).max())
+
+
+def test_a_filter_of_one_leaves_the_source_as_it_is():
+    source = torch.randn(2, 12 * HOP)
+    gain = torch.ones(2, 12, FFT // 2 + 1, dtype=torch.cfloat)
+    torch.testing.assert_close(filter_frames(source, gain, torch.hann_window(2 * HOP)), source, atol=1e-5, rtol=0)
+
+
+# Noise ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [256, 512, 1024, 2048, 4096])
+def test_even_noise_is_white_and_strays_less_than_gaussian_noise(size):
+    def levels(noise):
+        return np.log(np.abs(librosa.stft(noise, n_fft=size, hop_length=size // 5))[4:-4, 10:-10])
+
+    even = levels(even_noise(4 * SAMPLE_RATE, 1))
+    gaussian = levels(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE).astype(np.float32))
+    assert gaussian.std() == pytest.approx(np.pi / np.sqrt(24), abs=0.02)  # nepers
+    assert even.std() < 0.48
+    assert even.mean(axis=1).std() < 0.08  # no colour
+
+
+def test_even_noise_follows_from_its_key_alone():
+    once, again, other = even_noise(1000, 3, 4), even_noise(1000, 3, 4), even_noise(1000, 3, 5)
+    assert np.array_equal(once, again) and not np.array_equal(once, other)
+    assert np.mean(even_noise(10 * SAMPLE_RATE, 0) ** 2) == pytest.approx(1.0, abs=0.01)
 
 
 # Weights ----------------------------------------------------------------------------------------------------------
@@ -223,7 +308,6 @@ def test_a_codec_comes_back_from_its_file_as_it_was(network, tmp_path):
     with torch.no_grad():
         for value in network.state_dict().values():  # numbers that fp16 holds
             value.copy_(value.half() if value.is_floating_point() else value)
-    network.encoder.whiten.num_batches_tracked.fill_(123_456)
     save_network(network, tmp_path / "codec.safetensors")
     again = load_network(tmp_path / "codec.safetensors")
     assert not again.training

@@ -113,14 +113,14 @@ def test_latents_are_those_of_the_encoder_and_remembered_as_such(clips, tmp_path
     assert has_latents(shard, network)
     second = shard.clips[1]
     with torch.inference_mode():
-        wanted = network.encoder(torch.from_numpy(shard.samples(second["start"], second["frames"]))[None])[0].numpy()
+        wanted = network.encode(torch.from_numpy(shard.samples(second["start"], second["frames"]))[None])[0].numpy()
     there = shard.latents()[second["start"] : second["start"] + second["frames"]]
     np.testing.assert_allclose(there, wanted, atol=0.01)
     with torch.no_grad():
         network.decoder.enter.weight += 1
     assert has_latents(shard, network)  # what decodes them does not matter
     with torch.no_grad():
-        network.encoder.enter.weight += 1
+        network.encoder.mean += 1
     assert not has_latents(shard, network)
 
 

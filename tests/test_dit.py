@@ -1,10 +1,11 @@
-"""The velocity network: what a frame may see, what padding may do (nothing), and how it starts (at zero)."""
+"""The velocity network: what a frame may see, what padding may do (nothing), and how it starts (knowing nothing)."""
 
+import numpy as np
 import pytest
 import torch
 
 from svs.conditioning import GROUPS, Conditions
-from svs.dit import DiT, DiTBlock, WindowedAttention, rotate, time_features
+from svs.dit import DiT, DiTBlock, WindowedAttention, indifferent, rotate, time_features
 from svs.layers import ConvNeXtBlock, pitch_features
 
 PHONEMES, SPEAKERS, LATENTS = 12, 3, 5
@@ -128,9 +129,17 @@ def test_rotations_keep_length():
 
 
 @pytest.mark.parametrize("patch", [1, 2, 4])
-def test_a_new_network_has_velocity_zero_everywhere(patch):
-    c = conditions(11)
-    assert not velocity(network(patch, awake=False), torch.randn(1, 11, LATENTS), torch.rand(1), c).any()
+def test_a_new_network_knows_nothing_but_that_latents_have_unit_variance(patch):
+    x, t = torch.randn(1, 11, LATENTS), torch.rand(1)
+    found = velocity(network(patch, awake=False), x, t, conditions(11))
+    torch.testing.assert_close(found, indifferent(t) * x)
+
+
+@pytest.mark.parametrize("t", [0.1, 0.5, 0.8])
+def test_the_velocity_of_who_knows_nothing_is_the_regression_of_two_unit_gaussians(t):
+    x0, x1 = np.random.default_rng(0).standard_normal((2, 400_000))
+    x = (1 - t) * x0 + t * x1
+    assert float(indifferent(torch.tensor(t))) == pytest.approx(np.sum((x1 - x0) * x) / np.sum(x * x), abs=0.01)
 
 
 def test_a_new_block_leaves_its_input_as_it_is():

@@ -523,7 +523,7 @@ def test_the_codecs_network_gives_back_every_sample(samples):
     from benchmarks.codec import Codec, copy
     from svs.codec.source_filter import SourceFilterNetwork
 
-    network = SourceFilterNetwork(latent_dim=4, encoder_dim=8, encoder_depth=1, decoder_dim=8, decoder_depth=1).eval()
+    network = SourceFilterNetwork(latent_dim=4, decoder_dim=8, decoder_depth=1).eval()
     audio = Audio(tone(6000, 1.1)[0].samples[:samples], RATE)
     first, second = copy(Codec(network), audio), copy(Codec(network), audio)
     assert len(first.samples) == samples and np.all(np.isfinite(first.samples))

@@ -78,7 +78,7 @@ def one_batch(data):
 def test_the_codec_learns_to_copy_one_batch(codec_batches):
     losses = Losses("codec/total")
     fit(codec(40, learning_rate=3e-2), one_batch(codec_batches()), 40, losses)
-    assert sum(losses.values[-5:]) < 0.6 * sum(losses.values[:5])
+    assert sum(losses.values[-5:]) < 0.75 * sum(losses.values[:5])  # it begins with copies that are not bad
 
 
 def test_the_acoustic_model_learns_one_batch(acoustic_batches):
@@ -112,11 +112,13 @@ def moved(before, module, prefix):
     return any(changed), all(changed)
 
 
-def test_a_frozen_encoder_stays_to_the_bit_and_the_decoder_learns(codec_batches):
-    module = codec(3, frozen_encoder=True)
+def test_the_encoder_is_fitted_before_the_first_batch_and_stays_while_the_decoder_learns(codec_batches):
+    module = codec(3)
+    fit(module, codec_batches(), 1)
+    assert module.network.encoder.fitted
     before = copy.deepcopy(module.state_dict())
     fit(module, codec_batches(), 3)
-    assert moved(before, module, "network.encoder") == (False, False)  # the running statistics of its norm neither
+    assert moved(before, module, "network.encoder") == (False, False)
     assert moved(before, module, "network.decoder") == (True, True)
 
 

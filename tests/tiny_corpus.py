@@ -9,7 +9,7 @@ from svs.dataset import Shard, build_latents, build_shard, read_manifest
 
 PHONEMES = ["SIL", "AA", "EH", "IY", "OW", "UW", "L", "M", "N", "S"]
 TABLES = {"phonemes": PHONEMES, "speakers": [SINGER]}
-CODEC = {"latent_dim": 6, "encoder_dim": 16, "encoder_depth": 1, "decoder_dim": 16, "decoder_depth": 1}
+CODEC = {"latent_dim": 6, "decoder_dim": 16, "decoder_depth": 1}
 ACOUSTIC = {"latent_dim": 6, "dim": 32, "depth": 2, "heads": 2, "window": 8, "patch": 2, "conditioner_depth": 1}
 HELDOUT = ["synthetic/000"]
 

@@ -11,7 +11,7 @@ from svs.inventory import ARPABET, SPECIALS
 
 PHONEMES = [*SPECIALS, *ARPABET]
 SINGERS = {"ann": {"range_cents": [5500, 7700]}, "bob": {"range_cents": [4300, 6400]}}
-CODEC = {"latent_dim": 6, "encoder_dim": 8, "encoder_depth": 1, "decoder_dim": 16, "decoder_depth": 1}
+CODEC = {"latent_dim": 6, "decoder_dim": 16, "decoder_depth": 1}
 ACOUSTIC = {"latent_dim": 6, "dim": 16, "depth": 2, "heads": 2, "window": 8, "patch": 2, "conditioner_depth": 1}
 CONSONANT_SECONDS = 0.06
 

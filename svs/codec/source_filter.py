@@ -92,12 +92,12 @@ class Encoder(nn.Module):
         super().__init__()
         self.features = Features()
         self.register_buffer("mean", torch.zeros(SEEN))
-        self.register_buffer("components", torch.zeros(SEEN, latent_dim))  # orthonormal
-        self.register_buffer("deviation", torch.zeros(latent_dim))  # of the features along each
+        self.register_buffer("components", torch.eye(SEEN, latent_dim))  # orthonormal
+        self.register_buffer("deviation", torch.ones(latent_dim))  # of the features along each
 
     @property
     def fitted(self) -> bool:
-        return bool(self.deviation.any())
+        return bool(self.mean.any())
 
     @torch.no_grad()
     def fit(self, audio: Iterable[Tensor]) -> None:
