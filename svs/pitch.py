@@ -202,29 +202,31 @@ class _Line:
         return min(longest, quarter, 0.5 * note.duration)
 
     @cached_property
-    def steady(self) -> list[slice]:
-        """Frames of each note's steady part: its longest voiced stretch, since the vowel carries the pitch."""
+    def steady(self) -> list[list[tuple[int, int]]]:
+        """First frame and end of every voiced stretch of each note's steady part, the longest one, its vowel, first."""
         found = []
         for note in self.notes:
             edge = _edge(note)
             whole = _between(self.times, note.onset + edge, note.end - edge)
             borders = np.flatnonzero(np.diff(self.voiced[whole], prepend=False, append=False)) + whole.start
-            runs = borders.reshape(-1, 2).tolist() or [(whole.start, whole.start)]
-            found.append(slice(*max(runs, key=lambda run: run[1] - run[0])))
+            runs = map(tuple, borders.reshape(-1, 2).tolist())
+            found.append(sorted(runs, key=lambda run: run[0] - run[1]))
         return found
 
     def centred(self, added: np.ndarray) -> np.ndarray:
-        """The same component without its mean in the steady part of every note, eased in at the edges.
+        """The same component without its mean in each voiced stretch of steady parts, eased in at their edges.
 
         Where a part of a note, a vibrato cycle shorter, would still have a mean of more than LEANING, the component is
         turned down in that note: short notes wander less than long ones.
         """
         added = added.copy()
         for note, steady in zip(self.notes, self.steady, strict=True):
-            if steady.start < steady.stop:
+            if steady:
                 inside = _between(self.times, note.onset, note.end)
-                added[inside] -= added[steady].mean() * self.steadiness[inside]
-                leaning = _leaning(added[steady], round(CYCLE_SECONDS / (self.times[1] - self.times[0])))
+                means = [(at, added[first:end].mean()) for first, end in sorted(steady) for at in (first, end - 1)]
+                mean = np.interp(np.arange(inside.start, inside.stop), *zip(*means, strict=True))
+                added[inside] -= mean * self.steadiness[inside]
+                leaning = _leaning(added[slice(*steady[0])], round(CYCLE_SECONDS / (self.times[1] - self.times[0])))
                 added[inside] *= 1.0 - (1.0 - min(1.0, LEANING / max(leaning, 1e-9))) * self.steadiness[inside]
         return added
 
@@ -367,11 +369,12 @@ def _vibrato(line: _Line, rng) -> np.ndarray:
         extent = style.vibrato_cents * spread[1]
         if extent == 0 or style.vibrato_rate == 0:
             continue
-        if note.duration < style.vibrato_shortest or steady.start == steady.stop:
+        if note.duration < style.vibrato_shortest or not steady:
             continue
+        (vowel, vowel_end), *_ = steady
         half_hop = 0.5 * (line.times[1] - line.times[0])
-        first = line.times[steady.start] - half_hop
-        end = _vibrato_end(line, index, line.times[steady.stop - 1] + half_hop)
+        first = line.times[vowel] - half_hop
+        end = _vibrato_end(line, index, line.times[vowel_end - 1] + half_hop)
         start = max(first, note.onset + min(style.vibrato_delay, 0.4 * note.duration))
         rate = _whole_cycles(style.vibrato_rate * spread[0], end - first, style)
         cycles, fewest = (end - start) * rate, min(FEWEST_CYCLES, style.vibrato_full_cycles)

@@ -178,6 +178,7 @@ def test_the_steady_part_of_a_note_keeps_the_written_pitch(seconds, seed):
         assert abs(curve.cents[steady].mean() - note.cents) < 1
 
 
+@pytest.mark.slow
 def test_held_notes_of_twenty_scores_keep_their_pitch_over_whole_vibrato_cycles():
     """The fourteen that come with svs, and six of OpenScore's where they are there."""
     from benchmarks.contour import main
