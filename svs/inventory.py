@@ -60,17 +60,16 @@ VOWELS = frozenset(symbol for symbol, phone in PHONES.items() if phone.vowel)
 # What is sung in place of a phone that a voice lacks, the first that it has; a nasal vowel gets its nasal back.
 NEAREST = {
     "a": "AA | AE", "e": "EH | EY", "o": "AO | OW", "ə": "AH | œ | e", "ɐ": "AH | a", "y": "UW | ɯ",
-    "ʏ": "UH | y | UW",
-    "ø": "UH | e", "œ": "AH | ø | e", "ɯ": "UW", "ɒ": "AA | AO", "ɜ": "ER | œ", "əʊ": "OW", "ɪə": "IY AH | IY a",
-    "eə": "EH AH | e a", "ʊə": "UH AH | UW a", "ɑ̃": "AA N | a ɴ", "ɛ̃": "AE N | e ɴ", "ɔ̃": "AO N | o ɴ",
-    "œ̃": "AH N | e ɴ",    "ʔ": "SIL", "dz": "D Z", "dʑ": "JH", "ts": "T S", "tɕ": "CH", "pf": "P F", "ʑ": "ZH",
-    "ʁ": "R | ɾ", "ɕ": "SH",
-    "ç": "HH", "x": "HH | K", "ɸ": "F", "ɲ": "N Y", "ɴ": "N", "r": "R | ɾ", "ɾ": "R | D", "ʎ": "L Y", "ɥ": "W",
+    "ʏ": "UH | y | UW", "ø": "UH | e", "œ": "AH | ø | e", "ɯ": "UW", "ɒ": "AA | AO", "ɜ": "ER | œ", "əʊ": "OW",
+    "ɪə": "IY AH | IY a", "eə": "EH AH | e a", "ʊə": "UH AH | UW a", "ɑ̃": "AA N | a ɴ", "ɛ̃": "AE N | e ɴ",
+    "ɔ̃": "AO N | o ɴ", "œ̃": "AH N | e ɴ", "ʔ": "SIL", "dz": "D Z", "dʑ": "JH", "ts": "T S", "tɕ": "CH",
+    "pf": "P F", "ʑ": "ZH", "ʁ": "R | ɾ", "ɕ": "SH", "ç": "HH", "x": "HH | K", "ɸ": "F", "ɲ": "N Y", "ɴ": "N",
+    "r": "R | ɾ", "ɾ": "R | D", "ʎ": "L Y", "ɥ": "W",
     # and what a voice without English sings for English
     "AA": "a", "AE": "a", "AH": "a", "AO": "o", "AW": "a UW", "AY": "a IY", "EH": "e", "ER": "a", "EY": "e IY",
-    "IH": "IY",    "OW": "o UW", "OY": "o IY", "UH": "UW | ɯ", "UW": "ɯ", "TH": "S", "DH": "Z | D", "V": "B",
-    "ZH": "ʑ | dʑ", "F": "ɸ",
-    "SH": "ɕ", "CH": "tɕ", "JH": "dʑ", "L": "ɾ", "R": "ɾ", "NG": "ɴ", "W": "UW | ɯ", "Z": "S",
+    "IH": "IY", "OW": "o UW", "OY": "o IY", "UH": "UW | ɯ", "UW": "ɯ", "TH": "S", "DH": "Z | D", "V": "B",
+    "ZH": "ʑ | dʑ", "F": "ɸ", "SH": "ɕ", "CH": "tɕ", "JH": "dʑ", "L": "ɾ", "R": "ɾ", "NG": "ɴ", "W": "UW | ɯ",
+    "Z": "S",
 }  # fmt: skip
 
 

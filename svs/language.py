@@ -6,24 +6,18 @@ import re
 from collections.abc import Iterable
 
 SMALL_WORDS = {
-    "en": "the and of to in my is you that it thy with for on me be your all we are thee not this no when so "
-    "his but her "
-    "was from oh shall will what they have where there our she he at as love i a o let",
-    "de": "und der die das ich in du nicht mein ein ist zu den mir mich dich es so wie dir auf im dem sie er "
-    "von mit da "
-    "sich was nur ihr ach wenn noch auch wo nun am des dein hat aus war bei bin wir uns ihn o",
-    "fr": "de la le les et l'amour je que mon un une des tu dans ma qui est à pour ton se du vous sur nous ne "
-    "ce au plus "
-    "me te il elle mes ta c'est en pas toi moi où sa son ses tes comme quand par ô si",
-    "it": "che di la il e non mi è un in per ti mio del si al amor le una io se tu con da ma più lo gli nel "
-    "della cor sono "
-    "mia come o ah bella ed chi quel ch'io",
-    "es": "de la que el en y no mi los se las un por con una tu es del yo te al me lo su para más como si "
-    "cuando ya mis "
-    "sin amor ay muy sus qué ni",
-    "la": "et in domine est deus deo non qui dominus tu te ad nobis pater sancto gloria cum quia spiritu "
-    "sanctus mihi "
-    "nostra eius meum a ave eleison kyrie tuam filius patris ora alleluia sine miserere",
+    "en": "the and of to in my is you that it thy with for on me be your all we are thee not this no when so his "
+    "but her was from oh shall will what they have where there our she he at as love i a o let",
+    "de": "und der die das ich in du nicht mein ein ist zu den mir mich dich es so wie dir auf im dem sie er von "
+    "mit da sich was nur ihr ach wenn noch auch wo nun am des dein hat aus war bei bin wir uns ihn o",
+    "fr": "de la le les et l'amour je que mon un une des tu dans ma qui est à pour ton se du vous sur nous ne ce "
+    "au plus me te il elle mes ta c'est en pas toi moi où sa son ses tes comme quand par ô si",
+    "it": "che di la il e non mi è un in per ti mio del si al amor le una io se tu con da ma più lo gli nel della "
+    "cor sono mia come o ah bella ed chi quel ch'io",
+    "es": "de la que el en y no mi los se las un por con una tu es del yo te al me lo su para más como si cuando "
+    "ya mis sin amor ay muy sus qué ni",
+    "la": "et in domine est deus deo non qui dominus tu te ad nobis pater sancto gloria cum quia spiritu sanctus "
+    "mihi nostra eius meum a ave eleison kyrie tuam filius patris ora alleluia sine miserere",
 }
 WORDS = {code: frozenset(words.split()) for code, words in SMALL_WORDS.items()}
 FEWEST_WORDS = 8  # below so many nothing is concluded

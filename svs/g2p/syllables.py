@@ -21,48 +21,41 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 ENDINGS = _words(
-    "ing ings ed eth est edst er ers en ens ness nesses less ful fully ly ment ments ward wards some ship hood "
-    "dom man men "
-    "y es ish"
+    "ing ings ed eth est edst er ers en ens ness nesses less ful fully ly ment ments ward wards some ship hood dom "
+    "man men y es ish"
 )
 INFLECTIONS = frozenset(_words("ing ings ed eth est edst er ers en ish y es"))  # before which a stem's e may fall
 PREFIXES = _words("under over inter with some every any fore down out mis dis un")
 PARTNERS = frozenset(
     _words(
-    "some any every there here where how when what who which my thy him her our your them it one ever never "
-    "over under "
-    "after for fore with out up down sun moon day night home life heart love earth sea land water fire light blood "
-    "well fare hence more all grave bed church school noon wood health world heaven green far hill mid sweet "
-    "false true "
-    "wild new old high low good grand child"
+        "some any every there here where how when what who which my thy him her our your them it one ever never "
+        "over under after for fore with out up down sun moon day night home life heart love earth sea land water "
+        "fire light blood well fare hence more all grave bed church school noon wood health world heaven green far "
+        "hill mid sweet false true wild new old high low good grand child"
     )
 )
 # words that only seem to be a word with an ending
 WHOLE = frozenset(
     _words(
-    "never ever river over other mother brother father another heaven even seven eleven open forest honest "
-    "modest tempest "
-    "harvest water master matter better after under wonder thunder tender finger anger hunger number member remember "
-    "summer winter enter center shelter silver power flower shower tower ladder latter sister minister gather rather "
-    "whether weather feather leather together proper paper offer suffer differ cover discover manner banner "
-    "dinner corner "
-    "order border murder spider letter butter bitter utter scatter garden burden sudden maiden linen render "
-    "garner former "
-    "temper fetter earnest interest"
+        "never ever river over other mother brother father another heaven even seven eleven open forest honest "
+        "modest tempest harvest water master matter better after under wonder thunder tender finger anger hunger "
+        "number member remember summer winter enter center shelter silver power flower shower tower ladder latter "
+        "sister minister gather rather whether weather feather leather together proper paper offer suffer differ "
+        "cover discover manner banner dinner corner order border murder spider letter butter bitter utter scatter "
+        "garden burden sudden maiden linen render garner former temper fetter earnest interest"
     )
 )
 UNLIKE_THE_RULES = {
     word.replace("·", ""): tuple(word.split("·"))
     for word in _words(
-        "up·on an·oth·er with·in eve·ning knowl·edge be·yond shep·herd right·eous wom·an be·ing man·y an·y "
-        "ear·ly emp·ty "
-        "de·scend de·spise de·spair"
+        "up·on an·oth·er with·in eve·ning knowl·edge be·yond shep·herd right·eous wom·an be·ing man·y an·y ear·ly "
+        "emp·ty de·scend de·spise de·spair"
     )
 }
 UNITS = ("tch", "ch", "sh", "th", "ph", "gh", "wh", "ck", "dg", "qu", "gu", "kn", "wr")  # consonants that stay together
 ONSETS = frozenset(
     _words(
-    "bl br cl cr dr dw fl fr gl gr kl pl pr sc sk sl sm sn sp st str spr scr spl sw thr shr tr tw chr phr"
+        "bl br cl cr dr dw fl fr gl gr kl pl pr sc sk sl sm sn sp st str spr scr spl sw thr shr tr tw chr phr"
     )
 )
 # the letters that a short vowel is written with
