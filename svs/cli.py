@@ -201,7 +201,7 @@ def evaluate(
     elif score is not None:
         result = _evaluate_score(sung, score, part, verse, transpose, tempo, offset, tracker)
     else:
-        from svs.evaluation.pitch import melody_scores
+        from svs.evaluation.melody import melody_scores
         from svs.f0 import track
 
         curves = [track(each, tracker) for each in (Audio.read(reference), sung)]

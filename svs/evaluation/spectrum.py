@@ -105,9 +105,9 @@ def mel_cepstral_distortion(
     return float(np.mean(10 / np.log(10) * np.sqrt(2 * np.sum(difference[:, 1:] ** 2, axis=1))))
 
 
-def mel_cepstrum(power: np.ndarray, sample_rate: int, order: int = 24) -> np.ndarray:
-    """(frames, order + 1) mel-cepstra of (frames, bins) power envelopes."""
-    alpha = mel_alpha(sample_rate)
+def mel_cepstrum(power: np.ndarray, sample_rate: int, order: int = 24, alpha: float | None = None) -> np.ndarray:
+    """(frames, order + 1) mel-cepstra of (frames, bins) power envelopes; alpha: mel_alpha(sample_rate) when None."""
+    alpha = mel_alpha(sample_rate) if alpha is None else alpha
     bins = power.shape[1]
     warped = np.pi * (np.arange(bins) + 0.5) / bins
     # The inverse of the all-pass's phase: the same formula with −alpha (Oppenheim & Johnson 1972).
