@@ -44,7 +44,7 @@ def log_spectral_distance(
     """
     if order not in (1, 2):
         raise ValueError(f"log_spectral_distance: order {order}; 1 (mean absolute) or 2 (root mean square) is wanted")
-    reference, estimate = _same_length("log_spectral_distance", reference, estimate, sample_rate)
+    reference, estimate = same_length("log_spectral_distance", reference, estimate, sample_rate)
     distances = []
     for n_fft in RESOLUTIONS:
         hop = n_fft // 4
@@ -71,7 +71,7 @@ def mel_distance(
     mel: STFT magnitudes (n_fft 2048, hop 10 ms rounded to samples) through `bands` Slaney triangles from 0 Hz to
     highest_hz (half the sample rate when None), each divided by its sum so that it averages magnitude.
     """
-    reference, estimate = _same_length("mel_distance", reference, estimate, sample_rate)
+    reference, estimate = same_length("mel_distance", reference, estimate, sample_rate)
     hop = round(0.01 * sample_rate)
     kept = _sounding("mel_distance", reference, 2048, hop)
     x, y = (np.log(mel_spectrum(s, sample_rate, bands, highest_hz, kept)) for s in (reference, estimate))
@@ -96,7 +96,7 @@ def mel_cepstral_distortion(
     amplitude envelope warped by the all-pass of mel_alpha(sample_rate), as SPTK's sp2mc. c_0, loudness, is left out.
     Frames are compared in step: no dynamic time warping. Kubichek (1993); c as in NNSVS and ESPnet, which warp time.
     """
-    reference, estimate = _same_length("mel_cepstral_distortion", reference, estimate, sample_rate)
+    reference, estimate = same_length("mel_cepstral_distortion", reference, estimate, sample_rate)
     kept = _sounding("mel_cepstral_distortion", reference, 2048, round(0.005 * sample_rate))
     _, envelope, _ = world_analysis(Audio(reference, sample_rate))
     _, copied, _ = world_analysis(Audio(estimate, sample_rate))
@@ -197,7 +197,10 @@ def _sounding(caller, reference, n_fft, hop):
     return np.flatnonzero(power > power.max() * 10 ** (-SILENCE_DB / 10))
 
 
-def _same_length(caller, reference, estimate, sample_rate):
+def same_length(
+    caller: str, reference: np.ndarray, estimate: np.ndarray, sample_rate: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both sounds cut to the shorter; ValueError for other shapes, lengths further apart and samples not finite."""
     reference, estimate = np.asarray(reference), np.asarray(estimate)
     if reference.ndim != 1 or estimate.ndim != 1:
         raise ValueError(f"{caller}: shapes {reference.shape} and {estimate.shape}; one channel each is wanted")
