@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
     *("units", "audio", "written", "repeats", "musicxml", "midi", "foreign", "score", "g2p", "phonemes", "timing", "pitch", "f0"),
-    *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "evaluation", "dataset", "batches"),
+    *("speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "sing", "evaluation", "evaluator", "dataset", "batches"),
     *("training", "cli"),
 ]
 

@@ -20,7 +20,7 @@ from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.units import PITCH_GRID, FrameGrid
 
-__all__ = ["evaluate_notes", "evaluate_take", "measure", "take_curve", "take_notes"]
+__all__ = ["check_lengths", "evaluate_notes", "evaluate_take", "judge", "measure", "take_curve", "take_notes"]
 
 # C2 sung 100 cents below itself is 62 Hz, C6 100 above 1109: both with room, so that no vibrato is cut off.
 FLOOR_HZ, CEILING_HZ = 55.0, 1400.0
@@ -35,11 +35,7 @@ def evaluate_take(audio: Audio | AudioFile, take: Mapping, tracker: str = "praat
     Raises ValueError naming what the take lacks, or when audio and take are of other lengths.
     """
     notes, commanded = take_notes(take), take_curve(take)
-    if abs(len(commanded.cents) * commanded.hop_seconds - audio.seconds) > 0.1:
-        raise ValueError(
-            f"the take lasts {len(commanded.cents) * commanded.hop_seconds:.2f} s, the audio {audio.seconds:.2f} s; "
-            "is this the audio of that take?"
-        )
+    check_lengths(commanded, audio)
     return evaluate_notes(audio, notes, tracker, commanded)
 
 
@@ -59,11 +55,29 @@ def evaluate_notes(
     summary's voicing_error is the fraction of all frames whose voicing differs from the contour's, None without one.
     Aligned by DTW, a note's onset error is against the local tempo (beat_errors), for no other beat is known.
     """
-    if not len_samples(audio):
-        raise ValueError("the audio is empty: it holds no samples")
     if not notes:
         raise ValueError("there are no notes to measure against")
     curves, missing = measure(audio, tracker, FrameGrid(commanded.hop_seconds) if commanded else PITCH_GRID)
+    return judge(curves, notes, commanded, alignment, missing)
+
+
+def check_lengths(commanded: PitchCurve, audio: Audio | AudioFile) -> None:
+    """Raise ValueError unless a take's contour lasts as long as the audio, to 0.1 s."""
+    seconds = len(commanded.cents) * commanded.hop_seconds
+    if abs(seconds - audio.seconds) > 0.1:
+        raise ValueError(
+            f"the take lasts {seconds:.2f} s, the audio {audio.seconds:.2f} s; is this the audio of that take?"
+        )
+
+
+def judge(
+    curves: Mapping[str, PitchCurve],
+    notes: Sequence[Note],
+    commanded: PitchCurve | None = None,
+    alignment: str = "time",
+    missing: Mapping[str, str] | None = None,
+) -> dict:
+    """evaluate_notes of contours that are measured already; the first gives the rows. missing: see measure."""
     first, measured = next(iter(curves.items()))
     placed = align(notes, measured, alignment)
     rows = note_errors(placed.notes, measured)
@@ -87,7 +101,7 @@ def evaluate_notes(
         result["frames"] = asdict(errors)
     result["summary"] = summarise(rows, voicing_error)
     result["verdicts"] = verdicts(rows)
-    if tracker == ALL:
+    if len(curves) > 1 or missing:
         result |= tracker_agreement(curves, placed.notes, missing)
     return result
 
@@ -95,7 +109,12 @@ def evaluate_notes(
 def measure(
     audio: Audio | AudioFile, tracker: str = "praat", grid: FrameGrid = PITCH_GRID
 ) -> tuple[dict[str, PitchCurve], dict[str, str]]:
-    """Contours by tracker, and why the trackers that could not run did not; one contour unless "all" is asked."""
+    """Contours by tracker, and why the trackers that could not run did not; one contour unless "all" is asked.
+
+    Raises ValueError for empty audio and for a sample rate too low to hold singing.
+    """
+    if not audio.seconds:
+        raise ValueError("the audio is empty: it holds no samples")
     if audio.sample_rate < 4 * FLOOR_HZ:
         raise ValueError(f"a sample rate of {audio.sample_rate} Hz holds no singing; {4 * FLOOR_HZ:g} Hz or more is wanted")
     limits = FLOOR_HZ, min(CEILING_HZ, 0.45 * audio.sample_rate)
@@ -103,11 +122,6 @@ def measure(
         return track_all(audio, *limits, grid)
     check_tracker(tracker)
     return {tracker: track(audio, tracker, *limits, grid)}, {}
-
-
-def len_samples(audio: Audio | AudioFile) -> int:
-    """Samples of a sound, in memory or on disk."""
-    return round(audio.seconds * audio.sample_rate)
 
 
 def take_notes(take: Mapping) -> list[Note]:

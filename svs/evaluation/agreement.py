@@ -46,19 +46,23 @@ def tracker_agreement(
         errors = [row["error_cents"] for row in versions if row["error_cents"] is not None]
         if len(errors) > 1:
             ranges.append(np.ptp(errors) / 2)
-    frames, voicing = {}, {}
-    for a, b in combinations(curves, 2):
-        both = curves[a].voiced & curves[b].voiced
-        difference = np.abs(curves[a].cents - curves[b].cents)[both]
-        frames[f"{a} / {b}"] = float(np.median(difference)) if len(difference) else None
-        voicing[f"{a} / {b}"] = float(np.mean(curves[a].voiced != curves[b].voiced)) if len(both) else 0.0
     return {
         "trackers": {name: summarise(each) for name, each in rows.items()}
         | {name: {"missing": reason} for name, reason in (missing or {}).items()},
         "disagreement": {
             "notes_median_cents": float(np.median(ranges)) if ranges else None,
             "notes_p95_cents": float(np.percentile(ranges, 95)) if ranges else None,
-            "frames": frames,
-            "voicing": voicing,
+            **contour_disagreement(curves),
         },
     }
+
+
+def contour_disagreement(curves: Mapping[str, PitchCurve]) -> dict:
+    """{"frames", "voicing"} of tracker_agreement, by pair of trackers."""
+    frames, voicing = {}, {}
+    for a, b in combinations(curves, 2):
+        both = curves[a].voiced & curves[b].voiced
+        difference = np.abs(curves[a].cents - curves[b].cents)[both]
+        frames[f"{a} / {b}"] = float(np.median(difference)) if len(difference) else None
+        voicing[f"{a} / {b}"] = float(np.mean(curves[a].voiced != curves[b].voiced)) if len(both) else 0.0
+    return {"frames": frames, "voicing": voicing}

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from svs.audio import Audio
+from svs.audio import Audio, AudioFile
 
 RESOLUTIONS = (512, 1024, 2048)
 FLOOR = 10 ** (-140 / 20)
@@ -185,6 +185,33 @@ def magnitudes(samples: np.ndarray, n_fft: int, hop: int, frames: np.ndarray | N
     if frames is not None:
         windows = windows[frames]
     return np.abs(np.fft.rfft(windows * (np.hanning(n_fft + 1)[:-1] * 4 / n_fft), axis=1))
+
+
+def spectrogram_db(
+    audio: Audio | AudioFile, most_columns: int, highest_hz: float = 8000.0, n_fft: int = 1024
+) -> tuple[np.ndarray, float, float]:
+    """((columns, bins) dB below full scale from 0 Hz up, seconds a column, Hz of the top), a piece of sound at a time.
+
+    Columns are 5 ms apart, or further where the sound would have more than most_columns; n_fft is for 44.1 kHz and is
+    cut to shorter windows at lower rates.
+    """
+    rate = audio.sample_rate
+    n_fft = max(64, 2 ** round(np.log2(n_fft * rate / 44_100)))
+    length = round(audio.seconds * rate)
+    hop = max(round(0.005 * rate), -(-length // most_columns), 1)
+    columns = -(-length // hop)
+    bins = min(n_fft // 2, int(highest_hz * n_fft / rate)) + 1
+    window = np.hanning(n_fft + 1)[:-1] * 4 / n_fft
+    level = np.zeros((columns, bins), np.float32)
+    step = max(1, 4_000_000 // hop if hop > n_fft else 4_000_000 // n_fft)
+    for first in range(0, columns, step):
+        last = min(columns, first + step)
+        start = first * hop - n_fft // 2
+        samples = audio.piece(start, (last - 1) * hop + n_fft // 2).samples
+        samples = np.pad(samples, (max(0, -start), n_fft))
+        frames = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[::hop][: last - first]
+        level[first:last] = 20 * np.log10(np.maximum(np.abs(np.fft.rfft(frames * window, axis=1))[:, :bins], FLOOR))
+    return level, hop / rate, (bins - 1) * rate / n_fft
 
 
 def _sounding(caller, reference, n_fft, hop):
