@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+READ_SAMPLES = 1 << 20
 
 
 class AudioError(ValueError):
@@ -41,17 +44,13 @@ class Audio:
 
         Raises AudioError naming the file and the reason.
         """
-        import soundfile
-
-        path = Path(path)
-        if not path.is_file():
-            raise AudioError(f"{path}: no such file")
-        try:
-            samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-            raise AudioError(f"{path}: not a sound file that can be read ({error})") from None
-        audio = cls(samples.mean(axis=1), rate)
+        file = AudioFile.open(path)
+        audio = file.piece(0, file.length)
         return audio if sample_rate is None else audio.resample(sample_rate)
+
+    def piece(self, start: int, end: int) -> Audio:
+        """The samples from start up to end, cut to what there is."""
+        return Audio(self.samples[max(0, start) : max(0, end)], self.sample_rate)
 
     def resample(self, sample_rate: int) -> Audio:
         """The same sound at another rate (soxr, high quality)."""
@@ -69,6 +68,56 @@ class Audio:
             soundfile.write(temporary, self.samples, self.sample_rate, subtype="PCM_16", format="WAV")
 
         write_atomically(path, save)
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    """A sound file that is read a piece at a time, so that hours of it cost no more memory than a minute.
+
+    length: samples of one channel. sample_rate: Hz.
+    """
+
+    path: Path
+    length: int
+    sample_rate: int
+
+    @classmethod
+    def open(cls, path) -> AudioFile:
+        """Look at a WAV, FLAC, OGG or MP3 file. Raises AudioError naming the file and the reason."""
+        path = Path(path)
+        if not path.is_file():
+            raise AudioError(f"{path}: no such file")
+        with _readable(path) as file:
+            return cls(path, file.frames, file.samplerate)
+
+    @property
+    def seconds(self) -> float:
+        return self.length / self.sample_rate
+
+    def piece(self, start: int, end: int) -> Audio:
+        """The samples from start up to end, mixed to one channel, cut to what there is."""
+        start, end = max(0, start), min(self.length, end)
+        samples, filled = np.zeros(max(0, end - start), np.float32), 0
+        with _readable(self.path) as file:
+            file.seek(start)
+            while filled < len(samples):  # the channels of the whole would take their number times the memory
+                block = file.read(min(READ_SAMPLES, len(samples) - filled), dtype="float32", always_2d=True)
+                if not len(block):
+                    raise AudioError(f"{self.path}: ends after {start + filled} of {self.length} samples; it is cut short")
+                samples[filled : filled + len(block)] = block.mean(axis=1)
+                filled += len(block)
+        return Audio(samples, self.sample_rate)
+
+
+@contextmanager
+def _readable(path):
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise AudioError(f"{path}: not a sound file that can be read ({error})") from None
 
 
 def write_atomically(path, save) -> None:

@@ -198,60 +198,162 @@ def score(
 
 @app.command()
 def evaluate(
-    audio: Annotated[Path, typer.Argument(help="What was sung.", metavar="AUDIO")],
+    audio: Annotated[list[Path], typer.Argument(help="What was sung; several files are evaluated together.")],
     take: Annotated[Path | None, typer.Option(help="Take of that audio; AUDIO's own .json if not given.")] = None,
     score: Annotated[Path | None, typer.Option(help="Score it was sung from.")] = None,
     reference: Annotated[Path | None, typer.Option(help="Recording to compare with.")] = None,
+    take_dir: Annotated[Path | None, typer.Option(help="Folder of takes named like the audio.", metavar="DIR")] = None,
+    score_dir: Annotated[Path | None, typer.Option(help="Folder of scores named like the audio.", metavar="DIR")] = None,
+    reference_dir: Annotated[
+        Path | None, typer.Option(help="Folder of recordings named like the audio.", metavar="DIR")
+    ] = None,
     part: PartName = None,
     verse: Verse = "1",
     transpose: Transpose = 0.0,
     tempo: Tempo = 1.0,
     offset: Annotated[
         float | None,
-        typer.Option(help="With --score: seconds of audio before the score begins; svs's own lead-in if not given."),
+        typer.Option(help="With a score: seconds of audio before it begins; svs's own lead-in if not given."),
     ] = None,
-    tracker: Annotated[str, typer.Option(help="Pitch tracker: praat, harvest, …")] = "praat",
+    align: Annotated[
+        str, typer.Option(help="With a score: by time, by dtw (another tempo or singer), or auto.")
+    ] = "auto",
+    tracker: Annotated[
+        str, typer.Option(help="praat, harvest, harvest+stonemask, pyin, swiftf0, or all to see them disagree.")
+    ] = "praat",
+    figures: Annotated[
+        str | None,
+        typer.Option(help="With a reference, comma between: spectrum, espnet, stoi, pesq, speaker, or none."),
+    ] = None,
+    lyrics: Annotated[
+        Path | None, typer.Option(help="Words sung, a text file or a score: adds word and phone error rates.")
+    ] = None,
+    fad: Annotated[
+        Path | None, typer.Option(help="Folder of real recordings: adds the Fréchet audio distance.", metavar="DIR")
+    ] = None,
+    embedding: Annotated[
+        str, typer.Option(help="Of --fad: whisper, resemblyzer, mfcc, vggish or clap.")
+    ] = "whisper",
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the whole result here.")] = None,
-    html_path: Annotated[Path | None, typer.Option("--html", help="Write a report here.")] = None,
+    csv_path: Annotated[Path | None, typer.Option("--csv", help="Write a row a song here.")] = None,
+    notes_csv: Annotated[Path | None, typer.Option(help="Write a row a note here.", metavar="PATH")] = None,
+    html_path: Annotated[
+        Path | None, typer.Option("--html", help="Write a page here; of several files a folder of pages.")
+    ] = None,
+    png_path: Annotated[
+        Path | None, typer.Option("--png", help="Write a figure here; of several files a folder of figures.")
+    ] = None,
 ):
     """Measure pitch note by note, in cents.
 
     What AUDIO is measured against is a take, a score or a reference recording.
     """
-    against = [name for name, path in (("--take", take), ("--score", score), ("--reference", reference)) if path]
+    from dataclasses import replace
+
+    from svs.evaluator import SCORES, SOUNDS, Against, companion, evaluate_file, frechet
+
+    single = {"--take": take, "--score": score, "--reference": reference}
+    folders = {"--take-dir": take_dir, "--score-dir": score_dir, "--reference-dir": reference_dir}
+    against = [name for name, path in {**single, **folders}.items() if path]
     if len(against) > 1:
         raise UsageError(f"{' and '.join(against)}: give one of them, that to measure against")
-    if not against:
-        take = audio.with_suffix(".json")
-        if not take.is_file():
-            raise UsageError(f"{audio}: nothing to measure it against; give --take, --score or --reference")
-    for path in (json_path, html_path):
+    if len(audio) > 1 and take:
+        raise UsageError(f"--take: {len(audio)} sound files have not one take; give --take-dir")
+    for path in (json_path, csv_path, notes_csv):
         if path is not None:
             _writable(path)
-    from svs.audio import Audio
+    for path in (html_path, png_path):
+        if path is not None:
+            _writable_pages(path, len(audio))
+    if len(set(path.name for path in audio)) < len(audio) and (html_path or png_path):
+        raise UsageError("two of the sound files have the same name, and so would their pages")
 
-    sung = Audio.read(audio)
-    if take is not None:
-        from svs.evaluation import evaluate_take
+    common = Against(
+        score=score, reference=reference, part=part, verse=verse, transpose=transpose, tempo=tempo, offset=offset,
+        alignment=align, lyrics=lyrics, figures=None if figures is None else _listed(figures),
+    )  # fmt: skip
 
-        result = evaluate_take(sung, _read_json(take), tracker)
-    elif score is not None:
-        result = _evaluate_score(sung, score, part, verse, transpose, tempo, offset, tracker)
-    else:
-        from svs.evaluation.pitch import melody_scores
-        from svs.f0 import track
+    def beside(path: Path) -> Against:
+        if take_dir:
+            return replace(common, take=companion(path, take_dir, (".json",)))
+        if score_dir:
+            return replace(common, score=companion(path, score_dir, SCORES))
+        if reference_dir:
+            return replace(common, reference=companion(path, reference_dir, SOUNDS))
+        if score or reference:
+            return common
+        own = take or path.with_suffix(".json")
+        if take is None and not own.is_file():
+            raise UsageError(f"{path}: nothing to measure it against; give --take, --score or --reference")
+        return replace(common, take=own)
 
-        curves = [track(each, tracker) for each in (Audio.read(reference), sung)]
-        result = {"tracker": tracker, "summary": melody_scores(*curves)}
-    if json_path is not None:
-        from svs.evaluation.report import to_json
+    songs, results = [], {}
+    for path in audio:
+        try:
+            song = evaluate_file(path, beside(path), tracker)
+        except (ValueError, OSError) as error:
+            if len(audio) == 1 or not _is_mistake(error):
+                raise
+            results[str(path)] = {"error": _one_line(error)}
+            continue
+        for remark in song.remarks:
+            _warn(remark)
+        songs.append(song)
+        results[str(path)] = song.result
+    distance = frechet(songs, fad, embedding) if fad is not None and songs else {}
+    if distance and len(songs) == 1:
+        songs[0].result["summary"].update(distance)
+    _write_evaluations(songs, results, distance, json_path, csv_path, notes_csv, html_path, png_path)
+    _print_evaluations(results, distance)
+    failed = [result["error"] for result in results.values() if "error" in result]
+    for reason in failed:
+        _warn(reason)
+    if failed:
+        raise UsageError(f"{len(failed)} of {len(results)} sound files could not be evaluated")
 
-        _write_text(json_path, to_json(result))
-    if html_path is not None:
-        from svs.evaluation.report import html_report
 
-        _write_text(html_path, html_report(result, title=audio.name))
-    _print_evaluation(result)
+@app.command("listen-test")
+def listen_test(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="A folder a system; sounds of one name are compared.", metavar="DIR...")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Page to write.")] = None,
+    kind: Annotated[str, typer.Option(help="mushra, or ab for preferences between two.")] = "mushra",
+    reference: Annotated[
+        Path | None, typer.Option(help="Folder that is the (also hidden) reference of a MUSHRA.", metavar="DIR")
+    ] = None,
+    anchor: Annotated[
+        bool, typer.Option(help="Add to a MUSHRA its reference below 3.5 kHz, the low anchor.")
+    ] = False,
+    question: Annotated[str | None, typer.Option(help="What listeners are asked; naturalness if not given.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the letters that name systems in the page.")] = 0,
+    score: Annotated[
+        list[Path] | None, typer.Option("--score", help="Answers to evaluate, instead of making a page.", metavar="CSV")
+    ] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="With --score: write the figures here.")] = None,
+):
+    """Make a listening test as one page that needs no server, or evaluate its answers.
+
+    The page shuffles songs and systems for each listener and gives a CSV of answers; --score gives means and intervals.
+    """
+    from svs.evaluation.listening import read_answers, score_answers
+    from svs.listening import gather, write_page
+
+    if score:
+        if folders:
+            raise UsageError("--score evaluates answers; give no folders with it")
+        figures = score_answers([answer for path in score for answer in read_answers(_read_text(path), str(path))])
+        if json_path is not None:
+            _writable(json_path)
+            _write_text(json_path, json.dumps(figures, ensure_ascii=False, indent=1))
+        _print_listening(figures)
+        return
+    if not folders or output is None:
+        raise UsageError("give the folders to compare and -o PAGE.html, or --score ANSWERS.csv")
+    _writable(output)
+    test = gather(folders, kind, reference, anchor, question, seed)
+    write_page(output, test)
+    print(f"{len(test.songs)} songs by {len(test.systems)} systems: {output}")
 
 
 @app.command()
@@ -497,23 +599,81 @@ def _pitch_name(cents: float) -> str:
     return name if abs(beside) < 0.5 else f"{name} {beside:+.0f}"
 
 
-def _evaluate_score(sung, path, part, verse, transpose, tempo, offset, tracker) -> dict:
-    from svs.evaluation import evaluate_notes
-    from svs.score import read_score, select_part
-    from svs.timing import LEAD_IN, delay
+def _write_evaluations(songs, results, distance, json_path, csv_path, notes_csv, html_path, png_path) -> None:
+    from svs.evaluation import songs as many
+    from svs.evaluation.report import to_json
 
-    line = select_part(read_score(path, verse=verse, transpose=transpose, tempo=tempo), part)
-    return evaluate_notes(sung, delay(line.notes, LEAD_IN if offset is None else offset), tracker)
+    if json_path is not None:
+        whole = next(iter(results.values())) if len(results) == 1 else many.summarise_songs(results) | distance
+        _write_text(json_path, to_json(whole))
+    if csv_path is not None:
+        _write_text(csv_path, many.songs_csv(results))
+    if notes_csv is not None:
+        _write_text(notes_csv, many.notes_csv(results))
+    if html_path is not None:
+        from svs.evaluation.page import index_page, song_page
+
+        if len(results) == 1:
+            _write_text(html_path, song_page(songs[0].view()))
+        else:
+            html_path.mkdir(exist_ok=True)
+            views = [song.view() for song in songs]
+            links = {view.name: f"{Path(view.name).stem}.html" for view in views}
+            for view in views:
+                _write_text(html_path / links[view.name], song_page(view, views, links))
+            _write_text(html_path / "index.html", index_page(views, links))
+    if png_path is not None:
+        from svs.evaluation.report import plot
+
+        if len(results) > 1:
+            png_path.mkdir(exist_ok=True)
+        for song in songs:
+            path = png_path if len(results) == 1 else png_path / f"{Path(song.name).stem}.png"
+            plot(path, song.audio, song.notes, song.measured, song.commanded, title=song.name)
 
 
-def _print_evaluation(result: dict) -> None:
-    from svs.evaluation.report import print_report
+def _print_evaluations(results: dict, distance: dict) -> None:
+    from svs.evaluation.report import print_comparison, print_report, print_songs
 
-    if result.get("notes"):
-        print_report(result, _console())
+    if len(results) > 1:
+        print_songs(results, _console())
     else:
-        for name, value in result["summary"].items():
-            print(f"{name.replace('_', ' ')}: {value:.4g}")
+        for result in results.values():
+            (print_report if result.get("notes") else print_comparison)(result, _console())
+    if distance:
+        print(f"Fréchet audio distance ({distance['fad_embedding']}): {distance['fad']:.4g}")
+
+
+def _print_listening(figures: dict) -> None:
+    table = _table("system", "mean", "95 % interval", "answers", right=("mean", "answers"))
+    for name, system in figures["systems"].items():
+        between = "–" if system["low"] is None else f"{system['low']:.2f} … {system['high']:.2f}"
+        table.add_row(name, f"{system['mean']:.2f}", between, str(system["count"]))
+    print(f"{figures['kind']}: {figures['question']} ({figures['listeners']} listeners)")
+    _print_table(table)
+    for remark in figures["remarks"]:
+        _warn(remark)
+
+
+def _writable_pages(path: Path, count: int) -> None:
+    """A file of one song can be written; a folder of several is there or can be made."""
+    if count == 1:
+        _writable(path)
+    elif path.exists() and not path.is_dir():
+        raise UsageError(f"{path}: is a file; {count} songs want a folder")
+    else:
+        _writable(path / "index.html" if path.is_dir() else path)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return () if text == "none" else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is not text; a CSV of answers is wanted") from None
 
 
 if __name__ == "__main__":

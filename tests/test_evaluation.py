@@ -11,7 +11,8 @@ from singers import melody, scale, tone
 from svs.audio import Audio
 from svs.evaluation import evaluate_notes, evaluate_take, take_notes
 from svs.evaluation.intelligibility import WordErrors, chunks, normalise_words, transcribe, word_error_rate
-from svs.evaluation.pitch import fit_vibrato, frame_errors, melody_scores, note_errors, onset_error, verdicts
+from svs.evaluation.melody import melody_scores
+from svs.evaluation.pitch import fit_vibrato, frame_errors, note_errors, onset_error, verdicts
 from svs.evaluation.report import html_report, pitch_name, plot, print_report, to_json
 from svs.evaluation.spectrum import (
     harmonic_to_noise,
@@ -178,7 +179,7 @@ def test_evaluate_take_speaks_the_documented_keys():
     audio, curve = melody(notes, snr_db=40)
     result = json.loads(json.dumps(evaluate_take(audio, take_of(notes, curve)), allow_nan=False))
     assert result["tracker"] == "praat"
-    assert set(result["notes"][0]) == NOTE_KEYS
+    assert set(result["notes"][0]) >= NOTE_KEYS
     assert set(result["summary"]) >= SUMMARY_KEYS
     assert result["summary"]["mean_abs_error_cents"] < 0.5
     assert result["summary"]["within_5_cents"] == 1

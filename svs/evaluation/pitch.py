@@ -18,7 +18,6 @@ import numpy as np
 
 from svs.pitch import PitchCurve
 from svs.score import Note
-from svs.units import cents_to_hz
 
 MARGIN_SECONDS = 0.05
 STEADY_MARGIN_SECONDS = 0.1
@@ -63,7 +62,7 @@ def frame_errors(
 
     Raises ValueError when the curves have other hops, or lengths more than 0.1 s apart (else the shorter counts).
     """
-    commanded, measured = _same_frames(commanded, measured)
+    commanded, measured = same_frames(commanded, measured)
     frames = len(commanded.cents)
     inside = frames_inside(notes, frames, commanded.hop_seconds, margin_seconds)
     compared = inside & commanded.voiced & measured.voiced
@@ -86,38 +85,47 @@ def frame_errors(
 
 def frames_inside(notes: Sequence[Note], frames: int, hop_seconds: float, margin_seconds: float) -> np.ndarray:
     """(frames,) bool: centre at least margin_seconds inside some note."""
-    times = np.arange(frames) * hop_seconds
     inside = np.zeros(frames, dtype=bool)
     for note in notes:
-        inside |= (times >= note.onset + margin_seconds - 1e-9) & (times <= note.end - margin_seconds + 1e-9)
+        inside[_between(note.onset + margin_seconds, note.end - margin_seconds, frames, hop_seconds)] = True
     return inside
+
+
+def _between(start, end, frames, hop_seconds):
+    """The frames from start to end in seconds, both ends included."""
+    first = max(0, int(np.ceil((start - 1e-9) / hop_seconds)))
+    return slice(first, max(first, min(frames, int(np.floor((end + 1e-9) / hop_seconds)) + 1)))
 
 
 def note_errors(notes: Sequence[Note], measured: PitchCurve) -> list[dict]:
     """One row per note, with the keys of DESIGN §3; None where a value cannot be measured.
 
-    error_cents:           median of the steady part, with its vibrato taken out, minus the written pitch. Taking the
-                           fitted vibrato out does what a median over whole cycles would, to a fraction of a frame.
+    onset, duration:       seconds of the audio, where the note was looked for.
+    error_cents:           median of the steady part over whole vibrato cycles minus the written pitch. The fitted
+                           vibrato is taken out first, so that frames falling between cycles do not matter either.
     drift_cents:           change along the steady part, of the straight line fitted with the vibrato.
     vibrato_rate_hz:       of the sinusoid that fits best; None when there is no vibrato (see the constants above).
     vibrato_extent_cents:  centre to peak; 0 when there is none, None when the note is too short to tell.
     onset_error_seconds:   see onset_error.
     voiced_fraction:       of the note's frames, onset to end, that were measured voiced.
+    spread_cents:          half the range between the 10th and the 90th percentile of the steady part, vibrato and all.
     """
     return [note_error(note, notes[i - 1] if i else None, measured) for i, note in enumerate(notes)]
 
 
 def note_error(note: Note, previous: Note | None, measured: PitchCurve) -> dict:
     """The row of note_errors for one note; `previous` is the note before it, if any."""
-    hop = measured.hop_seconds
-    times = np.arange(len(measured.cents)) * hop
-    whole = (times >= note.onset - 1e-9) & (times < note.end - 1e-9)
+    hop, frames = measured.hop_seconds, len(measured.cents)
+    whole = measured.voiced[_between(note.onset, note.end - hop / 1000, frames, hop)]
     margin = min(STEADY_MARGIN_SECONDS, note.duration / 4)
-    steady = measured.voiced & (times >= note.onset + margin - 1e-9) & (times <= note.end - margin + 1e-9)
-    cents, at = measured.cents[steady], times[steady]
+    part = _between(note.onset + margin, note.end - margin, frames, hop)
+    steady = np.flatnonzero(measured.voiced[part]) + part.start
+    cents, at = measured.cents[steady], steady * hop
     row = {
         "bar": note.bar,
         "lyric": note.lyric,
+        "onset": float(note.onset),
+        "duration": float(note.duration),
         "target_cents": float(note.cents),
         "error_cents": None,
         "abs_error_cents": None,
@@ -125,14 +133,17 @@ def note_error(note: Note, previous: Note | None, measured: PitchCurve) -> dict:
         "vibrato_rate_hz": None,
         "vibrato_extent_cents": None,
         "onset_error_seconds": onset_error(note, previous, measured),
-        "voiced_fraction": float(measured.voiced[whole].mean()) if whole.any() else 0.0,
+        "voiced_fraction": float(whole.mean()) if len(whole) else 0.0,
+        "spread_cents": None,
     }
     if len(cents) == 0:
         return row
     vibrato = fit_vibrato(at, cents)
-    error = float(np.median(cents - vibrato.swing(at))) - float(note.cents)
+    cycles = vibrato.whole_cycles(at)
+    error = float(np.median((cents - vibrato.swing(at))[cycles])) - float(note.cents)
     row.update(error_cents=error, abs_error_cents=abs(error), vibrato_extent_cents=vibrato.extent_cents)
     row["vibrato_rate_hz"] = vibrato.rate_hz
+    row["spread_cents"] = float(np.subtract(*np.percentile(cents, [90, 10])) / 2)
     if vibrato.slope is not None:
         row["drift_cents"] = vibrato.slope * float(at[-1] - at[0])
     return row
@@ -159,6 +170,14 @@ class Vibrato:
             return np.zeros(len(times))
         angle = 2 * np.pi * self.rate_hz * times
         return self.sine * np.sin(angle) + self.cosine * np.cos(angle)
+
+    def whole_cycles(self, times: np.ndarray) -> np.ndarray:
+        """(frames,) bool: what is left of times when both ends are cut evenly to a whole number of cycles."""
+        if self.rate_hz is None:
+            return np.ones(len(times), dtype=bool)
+        seconds = times[-1] - times[0]
+        cut = (seconds - np.floor(seconds * self.rate_hz) / self.rate_hz) / 2
+        return (times >= times[0] + cut - 1e-9) & (times <= times[-1] - cut + 1e-9)
 
 
 def fit_vibrato(times: np.ndarray, cents: np.ndarray) -> Vibrato:
@@ -246,9 +265,13 @@ def summarise(rows: Sequence[dict], voicing_error: float | None = None) -> dict:
 
     The error figures are over the notes that have one; `unsung` counts those that have none. within_5_cents and
     within_25_cents are fractions of all notes, unsung notes counting as outside. voicing_error: a fraction, given.
+    tuning_offset_cents is the line's own tuning, see tuning_offset; mean_abs_error_in_tuning_cents what is left of the
+    errors without it.
     """
     errors = np.array([row["abs_error_cents"] for row in rows if row["abs_error_cents"] is not None])
     total = max(1, len(rows))
+    tuning = tuning_offset(rows)
+    signed = np.array([row["error_cents"] for row in rows if row["error_cents"] is not None])
     return {
         "notes": len(rows),
         "unsung": len(rows) - len(errors),
@@ -258,11 +281,19 @@ def summarise(rows: Sequence[dict], voicing_error: float | None = None) -> dict:
         "within_5_cents": float(np.sum(errors <= 5) / total),
         "within_25_cents": float(np.sum(errors <= 25) / total),
         "voicing_error": voicing_error,
+        "tuning_offset_cents": tuning,
+        "mean_abs_error_in_tuning_cents": float(np.abs(signed - tuning).mean()) if len(signed) else None,
     }
 
 
+def tuning_offset(rows: Sequence[dict]) -> float | None:
+    """Cents by which the whole line is sharp: the median of its notes' errors. None when nothing is sung."""
+    errors = [row["error_cents"] for row in rows if row["error_cents"] is not None]
+    return float(np.median(errors)) if errors else None
+
+
 def verdicts(rows: Sequence[dict]) -> list[str]:
-    """What is wrong with the whole line, in words: unsung, an octave off, out of tune, loose. Empty when nothing is."""
+    """What is wrong with the whole line, in words: unsung, transposed, out of tune, loose. Empty when nothing is."""
     errors = np.array([row["error_cents"] for row in rows if row["error_cents"] is not None])
     found = []
     if not rows:
@@ -271,6 +302,11 @@ def verdicts(rows: Sequence[dict]) -> list[str]:
         return ["nothing is sung: no note has a voiced frame"]
     if len(errors) < len(rows):
         found.append(f"{len(rows) - len(errors)} of {len(rows)} notes are not sung (no voiced frame)")
+    key = 100 * int(np.round(np.median(errors) / 100))
+    if key % 1200 and np.median(np.abs(errors - key)) < 50:
+        way = "high" if key > 0 else "low"
+        found.append(f"the whole line is {abs(key) // 100} semitone{'s' * (abs(key) > 100)} too {way}: another key?")
+        errors = errors - key
     octaves = np.round(errors / 1200)
     for octave in sorted(set(octaves[octaves != 0].astype(int).tolist())):
         count = int(np.sum(octaves == octave))
@@ -285,22 +321,8 @@ def verdicts(rows: Sequence[dict]) -> list[str]:
     return found
 
 
-def melody_scores(reference: PitchCurve, estimate: PitchCurve, tolerance_cents: float = 50.0) -> dict:
-    """mir_eval's melody metrics: raw pitch and raw chroma accuracy, overall accuracy, voicing recall and false alarm.
-
-    An unvoiced frame claims no pitch here (0 Hz for mir_eval), so an interpolated value earns nothing.
-    Keys: raw_pitch_accuracy, raw_chroma_accuracy, overall_accuracy, voicing_recall, voicing_false_alarm.
-    """
-    import mir_eval
-
-    reference, estimate = _same_frames(reference, estimate)
-    hz = [np.where(curve.voiced, cents_to_hz(curve.cents), 0.0) for curve in (reference, estimate)]
-    times = np.arange(len(hz[0])) * reference.hop_seconds
-    scores = mir_eval.melody.evaluate(times, hz[0], times, hz[1], cent_tolerance=tolerance_cents)
-    return {key.lower().replace(" ", "_"): float(value) for key, value in scores.items()}
-
-
-def _same_frames(commanded, measured):
+def same_frames(commanded: PitchCurve, measured: PitchCurve) -> tuple[PitchCurve, PitchCurve]:
+    """Both curves cut to the shorter. Raises ValueError for other hops, or lengths more than 0.1 s apart."""
     if commanded.hop_seconds != measured.hop_seconds:
         raise ValueError(
             f"curves with hops of {commanded.hop_seconds} and {measured.hop_seconds} s cannot be compared; "

@@ -1,15 +1,15 @@
-"""Report: an evaluation as a table, as JSON, as a page and as a picture."""
+"""Report: an evaluation as a table, as JSON and as a picture for a paper."""
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from svs.audio import Audio, write_atomically
-from svs.evaluation.spectrum import magnitudes
+from svs.audio import Audio, AudioFile, write_atomically
+from svs.evaluation.pitch import note_errors
+from svs.evaluation.spectrum import spectrogram_db
 from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.units import cents_to_hz
@@ -53,9 +53,14 @@ def print_report(result: Mapping, console=None) -> None:
     for heading in ("bar", "lyric", "pitch", *(heading for heading, _, _ in COLUMNS)):
         table.add_column(heading, justify="left" if heading == "lyric" else "right")
     for row in result["notes"]:
-        table.add_row(*_cells(row), style=_style(row["abs_error_cents"]))
+        table.add_row(*cells(row), style=_style(row["abs_error_cents"]))
     console.print(table)
     console.print(", ".join(f"{name} {text}" for name, text in summary_line(result)), highlight=False)
+    console.print(aligned(result), highlight=False)
+    for key in ("word_error_rate", "phone_error_rate"):
+        if key in result["summary"]:
+            console.print(f"{key.replace('_', ' ')} {result['summary'][key]:.1%}", highlight=False)
+    _print_trackers(result, console, "mean_abs_error_cents", "median_abs_error_cents", "within_25_cents", "unsung")
     for verdict in result.get("verdicts", ()):
         console.print(f"! {verdict}", style="bold", highlight=False)
 
@@ -63,6 +68,17 @@ def print_report(result: Mapping, console=None) -> None:
 def summary_line(result: Mapping) -> list[tuple[str, str]]:
     """(name, value) of each summary figure in words."""
     return [(name, _text(result["summary"].get(key), form)) for name, key, form in SUMMARY]
+
+
+def aligned(result: Mapping) -> str:
+    """How the notes were found, the line's own tuning and the tracker, in one sentence."""
+    alignment, tuning = result.get("alignment", {}), result["summary"].get("tuning_offset_cents")
+    method = {
+        "time": "notes at the score's own time",
+        "dtw": f"notes found by dynamic time warping, at {alignment.get('tempo', 1):.2f} × the score's durations",
+    }.get(alignment.get("method"), "contours compared in step")
+    tuned = "" if tuning is None else f", tuning offset {tuning:+.1f} ¢"
+    return f"{method}{tuned}, tracker {result['tracker']}"
 
 
 def to_json(result: Mapping) -> str:
@@ -80,41 +96,99 @@ def to_json(result: Mapping) -> str:
     return json.dumps(rounded(result), ensure_ascii=False, indent=1, allow_nan=False)
 
 
-def html_report(result: Mapping, title: str) -> str:
-    """One self-contained page: summary, and a table with a bar for every note's error (full width: 50 cents)."""
-    rows = []
-    for row in result.get("notes", ()):
-        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row))
-        rows.append(f"<tr>{cells}<td class=bar>{_bar(row['error_cents'])}</td></tr>")
-    heads = "".join(f"<th>{h}</th>" for h in ("bar", "lyric", "pitch", *(h for h, _, _ in COLUMNS), "flat – sharp"))
-    table = f"<table><tr>{heads}</tr>\n{chr(10).join(rows)}\n</table>" if rows else ""
-    if rows:
-        figures = summary_line(result)
-    else:
-        figures = [(key.replace("_", " "), _text(value, ".4g")) for key, value in result["summary"].items()]
-    summary = "".join(f"<div><b>{html.escape(value)}</b>{html.escape(name)}</div>" for name, value in figures)
-    verdicts = "".join(f"<p class=verdict>{html.escape(verdict)}</p>" for verdict in result.get("verdicts", ()))
-    name = html.escape(title)
-    return PAGE.format(title=name, tracker=html.escape(result["tracker"]), summary=summary, verdicts=verdicts, table=table)
+def print_comparison(result: Mapping, console=None) -> None:
+    """Print an evaluation against a reference: a line a figure, then what each tracker says where there are several."""
+    from rich.console import Console
+
+    console = console or Console()
+    for name, value in result["summary"].items():
+        if not isinstance(value, Mapping | list | tuple):
+            console.print(f"{name.replace('_', ' ')}: {value if isinstance(value, str) else _text(value, '.4g')}",
+                          highlight=False, markup=False)  # fmt: skip
+    _print_trackers(result, console, "raw_pitch_accuracy", "f0_mae_cents", "voicing_recall", "voicing_false_alarm")
+
+
+def print_songs(results: Mapping[str, Mapping], console=None) -> None:
+    """Print one line a song, and the means over songs with their 95 % intervals."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from svs.evaluation.songs import summarise_songs
+
+    console = console or Console()
+    whole = summarise_songs(results)
+    keys = [key for _, key, _ in SUMMARY if key in whole["all"]] or list(whole["all"])[:7]
+    forms = {key: form for _, key, form in SUMMARY}
+    names = {key: name for name, key, _ in SUMMARY}
+    table = Table(box=None, header_style="bold", padding=(0, 1))
+    table.add_column("song")
+    for key in keys:
+        table.add_column(names.get(key, key.replace("_", " ")), justify="right")
+    for name, result in whole["songs"].items():
+        table.add_row(name, *(_text(result["summary"].get(key), forms.get(key, ".3g")) for key in keys))
+    intervals = [whole["all"][key] for key in keys]
+    plain = [".2f" if forms.get(key) == "d" else forms.get(key, ".3g") for key in keys]
+    table.add_row("mean", *(_text(each["mean"], form) for each, form in zip(intervals, plain, strict=True)), style="bold")
+    low_high = [
+        "–" if each["low"] is None else f"{_text(each['low'], form)} … {_text(each['high'], form)}"
+        for each, form in zip(intervals, plain, strict=True)
+    ]
+    table.add_row("95 % interval", *low_high)
+    console.print(table)
+
+
+def _print_trackers(result, console, *keys):
+    from rich.table import Table
+
+    if "trackers" not in result:
+        return
+    table = Table(box=None, header_style="bold", padding=(0, 1))
+    for heading in ("tracker", *(key.replace("_", " ") for key in keys)):
+        table.add_column(heading, justify="left" if heading == "tracker" else "right")
+    for name, figures in result["trackers"].items():
+        if "missing" in figures:
+            table.add_row(name, figures["missing"])
+        else:
+            table.add_row(name, *(_text(figures.get(key), ".3g") for key in keys))
+    console.print(table)
+    disagreement = result["disagreement"]
+    if disagreement.get("notes_median_cents") is not None:
+        console.print(
+            f"trackers disagree by ± {disagreement['notes_median_cents']:.2f} ¢ on half the notes, "
+            f"± {disagreement['notes_p95_cents']:.1f} ¢ on 5 %: finer claims rest on the tracker",
+            highlight=False,
+        )
+    pairs = ", ".join(f"{pair} {_text(cents, '.1f')}" for pair, cents in disagreement["frames"].items())
+    console.print(f"median frame difference in cents: {pairs}", highlight=False, markup=False)
 
 
 def plot(
     path,
-    audio: Audio,
+    audio: Audio | AudioFile,
     notes: Sequence[Note],
     measured: PitchCurve,
     commanded: PitchCurve | None = None,
     title: str = "",
 ) -> None:
-    """Write a PNG: notes as bars with the commanded and the measured contour, above a spectrogram to 8 kHz."""
+    """Write a PNG: notes as bars with the commanded and the measured contour, above a spectrogram to 8 kHz.
+
+    Each note's dot is its measured pitch, its whiskers spread_cents of note_errors, vibrato and all.
+    """
     from matplotlib.figure import Figure
 
     width = float(np.clip(audio.seconds * 0.8, 8, 60))
     figure = Figure(figsize=(width, 7), layout="constrained")
     pitch, spectrum = figure.subplots(2, 1, sharex=True)
+    rows = iter(note_errors(notes, measured))
     for note in notes:
         pitch.barh(note.cents, note.duration, left=note.onset, height=100, color="#9ecae1", alpha=0.5, linewidth=0)
         pitch.text(note.onset, note.cents + 60, note.lyric or "–", fontsize=8, clip_on=True)
+        row = next(rows, None)
+        if row and row["error_cents"] is not None and row["spread_cents"] is not None:
+            pitch.errorbar(
+                note.onset + note.duration / 2, row["target_cents"] + row["error_cents"], yerr=row["spread_cents"],
+                fmt="o", markersize=3, color="#b2182b", capsize=2, linewidth=1,
+            )  # fmt: skip
     for curve, color, width, label in ((commanded, "#222222", 1.8, "commanded"), (measured, "#d6604d", 1.0, "measured")):
         if curve is not None:
             line = np.where(curve.voiced, curve.cents, np.nan)
@@ -128,15 +202,10 @@ def plot(
     pitch.legend(loc="upper right", fontsize=8)
     pitch.set_title(title)
 
-    hop = round(0.005 * audio.sample_rate)
-    level = 20 * np.log10(np.maximum(magnitudes(audio.samples, 1024, hop), 1e-7))
-    top = min(8000, audio.sample_rate / 2)
-    bins = int(top / audio.sample_rate * 1024) + 1
-    extent = (0, len(level) * hop / audio.sample_rate, 0, top)
+    level, column_seconds, top = spectrogram_db(audio, 12_000)
     peak = level.max()
-    spectrum.imshow(
-        level[:, :bins].T, origin="lower", aspect="auto", extent=extent, vmin=peak - 80, vmax=peak, cmap="magma"
-    )
+    extent = (0, len(level) * column_seconds, 0, top)
+    spectrum.imshow(level.T, origin="lower", aspect="auto", extent=extent, vmin=peak - 80, vmax=peak, cmap="magma")
     if commanded is not None:
         line = np.where(commanded.voiced, cents_to_hz(commanded.cents), np.nan)
         spectrum.plot(np.arange(len(line)) * commanded.hop_seconds, line, color="white", linewidth=0.8, alpha=0.7)
@@ -146,7 +215,8 @@ def plot(
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=110, format="png"))
 
 
-def _cells(row):
+def cells(row: Mapping) -> list[str]:
+    """A note's row in words: bar, lyric, pitch and COLUMNS."""
     values = [_text(row[key], form) for _, key, form in COLUMNS]
     return [str(row["bar"]), row["lyric"] or "–", pitch_name(row["target_cents"]), *values]
 
@@ -159,38 +229,3 @@ def _style(abs_error):
     if abs_error is None or abs_error > 25:
         return "red"
     return "yellow" if abs_error > 10 else ""
-
-
-def _bar(error):
-    if error is None:
-        return "not sung"
-    width = min(abs(error), 50)
-    side = 50 if error >= 0 else 50 - width
-    kind = "far" if abs(error) > 25 else "near" if abs(error) > 10 else "good"
-    return f'<i class={kind} style="left:{side:.1f}%;width:{max(width, 0.6):.1f}%"></i>'
-
-
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; --line: light-dark(#ddd, #444); --soft: light-dark(#666, #aaa); }}
-body {{ font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
-.summary {{ display: flex; flex-wrap: wrap; gap: 1.5rem; margin: 1rem 0; }}
-.summary div {{ color: var(--soft); }} .summary b {{ display: block; font-size: 1.4rem; color: CanvasText; }}
-.verdict {{ border-left: 4px solid #d6604d; padding-left: .7rem; }}
-table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .15rem .5rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }}
-th:nth-child(2), td:nth-child(2) {{ text-align: left; }}
-.bar {{ position: relative; width: 30%; min-width: 8rem; text-align: center; color: var(--soft);
-  background: linear-gradient(var(--line), var(--line)) center/1px 100% no-repeat; }}
-.bar i {{ position: absolute; top: 25%; height: 50%; background: #4393c3; }}
-.bar i.near {{ background: #e08214; }} .bar i.far {{ background: #d6604d; }}
-</style>
-<h1>{title}</h1>
-<p>Pitch tracker: {tracker}. Errors are measured − written, in cents; bars span ± 50 cents.</p>
-<div class="summary">{summary}</div>
-{verdicts}
-{table}
-</html>
-"""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from svs.audio import Audio
+from svs.audio import Audio, AudioFile
 
 RESOLUTIONS = (512, 1024, 2048)
 FLOOR = 10 ** (-140 / 20)
@@ -44,7 +44,7 @@ def log_spectral_distance(
     """
     if order not in (1, 2):
         raise ValueError(f"log_spectral_distance: order {order}; 1 (mean absolute) or 2 (root mean square) is wanted")
-    reference, estimate = _same_length("log_spectral_distance", reference, estimate, sample_rate)
+    reference, estimate = same_length("log_spectral_distance", reference, estimate, sample_rate)
     distances = []
     for n_fft in RESOLUTIONS:
         hop = n_fft // 4
@@ -71,7 +71,7 @@ def mel_distance(
     mel: STFT magnitudes (n_fft 2048, hop 10 ms rounded to samples) through `bands` Slaney triangles from 0 Hz to
     highest_hz (half the sample rate when None), each divided by its sum so that it averages magnitude.
     """
-    reference, estimate = _same_length("mel_distance", reference, estimate, sample_rate)
+    reference, estimate = same_length("mel_distance", reference, estimate, sample_rate)
     hop = round(0.01 * sample_rate)
     kept = _sounding("mel_distance", reference, 2048, hop)
     x, y = (np.log(mel_spectrum(s, sample_rate, bands, highest_hz, kept)) for s in (reference, estimate))
@@ -96,7 +96,7 @@ def mel_cepstral_distortion(
     amplitude envelope warped by the all-pass of mel_alpha(sample_rate), as SPTK's sp2mc. c_0, loudness, is left out.
     Frames are compared in step: no dynamic time warping. Kubichek (1993); c as in NNSVS and ESPnet, which warp time.
     """
-    reference, estimate = _same_length("mel_cepstral_distortion", reference, estimate, sample_rate)
+    reference, estimate = same_length("mel_cepstral_distortion", reference, estimate, sample_rate)
     kept = _sounding("mel_cepstral_distortion", reference, 2048, round(0.005 * sample_rate))
     _, envelope, _ = world_analysis(Audio(reference, sample_rate))
     _, copied, _ = world_analysis(Audio(estimate, sample_rate))
@@ -105,9 +105,9 @@ def mel_cepstral_distortion(
     return float(np.mean(10 / np.log(10) * np.sqrt(2 * np.sum(difference[:, 1:] ** 2, axis=1))))
 
 
-def mel_cepstrum(power: np.ndarray, sample_rate: int, order: int = 24) -> np.ndarray:
-    """(frames, order + 1) mel-cepstra of (frames, bins) power envelopes."""
-    alpha = mel_alpha(sample_rate)
+def mel_cepstrum(power: np.ndarray, sample_rate: int, order: int = 24, alpha: float | None = None) -> np.ndarray:
+    """(frames, order + 1) mel-cepstra of (frames, bins) power envelopes; alpha: mel_alpha(sample_rate) when None."""
+    alpha = mel_alpha(sample_rate) if alpha is None else alpha
     bins = power.shape[1]
     warped = np.pi * (np.arange(bins) + 0.5) / bins
     # The inverse of the all-pass's phase: the same formula with −alpha (Oppenheim & Johnson 1972).
@@ -187,6 +187,33 @@ def magnitudes(samples: np.ndarray, n_fft: int, hop: int, frames: np.ndarray | N
     return np.abs(np.fft.rfft(windows * (np.hanning(n_fft + 1)[:-1] * 4 / n_fft), axis=1))
 
 
+def spectrogram_db(
+    audio: Audio | AudioFile, most_columns: int, highest_hz: float = 8000.0, n_fft: int = 1024
+) -> tuple[np.ndarray, float, float]:
+    """((columns, bins) dB below full scale from 0 Hz up, seconds a column, Hz of the top), a piece of sound at a time.
+
+    Columns are 5 ms apart, or further where the sound would have more than most_columns; n_fft is for 44.1 kHz and is
+    cut to shorter windows at lower rates.
+    """
+    rate = audio.sample_rate
+    n_fft = max(64, 2 ** round(np.log2(n_fft * rate / 44_100)))
+    length = round(audio.seconds * rate)
+    hop = max(round(0.005 * rate), -(-length // most_columns), 1)
+    columns = -(-length // hop)
+    bins = min(n_fft // 2, int(highest_hz * n_fft / rate)) + 1
+    window = np.hanning(n_fft + 1)[:-1] * 4 / n_fft
+    level = np.zeros((columns, bins), np.float32)
+    step = max(1, 4_000_000 // hop if hop > n_fft else 4_000_000 // n_fft)
+    for first in range(0, columns, step):
+        last = min(columns, first + step)
+        start = first * hop - n_fft // 2
+        samples = audio.piece(start, (last - 1) * hop + n_fft // 2).samples
+        samples = np.pad(samples, (max(0, -start), n_fft))
+        frames = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[::hop][: last - first]
+        level[first:last] = 20 * np.log10(np.maximum(np.abs(np.fft.rfft(frames * window, axis=1))[:, :bins], FLOOR))
+    return level, hop / rate, (bins - 1) * rate / n_fft
+
+
 def _sounding(caller, reference, n_fft, hop):
     """Numbers of the frames whose reference is less than SILENCE_DB below its loudest frame."""
     power = np.concatenate([[0.0], np.cumsum(np.pad(np.asarray(reference, dtype=np.float64), n_fft // 2) ** 2)])
@@ -197,7 +224,10 @@ def _sounding(caller, reference, n_fft, hop):
     return np.flatnonzero(power > power.max() * 10 ** (-SILENCE_DB / 10))
 
 
-def _same_length(caller, reference, estimate, sample_rate):
+def same_length(
+    caller: str, reference: np.ndarray, estimate: np.ndarray, sample_rate: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both sounds cut to the shorter; ValueError for other shapes, lengths further apart and samples not finite."""
     reference, estimate = np.asarray(reference), np.asarray(estimate)
     if reference.ndim != 1 or estimate.ndim != 1:
         raise ValueError(f"{caller}: shapes {reference.shape} and {estimate.shape}; one channel each is wanted")

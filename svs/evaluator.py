@@ -1,0 +1,279 @@
+"""The evaluator's desk: sound files and what to hold them against, to evaluations. What `svs evaluate` runs on.
+
+    song = evaluate_file("song.wav", Against(take="song.json"))
+    song.result["summary"]["mean_abs_error_cents"]
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from svs.audio import Audio, AudioFile
+from svs.evaluation import check_lengths, judge, measure, take_curve, take_notes
+from svs.evaluation.page import View
+from svs.pitch import PitchCurve
+from svs.score import Note
+from svs.units import PITCH_GRID, FrameGrid
+
+FIGURES = ("spectrum", "espnet", "stoi", "pesq", "speaker")  # of two recordings, besides the contours'
+USUAL_FIGURES = ("spectrum", "espnet", "stoi", "pesq")
+LONGEST_COMPARED_SECONDS = 1800.0  # those figures hold both sounds and their spectra in memory
+SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+SCORES = (".musicxml", ".mxl", ".xml", ".mid", ".midi")
+
+
+class EvaluationError(ValueError):
+    """Files that cannot be evaluated together; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Against:
+    """What a recording is measured against: one of take, score and reference, each a file.
+
+    part, verse, transpose, tempo: of the score. offset: seconds of audio before the score begins, None for svs's own
+    lead-in. alignment: of the score, "auto", "time" or "dtw".
+    figures: of FIGURES, None for the usual ones as far as their packages are there. lyrics: a text file of the words, or
+    a score; the words sung are then recognised and compared.
+    """
+
+    take: Path | None = None
+    score: Path | None = None
+    reference: Path | None = None
+    part: str | None = None
+    verse: str = "1"
+    transpose: float = 0.0
+    tempo: float = 1.0
+    offset: float | None = None
+    alignment: str = "auto"
+    figures: Sequence[str] | None = None
+    lyrics: Path | None = None
+
+
+@dataclass(frozen=True)
+class Song:
+    """An evaluation and what it was made of. commanded: the take's contour or the reference's, None of a score."""
+
+    name: str
+    result: dict
+    audio: Audio | AudioFile
+    measured: PitchCurve
+    commanded: PitchCurve | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The notes where they were looked for, without phonemes."""
+        rows = self.result.get("notes", ())
+        return tuple(Note(r["onset"], r["duration"], r["target_cents"], r["lyric"], bar=r["bar"]) for r in rows)
+
+    def view(self) -> View:
+        """What a page shows of it."""
+        return View(self.name, self.result, self.audio, self.measured, self.commanded)
+
+
+def evaluate_file(path: Path | str, against: Against, tracker: str = "praat") -> Song:
+    """Measure one sound file. Raises AudioError, ScoreError or ValueError, each one line that says what to do."""
+    path = Path(path)
+    audio = AudioFile.open(path)
+    if not audio.length:
+        raise EvaluationError(f"{path}: the audio is empty: it holds no samples")
+    if against.reference is not None:
+        return _against_reference(path, audio, against, tracker)
+    commanded, alignment = None, "time"
+    if against.take is not None:
+        take = read_take(against.take)
+        notes, commanded = take_notes(take), take_curve(take)
+        check_lengths(commanded, audio)
+    else:
+        notes, alignment = _score_notes(against), against.alignment
+    if not notes:
+        raise EvaluationError(f"{against.take or against.score}: has no notes to measure against")
+    grid = PITCH_GRID if commanded is None else FrameGrid(commanded.hop_seconds)
+    curves, missing = measure(audio, tracker, grid)
+    result = judge(curves, notes, commanded, alignment, missing)
+    song = Song(path.name, result, audio, next(iter(curves.values())), commanded)
+    if against.lyrics is not None:
+        result["summary"] |= _word_figures(path, audio, song.notes, against.lyrics)
+    return song
+
+
+def _against_reference(path, audio, against, tracker):
+    from svs.evaluation.agreement import contour_disagreement
+    from svs.evaluation.melody import contour_scores
+
+    reference = AudioFile.open(against.reference)
+    wanted, _ = measure(reference, tracker)
+    curves, missing = measure(audio, tracker)
+    first = next(iter(curves))
+    result = {"tracker": first, "reference": str(against.reference), "summary": contour_scores(wanted[first], curves[first])}
+    if len(curves) > 1 or missing:
+        result["trackers"] = {name: contour_scores(wanted[name], curve) for name, curve in curves.items()}
+        result["trackers"] |= {name: {"missing": reason} for name, reason in missing.items()}
+        result["disagreement"] = contour_disagreement(curves)
+    remarks = []
+    if against.figures != () and max(audio.seconds, reference.seconds) > LONGEST_COMPARED_SECONDS:
+        remarks.append(f"{path}: longer than {LONGEST_COMPARED_SECONDS / 60:.0f} minutes; only its pitch is compared")
+    else:
+        figures, remarks = compare(_whole(reference), _whole(audio), against.figures)
+        result["summary"] |= figures
+    if against.lyrics is not None:
+        result["summary"] |= _word_figures(path, audio, [], against.lyrics)
+    return Song(path.name, result, audio, curves[first], wanted[first], tuple(remarks))
+
+
+def compare(reference: Audio, estimate: Audio, figures: Sequence[str] | None = None) -> tuple[dict, list[str]]:
+    """(figures of two recordings in step, remarks on those left out). figures: of FIGURES; None for the usual ones.
+
+    A figure that was asked for raises where it cannot be had; a usual one becomes a remark.
+    """
+    unknown = [name for name in figures or () if name not in FIGURES]
+    if unknown:
+        raise EvaluationError(f"figure {unknown[0]!r} is not known; choose of {', '.join(FIGURES)}")
+    found, remarks = {}, []
+    for name in USUAL_FIGURES if figures is None else figures:
+        try:
+            found |= _FIGURES[name](reference, estimate.resample(reference.sample_rate))
+        except (ImportError, ValueError) as error:
+            if figures is not None:
+                raise EvaluationError(str(error)) from None
+            remarks.append(str(error))
+    return found, remarks
+
+
+def _spectrum(reference, estimate):
+    from svs.evaluation import spectrum
+
+    sounds = reference.samples, estimate.samples, reference.sample_rate
+    return {
+        "log_spectral_distance": spectrum.log_spectral_distance(*sounds),
+        "mel_distance": spectrum.mel_distance(*sounds),
+        "mel_cepstral_distortion_db": spectrum.mel_cepstral_distortion(*sounds),
+    }
+
+
+def _espnet(reference, estimate):
+    from svs.evaluation.melody import espnet_scores
+
+    return espnet_scores(reference, estimate)
+
+
+def _stoi(reference, estimate):
+    from svs.evaluation.quality import stoi
+
+    return {"stoi": stoi(reference.samples, estimate.samples, reference.sample_rate)}
+
+
+def _pesq(reference, estimate):
+    from svs.evaluation.quality import pesq
+
+    return {"pesq_wb": pesq(reference.samples, estimate.samples, reference.sample_rate)}
+
+
+def _speaker(reference, estimate):
+    from svs.evaluation.embedding import speaker_similarity
+
+    return {"speaker_similarity": speaker_similarity(reference, estimate)}
+
+
+_FIGURES: dict[str, Callable[[Audio, Audio], dict]] = {
+    "spectrum": _spectrum,
+    "espnet": _espnet,
+    "stoi": _stoi,
+    "pesq": _pesq,
+    "speaker": _speaker,
+}
+
+
+def frechet(songs: Sequence[Song], folder: Path, embedding: str) -> dict:
+    """{"fad", "fad_embedding", "fad_windows"} of all the songs together against all the sounds of a folder."""
+    from svs.evaluation.embedding import frechet_distance, moments
+
+    references = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SOUNDS)
+    if not references:
+        raise EvaluationError(f"{folder}: no sound files there to compare with")
+    try:
+        wanted = moments((Audio.read(path) for path in references), embedding)
+        sung = moments((_whole(song.audio) for song in songs), embedding)
+    except ImportError as error:
+        raise EvaluationError(str(error)) from None
+    return {
+        "fad": frechet_distance(wanted, sung),
+        "fad_embedding": embedding,
+        "fad_windows": [wanted.count, sung.count],
+    }
+
+
+def companion(audio: Path, folder: Path, suffixes: Sequence[str]) -> Path:
+    """The file in a folder that has the audio's name and one of the suffixes. Raises EvaluationError."""
+    for suffix in suffixes:
+        if (found := folder / (audio.stem + suffix)).is_file():
+            return found
+    names = " or ".join(audio.stem + suffix for suffix in suffixes)
+    raise EvaluationError(f"{audio}: {folder} holds no {names} to measure it against")
+
+
+def read_take(path: Path) -> dict:
+    """A take's JSON. Raises EvaluationError when it is not there, not JSON, or a list of several parts' takes."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EvaluationError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise EvaluationError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise EvaluationError(f"{path}: holds no JSON object")
+    if "parts" in content and "f0" not in content:
+        raise EvaluationError(f"{path}: is the take of several parts at once; evaluate the stems that --stems writes")
+    return content
+
+
+def _score_notes(against):
+    from svs.score import read_score, select_part
+    from svs.timing import LEAD_IN, delay
+
+    verse = against.verse
+    if verse != "all":
+        try:
+            verse = int(verse)
+        except ValueError:
+            raise EvaluationError(f"--verse is {verse!r}; a number or all is wanted") from None
+    score = read_score(against.score, verse=verse, transpose=against.transpose, tempo=against.tempo)
+    return delay(select_part(score, against.part).notes, LEAD_IN if against.offset is None else against.offset)
+
+
+def _word_figures(path, audio, notes, lyrics):
+    from svs.evaluation import intelligibility as words
+
+    wanted = _lyrics_text(lyrics)
+    try:
+        heard = " ".join(words.transcribe(_whole(audio), words.chunks(notes, audio.seconds)))
+    except ImportError as error:
+        raise EvaluationError(f"{path}: {error}") from None
+    found, phones = words.word_error_rate(wanted, heard), words.phone_error_rate(wanted, heard)
+    return {
+        "word_error_rate": found.rate,
+        "phone_error_rate": phones.rate,
+        "words": asdict(found),
+        "words_heard": heard,
+        "recogniser": words.RECOGNISER,
+    }
+
+
+def _lyrics_text(path):
+    path = Path(path)
+    if path.suffix.lower() in SCORES:
+        from svs.phonemes import words
+        from svs.score import read_score, select_part
+
+        return " ".join(word.text for word in words(select_part(read_score(path)).notes))
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvaluationError(f"{path}: lyrics cannot be read ({error})") from None
+
+
+def _whole(audio):
+    return audio.piece(0, audio.length) if isinstance(audio, AudioFile) else audio
