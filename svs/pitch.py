@@ -189,7 +189,7 @@ class _Line:
         legato = note.slurred or note.melisma
         seconds = max(seconds * style.slur_factor if legato else seconds, GLIDE_SECONDS)
         # after a consonant the vowel begins on pitch; from vowel to vowel the beat falls in the middle of the step
-        bare = legato or strip_stress(note.phonemes[0]) in VOWELS
+        bare = legato or not note.phonemes or strip_stress(note.phonemes[0]) in VOWELS
         ahead = 0.5 * seconds if bare else seconds
         begin = note.onset - min(ahead, self._reach(before, style))
         return _Glide(index, interval, begin, note.onset + min(seconds - ahead, self._reach(note, style)), False)
