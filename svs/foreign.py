@@ -1,7 +1,8 @@
 """Other formats (ABC, Humdrum, MEI, capella, NoteWorthy), read by music21 and handed on as MusicXML.
 
-So every score takes the same path from the page to the voice. music21 drops the `w:` lines of ABC; they are laid
-under its notes here, line by line as the ABC standard has it (https://abcnotation.com/wiki/abc:standard:v2.1, 5.1).
+So every score takes the same path from the page to the voice. music21 drops the `**text` spines of Humdrum and the `w:`
+lines of ABC; they are laid under its notes here, those of ABC line by line as its standard has it
+(https://abcnotation.com/wiki/abc:standard:v2.1, 5.1).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import warnings
 from pathlib import Path
 
-from svs.musicxml import parse_musicxml
+from svs.musicxml import clean_lyric, parse_musicxml
 from svs.written import ScoreError, WrittenScore
 
 FORMATS = {".abc": "abc", ".krn": "humdrum", ".mei": "mei", ".capx": "capella", ".nwctxt": "noteworthytext"}
@@ -31,6 +32,8 @@ def read_foreign(path) -> WrittenScore:
                 _lay_words(stream, text)
             else:
                 stream = music21.converter.parse(path, format=format, forceSource=True)
+                if format == "humdrum":
+                    _lay_humdrum_words(stream, path.read_text(encoding="utf-8", errors="replace"))
             if isinstance(stream, music21.stream.Opus):
                 stream = stream.scores[0]
             data = music21.musicxml.m21ToXml.GeneralObjectExporter(stream).parse()
@@ -87,6 +90,62 @@ def _lay_words(stream, text):
                         lyric = music21.note.Lyric(text=syllable, number=verse, syllabic=place, applyRaw=True)
                         note.lyrics.append(lyric)
             start += count
+
+
+def _lay_humdrum_words(stream, text):
+    """Give the notes of a **kern spine the syllables of the **text spines to its right, one verse each."""
+    import music21
+
+    syllables = _humdrum_syllables(text)
+    for part in stream.parts:
+        found = syllables.get(int(re.sub(r"\D", "", str(part.id)) or -1))
+        if not found or not any(any(verses) for verses in found):
+            continue
+        notes = [n for n in part.recurse().notes if not n.duration.isGrace]
+        if len(notes) != len(found):
+            raise ScoreError(
+                f"spine {part.id}: {len(found)} notes in the text but {len(notes)} read, so its words cannot be "
+                "placed; export the score as MusicXML instead"
+            )
+        for note, verses in zip(notes, found, strict=True):
+            for verse, written in enumerate(verses, 1):
+                if lyric := clean_lyric(written):
+                    added = music21.note.Lyric(text=lyric.text, number=verse, syllabic=lyric.syllabic, applyRaw=True)
+                    note.lyrics.append(added)
+
+
+def _humdrum_syllables(text) -> dict[int, list[list[str]]]:
+    """Number of a **kern spine → for each of its notes the tokens of the words beside it, "" for none."""
+    types: list[str] = []
+    spines: list[int] = []  # which spine each column belongs to
+    found: dict[int, list[list[str]]] = {}
+    for line in text.splitlines():
+        cells = line.split("\t")
+        if line.startswith("**"):
+            types, spines = cells, list(range(len(cells)))
+        elif line.startswith("*"):
+            spines = _columns_after(cells, spines)
+        elif line and line[0] not in "!=" and len(cells) == len(spines):
+            first = {spine: cells[i] for i, spine in reversed(list(enumerate(spines)))}
+            for spine, token in first.items():
+                if types[spine] == "**kern" and re.search("[a-gA-G]", token) and not re.search("[rqQ]", token):
+                    stop = next((i for i in range(spine + 1, len(types)) if types[i] == "**kern"), len(types))
+                    words = [i for i in range(spine + 1, stop) if types[i] in ("**text", "**silbe", "**lyrics")]
+                    beside = [first.get(i, ".") for i in words]
+                    found.setdefault(spine, []).append(["" if cell == "." else cell for cell in beside])
+    return found
+
+
+def _columns_after(cells, spines):
+    """The columns after a line of interpretations: split by *^, joined by neighbours *v, ended by *-."""
+    columns: list[int] = []
+    joining = None
+    for cell, spine in zip(cells, spines, strict=False):
+        if cell == "*v" and joining == spine:
+            continue
+        joining = spine if cell == "*v" else None
+        columns += [spine] * {"*^": 2, "*-": 0}.get(cell, 1)
+    return columns
 
 
 def _lines_of_voices(text):

@@ -651,3 +651,31 @@ def test_abc_is_sung_with_its_words(tmp_path):
         ("stream", "single"),
     ]
     assert [n.onset for n in score.parts[0].notes] == [0, 1, 2, 3, 4, 8, 9, 10, 11, 12]
+
+
+HUMDRUM = """**kern	**kern	**text	**text
+*M4/4	*M4/4	*	*
+*MM60	*MM60	*	*
+=1	=1	=1	=1
+4C	4c	Row,	Mer-
+4D	4c	row	-ry
+*^	*	*	*
+2E	2G	4d	gent-	way
+.	.	4e	-ly	to
+*v	*v	*	*	*
+=2	=2	=2	=2
+2GG	[2g	down	ver
+2r	2g]	.	.
+==	==	==	==
+*-	*-	*-	*-
+"""
+
+
+def test_humdrum_is_sung_with_the_words_beside_its_spine(tmp_path):
+    path = tmp_path / "round.krn"
+    path.write_text(HUMDRUM)
+    first, second = read_score(path).parts[0].notes, read_score(path, verse=2).parts[0].notes
+    words = [("Row,", "single"), ("row", "single"), ("gent", "begin"), ("ly", "end"), ("down", "single")]
+    assert [(n.lyric, n.syllabic) for n in first] == words
+    assert [n.lyric for n in second] == ["Mer", "ry", "way", "to", "ver"]
+    assert [(n.onset, n.duration) for n in first] == [(0, 1), (1, 1), (2, 1), (3, 1), (4, 4)]
