@@ -17,9 +17,9 @@ import random
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from benchmarks.conformance.lyrics import as_ipa, edits, plain_ipa
+from benchmarks.conformance.lyrics import as_ipa, edits, plain_ipa, sentences
 from svs import g2p
-from svs.g2p import Context, heteronyms
+from svs.g2p import heteronyms
 
 WEIGHTS = Path(heteronyms.__file__).with_name("english.heteronyms.weights.gz")
 # pronunciations that neither the dictionary nor a rule has
@@ -37,17 +37,6 @@ MORE = {
 SEEN = 2  # times a feature must occur
 SMALLEST = 0.05  # of a weight that is kept
 RARE = 0.5  # exponent by which the rarer sense of a word counts more
-
-
-def sentences(folder: Path):
-    """(word, sense, Context) of every example."""
-    for path in sorted(folder.glob("*/*.tsv")):
-        with open(path, encoding="utf-8") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                before = row["sentence"].encode()[: int(row["start"])].decode()
-                words = tuple(row["sentence"].split())
-                index = len(before.split()) - bool(before and not before[-1].isspace())
-                yield row["homograph"], row["wordid"], Context(words, index)
 
 
 def pronunciations(folder: Path, examples) -> tuple[dict[str, tuple[str, str]], dict[str, dict[str, str]]]:

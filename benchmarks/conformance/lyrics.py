@@ -25,6 +25,17 @@ def dictionary(folder: Path) -> list[Figure]:
     return [figure]
 
 
+def sentences(folder: Path):
+    """(word, sense, Context) of every example."""
+    for path in sorted(folder.glob("*/*.tsv")):
+        with open(path, encoding="utf-8") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                before = row["sentence"].encode()[: int(row["start"])].decode()
+                words = tuple(row["sentence"].split())
+                index = len(before.split()) - bool(before and not before[-1].isspace())
+                yield row["homograph"], row["wordid"], Context(words, index)
+
+
 def heteronyms(folder: Path) -> list[Figure]:
     """Which sense of a homograph the phones mean: the one whose transcription is nearest."""
     english = g2p.load("en")
@@ -36,21 +47,15 @@ def heteronyms(folder: Path) -> list[Figure]:
     overall = Figure(folder.name, "heteronyms in the sentences they were learned from", 92)
     right: Counter = Counter()
     total: Counter = Counter()
-    for path in sorted(folder.glob("*/*.tsv")):
-        with open(path, encoding="utf-8") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                before = row["sentence"].encode()[: int(row["start"])].decode()
-                words = tuple(row["sentence"].split())
-                index = len(before.split()) - bool(before and not before[-1].isspace())
-                word = row["homograph"]
-                phones = english.phones(word, Context(words, index))
-                if (word, phones) not in said:
-                    known = senses[word]
-                    said[word, phones] = min(known, key=lambda sense: edits(known[sense], as_ipa(phones)))
-                good = said[word, phones] == row["wordid"]
-                overall.count(good)
-                right[word, row["wordid"]] += good
-                total[word, row["wordid"]] += 1
+    for word, sense, context in sentences(folder):
+        phones = english.phones(word, context)
+        if (word, phones) not in said:
+            known = senses[word]
+            said[word, phones] = min(known, key=lambda sense: edits(known[sense], as_ipa(phones)))
+        good = said[word, phones] == sense
+        overall.count(good)
+        right[word, sense] += good
+        total[word, sense] += 1
     by_word = defaultdict(list)
     for (word, sense), count in total.items():
         by_word[word].append(right[word, sense] / count)

@@ -114,7 +114,6 @@ rh = ʁ
 (?<={V})s(?={V}) = Z
 ss = S
 x(?={V}) = G Z
-x = K S
 bb = B
 cc = K
 dd = D
@@ -126,24 +125,8 @@ nn = N
 pp = P
 rr = ʁ
 tt = T
-b = B
-c = K
-d = D
-f = F
-g = G
-h = -
 j = ZH
-k = K
-l = L
-m = M
-n = N
-p = P
-q = K
 r = ʁ
-s = S
-t = T
-v = V
-w = W
 z = Z
 """
 

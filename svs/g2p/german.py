@@ -117,28 +117,14 @@ rr = r
 tt = T
 {PREFIX}v(?=i[ol]|a[sr]|en) = V
 v = F
-b = B
 c(?=[eiä]) = ts
-c = K
-d = D
-f = F
-g = G
 {PREFIX}h = HH
 (?<=[a-zäöüß][a-zäöüß])h(?=aft|eit|erz) = HH
 (?<={V})h = -
 h = HH
 j = Y
-k = K
-l = L
-m = M
-n = N
-p = P
-q = K
 r = r
-s = S
-t = T
 w = V
-x = K S
 """
 
 EXCEPTIONS = """

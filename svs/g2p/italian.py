@@ -61,25 +61,8 @@ pp = P P
 rr = r r
 tt = T T
 vv = V V
-b = B
-c = K
-d = D
-f = F
-g = G
-h = -
-k = K
-l = L
-m = M
 n(?=[cgkq]) = NG
-n = N
-p = P
-q = K
 r = r
-s = S
-t = T
-v = V
-w = W
-x = K S
 """
 
 EXCEPTIONS = """

@@ -36,26 +36,10 @@ th = T
 rh = r
 (?<=mi)h(?=i) = K
 (?<=ni)h(?=il) = K
-h = -
-x = K S
 z = dz
-v = V
 w = V
-b = B
-d = D
-f = F
-g = G
-k = K
-l = L
-m = M
 n(?=[cgkqx]) = NG
-n = N
-p = P
-c = K
-q = K
 r = r
-s = S
-t = T
 """
 
 EXCEPTIONS = """

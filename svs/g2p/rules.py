@@ -15,6 +15,26 @@ import unicodedata
 from svs.g2p import Context, Pronouncer
 from svs.inventory import VOWELS
 
+# letters that sound so in every language whose table says nothing else
+PLAIN = """
+b = B
+c = K
+d = D
+f = F
+g = G
+h = -
+k = K
+l = L
+m = M
+n = N
+p = P
+q = K
+s = S
+t = T
+v = V
+w = W
+x = K S
+"""
 WEAK = {"ə", "ɐ"}
 MOST_ALTERNATIVES = 5  # phones of a word that may go two ways
 
@@ -24,7 +44,8 @@ class RuleBased(Pronouncer):
 
     def __init__(self, language: str, table: str, exceptions: str = ""):
         self.language = language
-        self.rules = [_rule(line) for line in table.strip().splitlines() if line.strip() and line.strip()[0] != "#"]
+        lines = (line.strip() for line in (table + PLAIN).splitlines())
+        self.rules = [_rule(line) for line in lines if line and line[0] != "#"]
         rows = (line.split("=") for line in exceptions.strip().splitlines() if "=" in line)
         self.exceptions = {word: phones.split() for words, phones in rows for word in words.split()}
 

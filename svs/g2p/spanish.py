@@ -13,7 +13,6 @@ ch = CH
 z = {c}
 g(?=[eiéí]) = x
 j = x
-x = K S
 # u that is only written, and glides
 qu = K
 gu(?=[eiéí]) = G
@@ -38,24 +37,9 @@ rr = r
 (?<![a-záéíóúüñ])r = r
 (?<=[nls])r = r
 r = ɾ
-h = -
 v = B
-w = W
-b = B
 (?<=[aeiouáéíóúr])d(?=[aeiouáéíóúr]) = DH
-d = D
-f = F
-g = G
-k = K
-l = L
-m = M
 n(?=[cgkqjx]) = NG
-n = N
-p = P
-c = K
-q = K
-s = S
-t = T
 """
 
 EXCEPTIONS = """
