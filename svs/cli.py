@@ -301,7 +301,7 @@ def evaluate(
         songs.append(song)
         results[str(path)] = song.result
     distance = frechet(songs, fad, embedding) if fad is not None and songs else {}
-    if distance and len(songs) == 1:
+    if distance and len(results) == 1:
         songs[0].result["summary"].update(distance)
     _write_evaluations(songs, results, distance, json_path, csv_path, notes_csv, html_path, png_path)
     _print_evaluations(results, distance)
@@ -336,8 +336,8 @@ def listen_test(
 
     The page shuffles songs and systems for each listener and gives a CSV of answers; --score gives means and intervals.
     """
-    from svs.evaluation.listening import read_answers, score_answers
-    from svs.listening import gather, write_page
+    from svs.evaluation.listening import page, read_answers, score_answers
+    from svs.evaluator import gather
 
     if score:
         if folders:
@@ -352,7 +352,7 @@ def listen_test(
         raise UsageError("give the folders to compare and -o PAGE.html, or --score ANSWERS.csv")
     _writable(output)
     test = gather(folders, kind, reference, anchor, question, seed)
-    write_page(output, test)
+    _write_text(output, page(test))
     print(f"{len(test.songs)} songs by {len(test.systems)} systems: {output}")
 
 

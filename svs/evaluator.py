@@ -13,6 +13,7 @@ from pathlib import Path
 
 from svs.audio import Audio, AudioFile
 from svs.evaluation import check_lengths, judge, measure, take_curve, take_notes
+from svs.evaluation.listening import ListeningTest
 from svs.evaluation.page import View
 from svs.pitch import PitchCurve
 from svs.score import Note
@@ -127,7 +128,8 @@ def _against_reference(path, audio, against, tracker):
 def compare(reference: Audio, estimate: Audio, figures: Sequence[str] | None = None) -> tuple[dict, list[str]]:
     """(figures of two recordings in step, remarks on those left out). figures: of FIGURES; None for the usual ones.
 
-    A figure that was asked for raises where it cannot be had; a usual one becomes a remark.
+    A figure that these sounds do not have (PESQ of a song without a pause, a rate ESPnet does not define) becomes a
+    remark; so does a missing package, unless its figure was asked for: then it raises.
     """
     unknown = [name for name in figures or () if name not in FIGURES]
     if unknown:
@@ -136,9 +138,11 @@ def compare(reference: Audio, estimate: Audio, figures: Sequence[str] | None = N
     for name in USUAL_FIGURES if figures is None else figures:
         try:
             found |= _FIGURES[name](reference, estimate.resample(reference.sample_rate))
-        except (ImportError, ValueError) as error:
+        except ImportError as error:
             if figures is not None:
                 raise EvaluationError(str(error)) from None
+            remarks.append(str(error))
+        except ValueError as error:
             remarks.append(str(error))
     return found, remarks
 
@@ -204,6 +208,54 @@ def frechet(songs: Sequence[Song], folder: Path, embedding: str) -> dict:
         "fad_embedding": embedding,
         "fad_windows": [wanted.count, sung.count],
     }
+
+
+def gather(
+    folders: Sequence[Path],
+    kind: str = "mushra",
+    reference: Path | None = None,
+    anchor: bool = False,
+    question: str | None = None,
+    seed: int = 0,
+) -> ListeningTest:
+    """A listening test of the songs that every folder has under one name; a system is named after its folder.
+
+    Raises EvaluationError for folders without sounds, of one name, without a song in common, or options that do not fit.
+    """
+    from svs.evaluation.listening import ANCHOR, KINDS, QUESTIONS, REFERENCE, low_anchor
+
+    if kind not in KINDS:
+        raise EvaluationError(f"listen-test: kind {kind!r} is not known; choose {' or '.join(KINDS)}")
+    if kind == "ab" and (len(folders) != 2 or reference or anchor):
+        raise EvaluationError("listen-test: ab compares two folders, without reference or anchor; give two")
+    if anchor and not reference:
+        raise EvaluationError("listen-test: the anchor is made from the reference; give --reference DIR")
+    if len(folders) + bool(reference) < 2:
+        raise EvaluationError("listen-test: two folders or more are to be compared")
+    places = {Path(folder).resolve().name: Path(folder) for folder in folders}
+    if len(places) < len(folders):
+        raise EvaluationError("listen-test: two folders have one name, and systems are named after them; rename one")
+    if reference:
+        places = {REFERENCE: Path(reference), **places}
+    songs = {name: _sounds(folder) for name, folder in places.items()}
+    common = sorted(set.intersection(*(set(found) for found in songs.values())))
+    if not common:
+        raise EvaluationError(f"listen-test: {', '.join(map(str, places.values()))} have no sound of one name")
+    sounds = {song: {name: Audio.read(found[song]) for name, found in songs.items()} for song in common}
+    if anchor:
+        for versions in sounds.values():
+            versions[ANCHOR] = low_anchor(versions[REFERENCE])
+    left_out = sorted(set.union(*(set(found) for found in songs.values())) - set(common))
+    return ListeningTest(kind, question or QUESTIONS[kind, bool(reference)], sounds, seed, tuple(left_out))
+
+
+def _sounds(folder):
+    if not folder.is_dir():
+        raise EvaluationError(f"{folder}: is not a folder; each system is a folder of sounds")
+    found = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SOUNDS}
+    if not found:
+        raise EvaluationError(f"{folder}: no sound files there")
+    return found
 
 
 def companion(audio: Path, folder: Path, suffixes: Sequence[str]) -> Path:

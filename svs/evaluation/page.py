@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svs.audio import Audio, AudioFile
-from svs.evaluation.report import COLUMNS, SUMMARY, aligned, cells, pitch_name, summary_line
+from svs.evaluation.report import COLUMNS, aligned, cells, pitch_name, song_columns, summary_line
 from svs.evaluation.spectrum import spectrogram_db
 from svs.pitch import PitchCurve
 
@@ -29,7 +29,7 @@ SPECTRUM = 180
 LEFT = 52  # pixels of the axis
 PLAYED_SECONDS = 900.0  # longer sound is not put into the page
 HISTOGRAM_CENTS = 50
-HISTOGRAM_STEP = 4
+HISTOGRAM_STEP = 5
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def song_page(view: View, songs: Sequence[View] = (), links: Mapping[str, str] |
     against = f" Compared with {html.escape(str(view.result['reference']))}." if "reference" in view.result else ""
     return PAGE.format(
         title=html.escape(view.name),
-        songs=_songs_table(songs or (view,), links or {}, view.name) if not songs or len(songs) > 1 else "",
-        about=html.escape(aligned(view.result)).capitalize() + "." + against,
+        songs=_songs_table(songs or (view,), links or {}, view.name),
+        about=html.escape(aligned(view.result)).capitalize() + "." + (against or " Errors are measured − written, in cents."),
         figures=_figures(view.result),
         verdicts=verdicts,
         player=_player(view.audio),
@@ -68,10 +68,7 @@ def index_page(songs: Sequence[View], links: Mapping[str, str]) -> str:
 
 
 def _songs_table(songs, links, here):
-    columns = [(name, key, form) for name, key, form in SUMMARY if any(key in song.result["summary"] for song in songs)]
-    if not any(song.result.get("notes") for song in songs):
-        keys = [k for k, v in songs[0].result["summary"].items() if isinstance(v, int | float)]
-        columns = [(key.replace("_", " "), key, ".3g") for key in keys[:9]]
+    columns = song_columns([song.result for song in songs])
     lines = []
     for song in songs:
         name = html.escape(song.name)
@@ -92,7 +89,7 @@ def _figures(result):
     if result.get("notes"):
         shown = summary_line(result)
         extra = ("tuning_offset_cents", "mean_abs_error_in_tuning_cents", "word_error_rate", "phone_error_rate", "fad")
-        shown += [(key.replace("_", " "), _value(result["summary"][key], ".3g")) for key in extra if key in result["summary"]]
+        shown += [(key.replace("_", " "), _value(result["summary"][key], ".2f")) for key in extra if key in result["summary"]]
     else:
         plain = ((k, v) for k, v in result["summary"].items() if v is None or isinstance(v, int | float))
         shown = [(key.replace("_", " "), _value(value, ".3g")) for key, value in plain]
@@ -131,7 +128,7 @@ def _roll(view):
         black = semitone % 12 in (1, 3, 6, 8, 10)
         if black:
             marks.append(f'<rect class=black x=0 y={y(100 * semitone + 50):.1f} width={width} height={SEMITONE} />')
-        if high - low < 1900 or semitone % 12 in (0, 4, 7):
+        if (high - low < 1900 or semitone % 12 in (0, 4, 7)) and low + 50 < 100 * semitone < high - 50:
             names.append(f'<text x={LEFT - 6} y={y(100 * semitone) + 4:.1f}>{pitch_name(100 * semitone)}</text>')
     seconds = _ticks(audio.seconds, scale)
     marks += [f"<line class=grid x1={t * scale:.1f} x2={t * scale:.1f} y1=0 y2={height} />" for t in seconds]
@@ -265,7 +262,7 @@ def _histogram(rows):
     edges = np.arange(-HISTOGRAM_CENTS - HISTOGRAM_STEP / 2, HISTOGRAM_CENTS + HISTOGRAM_STEP, HISTOGRAM_STEP)
     counts = np.concatenate([[np.sum(errors < edges[0])], np.histogram(errors, edges)[0], [np.sum(errors >= edges[-1])]])
     middles = np.concatenate([[edges[0] - HISTOGRAM_STEP], (edges[1:] + edges[:-1]) / 2, [edges[-1] + HISTOGRAM_STEP]])
-    step, tall, base = 20, 130, 150
+    step, tall, base = 26, 130, 150
     bars = []
     for i, (count, middle) in enumerate(zip(counts, middles, strict=True)):
         if count:
@@ -276,8 +273,8 @@ def _histogram(rows):
                 f'<rect class="{kind}" x={i * step + 1} y={base - height:.1f} width={step - 2} height={height:.1f} />'
                 f"<text class=value x={i * step + step / 2} y={base - height - 3:.1f}>{count}</text>"
             )
-    shown = {i: f"{m:+.0f}" for i, m in enumerate(middles[1:-1], 1) if abs(round(m)) % 10 == 0 and m}
-    shown |= {0: "lower", len(counts) - 1: "higher", int(np.argmin(np.abs(middles))): "0"}
+    shown = {i: f"{m:+.0f}" if m else "0" for i, m in enumerate(middles[1:-1], 1) if round(m) % 10 == 0}
+    shown |= {0: "&lt;", len(counts) - 1: "&gt;"}
     labels = "".join(f"<text class=value x={i * step + step / 2} y={base + 16}>{text}</text>" for i, text in shown.items())
     width = step * len(counts)
     axis = f"<line class=zero x1=0 x2={width} y1={base} y2={base} />"
@@ -408,7 +405,7 @@ PAGE = (
     + _STYLE
     + """{songs}
 <h1>{title}</h1>
-<p class=about>{about} Errors are measured − written, in cents.</p>
+<p class=about>{about}</p>
 <div class=figures>{figures}</div>
 {verdicts}
 {player}

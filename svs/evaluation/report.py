@@ -35,6 +35,19 @@ SUMMARY = (
     ("voicing error", "voicing_error", ".1%"),
 )
 
+COMPARISON = (
+    ("RPA 50 ¢", "raw_pitch_accuracy_50_cents", ".1%"),
+    ("RPA 10 ¢", "raw_pitch_accuracy_10_cents", ".1%"),
+    ("F0 MAE ¢", "f0_mae_cents", ".1f"),
+    ("F0 RMSE ¢", "f0_rmse_cents", ".1f"),
+    ("voicing recall", "voicing_recall", ".1%"),
+    ("log-F0 RMSE", "log_f0_rmse", ".3f"),
+    ("semitone accuracy", "semitone_accuracy", ".1%"),
+    ("MCD dB", "mel_cepstral_distortion_db", ".2f"),
+    ("STOI", "stoi", ".3f"),
+    ("PESQ", "pesq_wb", ".2f"),
+)
+
 
 def pitch_name(cents: float) -> str:
     """The nearest equal-tempered note, and how far from it: 6900 is A4, 6920 A4+20."""
@@ -117,17 +130,17 @@ def print_songs(results: Mapping[str, Mapping], console=None) -> None:
 
     console = console or Console()
     whole = summarise_songs(results)
-    keys = [key for _, key, _ in SUMMARY if key in whole["all"]] or list(whole["all"])[:7]
-    forms = {key: form for _, key, form in SUMMARY}
-    names = {key: name for name, key, _ in SUMMARY}
+    shown = song_columns(list(whole["songs"].values()))
+    keys, forms = [key for _, key, _ in shown], {key: form for _, key, form in shown}
     table = Table(box=None, header_style="bold", padding=(0, 1))
     table.add_column("song")
-    for key in keys:
-        table.add_column(names.get(key, key.replace("_", " ")), justify="right")
+    for name, _, _ in shown:
+        table.add_column(name, justify="right")
     for name, result in whole["songs"].items():
-        table.add_row(name, *(_text(result["summary"].get(key), forms.get(key, ".3g")) for key in keys))
-    intervals = [whole["all"][key] for key in keys]
-    plain = [".2f" if forms.get(key) == "d" else forms.get(key, ".3g") for key in keys]
+        table.add_row(name, *(_text(result["summary"].get(key), forms[key]) for key in keys))
+    none = {"mean": None, "low": None}
+    intervals = [whole["all"].get(key, none) for key in keys]
+    plain = [".2f" if forms[key] == "d" else forms[key] for key in keys]
     table.add_row("mean", *(_text(each["mean"], form) for each, form in zip(intervals, plain, strict=True)), style="bold")
     low_high = [
         "–" if each["low"] is None else f"{_text(each['low'], form)} … {_text(each['high'], form)}"
@@ -135,6 +148,12 @@ def print_songs(results: Mapping[str, Mapping], console=None) -> None:
     ]
     table.add_row("95 % interval", *low_high)
     console.print(table)
+
+
+def song_columns(results: Sequence[Mapping]) -> list[tuple[str, str, str]]:
+    """(heading, key, format) of the figures that tables of songs show: SUMMARY of notes, COMPARISON of recordings."""
+    columns = SUMMARY if any(result.get("notes") for result in results) else COMPARISON
+    return [column for column in columns if any(result["summary"].get(column[1]) is not None for result in results)]
 
 
 def _print_trackers(result, console, *keys):
