@@ -33,6 +33,7 @@ FINE_MELS = 40
 SEEN = LATENT_HOP // HOP * MELS + LATENT_HOP // NOISE_HOP * FINE_MELS
 QUEFRENCY = 640  # samples, 14.5 ms: of the pulses' filter
 LEAD = 256  # samples, 6 ms
+PHASE_SPAN = 5  # frames, 50 ms
 
 
 def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
@@ -180,7 +181,8 @@ class Decoder(nn.Module):
         """
         magnitude, noise_magnitude = self.filters(latents, spectra, cents, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE)
-        magnitude, phase = minimum_phase(magnitude.clamp(max=4.0))
+        magnitude, _ = minimum_phase(magnitude.clamp(max=4.0))
+        _, phase = minimum_phase(steadied(magnitude))
         sung = filter_frames(pulses, torch.polar(torch.exp(magnitude), phase), self.window)
         rough = _spectrum(noise, NOISE_FFT, NOISE_HOP, self.noise_window)
         rough = rough[:, :, :-1] * torch.exp(noise_magnitude.clamp(max=4.0)).transpose(1, 2)
@@ -209,6 +211,15 @@ def minimum_phase(log_magnitude: Tensor, longest: int = QUEFRENCY) -> tuple[Tens
     folded[..., 1:] *= 2.0
     spectrum = torch.fft.rfft(folded)
     return spectrum.real, spectrum.imag
+
+
+def steadied(frames: Tensor, span: int = PHASE_SPAN) -> Tensor:
+    """(batch, frames, bins), each frame the mean of `span` around it.
+
+    For phases: where the answer to a pulse comes sooner or later from frame to frame, its pitch trembles.
+    """
+    padded = F.pad(frames.transpose(1, 2), (span // 2, span // 2), mode="replicate")
+    return F.avg_pool1d(padded, span, stride=1).transpose(1, 2)
 
 
 def filter_frames(source: Tensor, gain: Tensor, window: Tensor) -> Tensor:
