@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 from test_score import document, note
 
+from svs.articulation import articulate
 from svs.score import read_score
 from svs.tempo import change, of_words, settle_changes
 from svs.written import Measure, WrittenScore
@@ -70,14 +71,14 @@ def test_a_word_gives_the_tempo_where_no_mark_does(words, bpm, tmp_path):
 
 def test_a_breath_mark_is_a_rest_taken_from_its_note(notes):
     mark = "<notations><articulations><breath-mark/></articulations></notations>"
-    first, second = notes(direction("", 60) + note("A4", 2, "la", after=mark) + note("B4", 2, "la"))
+    first, second = articulate(notes(direction("", 60) + note("A4", 2, "la", after=mark) + note("B4", 2, "la")))
     assert first.duration == pytest.approx(1.75) and second.onset == pytest.approx(2.0)
     caesura = mark.replace("breath-mark", "caesura")
-    short = notes(direction("", 240) + note("A4", 2, "la", after=caesura) + note("B4", 2, "la"))[0]
+    short = articulate(notes(direction("", 240) + note("A4", 2, "la", after=caesura) + note("B4", 2, "la")))[0]
     assert short.duration == pytest.approx(0.5 * 0.6)
 
 
 def test_a_breath_after_tied_notes_is_taken_from_their_end(notes):
     mark = "<notations><articulations><breath-mark/></articulations></notations>"
     tied = note("A4", 2, "la", inside='<tie type="start"/>') + note("A4", 2, inside='<tie type="stop"/>', after=mark)
-    assert notes(direction("", 60) + tied + "", BAR)[0].duration == pytest.approx(3.75)
+    assert articulate(notes(direction("", 60) + tied + "", BAR))[0].duration == pytest.approx(3.75)
