@@ -140,6 +140,8 @@ def note_error(note: Note, previous: Note | None, measured: PitchCurve) -> dict:
         return row
     vibrato = fit_vibrato(at, cents)
     cycles = vibrato.whole_cycles(at)
+    if not cycles.any():  # voiced at both ends only, say
+        cycles = np.ones(len(at), dtype=bool)
     error = float(np.median((cents - vibrato.swing(at))[cycles])) - float(note.cents)
     row.update(error_cents=error, abs_error_cents=abs(error), vibrato_extent_cents=vibrato.extent_cents)
     row["vibrato_rate_hz"] = vibrato.rate_hz
