@@ -24,7 +24,7 @@ from svs.units import FrameGrid
 
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "recipes"
-CENTS = 10.0
+CENTS = 30.0  # after a tenth of the recipe's training, when the singer is hoarse; after all of it 0.2
 ENVIRONMENT = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
 
 
