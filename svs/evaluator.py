@@ -109,7 +109,7 @@ def _against_reference(path, audio, against, tracker):
     wanted, _ = measure(reference, tracker)
     curves, missing = measure(audio, tracker)
     first = next(iter(curves))
-    result = {"tracker": first, "reference": str(against.reference), "summary": contour_scores(wanted[first], curves[first])}
+    result = {"tracker": first, "reference": against.reference.name, "summary": contour_scores(wanted[first], curves[first])}
     if len(curves) > 1 or missing:
         result["trackers"] = {name: contour_scores(wanted[name], curve) for name, curve in curves.items()}
         result["trackers"] |= {name: {"missing": reason} for name, reason in missing.items()}

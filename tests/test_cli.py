@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -70,7 +71,7 @@ def test_help_costs_less_than_half_a_second_of_the_processor():
     assert min(seconds) < 0.5
 
 
-@pytest.mark.parametrize("command", ["sing", "score", "evaluate", "voices", "train"])
+@pytest.mark.parametrize("command", ["sing", "score", "evaluate", "listen-test", "voices", "train"])
 def test_every_command_explains_itself(svs, command):
     result = svs(command, "--help")
     assert result.status == 0
@@ -285,3 +286,68 @@ def test_unknown_names_of_the_package_are_refused():
     assert "sing" in dir(svs)
     with pytest.raises(AttributeError, match="no attribute 'shout'"):
         svs.shout  # noqa: B018
+
+
+def test_many_takes_at_once_give_means_intervals_rows_and_pages(svs, sung_take, tmp_path):
+    for name in ("one", "two"):
+        for suffix in (".wav", ".json"):
+            (tmp_path / f"{name}{suffix}").write_bytes(sung_take.with_suffix(suffix).read_bytes())
+    (tmp_path / "broken.wav").write_bytes(b"noise")
+    (tmp_path / "broken.json").write_text("{}")
+    out = {"--json": "all.json", "--csv": "all.csv", "--notes-csv": "notes.csv", "--html": "pages", "--png": "figures"}
+    options = [item for key, name in out.items() for item in (key, tmp_path / name)]
+    result = svs("evaluate", *(tmp_path / f"{n}.wav" for n in ("one", "two", "broken")), "--take-dir", tmp_path, *options)
+    assert result.status == 2
+    assert "broken.wav: not a sound file" in result.err and result.err.endswith("1 of 3 sound files could not be evaluated\n")
+    whole = json.loads((tmp_path / "all.json").read_text())
+    assert whole["all"]["mean_abs_error_cents"]["count"] == 2 and len(whole["failed"]) == 1
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 4
+    assert len((tmp_path / "notes.csv").read_text().splitlines()) == 1 + 2 * 8
+    assert {path.name for path in (tmp_path / "pages").iterdir()} == {"one.html", "two.html", "index.html"}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"one.png", "two.png"}
+    assert "95 % interval" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["SUNG", "--score", ROW, "--align", "guess"], "choose auto, time or dtw"),
+        (["SUNG", "--tracker", "ear"], "no tracker 'ear'; choose one of praat"),
+        (["SUNG", "--reference", "SUNG", "--figures", "beauty"], "figure 'beauty' is not known"),
+        (["SUNG", "SUNG", "--take", "x.json"], "2 sound files have not one take"),
+        (["SUNG", "--take-dir", "DIR/none"], "holds no buzz.json"),
+        (["SUNG", "--take", "DIR/empty.json"], "no 'notes' in its notes"),
+        (["SUNG", "--take", "DIR/parts.json"], "several parts at once"),
+        (["DIR/empty.wav", "--score", ROW], "empty.wav: the audio is empty"),
+        (["SUNG", "--fad", "DIR/none"], "no sound files there"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_is_answered_in_one_line(svs, sung_take, tmp_path, arguments, message):
+    (tmp_path / "none").mkdir()
+    (tmp_path / "empty.json").write_text("{}")
+    (tmp_path / "parts.json").write_text('{"parts": []}')
+    Audio(np.zeros(0, np.float32), RATE).write(tmp_path / "empty.wav")
+    places = {"SUNG": sung_take, "DIR": tmp_path}
+    named = [re.sub(r"SUNG|DIR", lambda m: str(places[m[0]]), str(each)) for each in arguments]
+    result = svs("evaluate", *named)
+    assert result.status == 2
+    assert is_one_line(result.err), result.err
+    assert message in result.err
+
+
+def test_a_listening_test_is_made_and_scored(svs, sung_take, tmp_path):
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "song.wav").write_bytes(sung_take.read_bytes())
+    result = svs("listen-test", tmp_path / "ours", tmp_path / "theirs", "-o", tmp_path / "test.html", "--kind", "ab")
+    assert result.status == 0, result.err
+    assert "1 songs by 2 systems" in result.out and "Version" in (tmp_path / "test.html").read_text()
+    head = "test,kind,question,listener,trial,song,system,other,answer,seconds\n"
+    rows = "".join(f"t,ab,Better?,l{i},1,song,ours,theirs,{a},2\n" for i, a in enumerate(["system"] * 3 + ["neither"]))
+    (tmp_path / "answers.csv").write_text(head + rows)
+    result = svs("listen-test", "--score", tmp_path / "answers.csv", "--json", tmp_path / "figures.json")
+    assert result.status == 0, result.err
+    assert json.loads((tmp_path / "figures.json").read_text())["systems"]["ours"]["mean"] == 87.5
+    assert "87.50" in result.out and "4 listeners" in result.out
+    result = svs("listen-test", tmp_path / "ours")
+    assert result.status == 2 and is_one_line(result.err)

@@ -13,7 +13,7 @@ from svs.evaluation import evaluate_notes, evaluate_take, take_notes
 from svs.evaluation.intelligibility import WordErrors, chunks, normalise_words, transcribe, word_error_rate
 from svs.evaluation.melody import melody_scores
 from svs.evaluation.pitch import fit_vibrato, frame_errors, note_errors, onset_error, verdicts
-from svs.evaluation.page import View, song_page
+from svs.evaluation.page import View, index_page, song_page
 from svs.evaluation.report import pitch_name, plot, print_report, to_json
 from svs.evaluation.spectrum import (
     harmonic_to_noise,
@@ -369,13 +369,24 @@ def test_the_report_shows_every_note_as_text_json_page_and_picture(tmp_path):
 
     assert json.loads(to_json(result))["notes"][1]["error_cents"] == pytest.approx(-20, abs=0.5)
 
-    page = song_page(View("<song>", result, audio, track(audio), curve))
-    assert "&lt;song&gt;" in page and "<song>" not in page
-    assert "src=\"http" not in page and "href=\"http" not in page  # the page needs nothing but itself
-    assert page.count("data:audio/") == 1
+    view = View("<song>", result, audio, track(audio), curve)
+    page = song_page(view)
+    assert "&lt;song&gt;" in page and "<song>" not in page and "http" not in page
+    assert page.count("data-at=") == page.count("class=note ") == len(notes)
+    assert page.count("<circle") == page.count("<path class=") + 1 == 3  # three notes were sung; two contours
+    assert ">not sung<" in page and "data:audio/flac;base64," in page and "data:image/png;base64," in page
 
     plot(tmp_path / "song.png", audio, take_notes(take), track(audio), curve, title="song")
     assert (tmp_path / "song.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_every_page_of_a_batch_shows_the_table_of_all_songs():
+    audio, curve = melody(scale(6000))
+    views = [View(name, evaluate_take(audio, take_of(scale(6000), curve)), audio, track(audio)) for name in ("a", "b")]
+    links = {"a": "a.html", "b": "b.html"}
+    page = song_page(views[0], views, links)
+    assert 'href="b.html"' in page and 'href="a.html"' not in page  # where one is already is no link
+    assert all(f'href="{link}"' in index_page(views, links) for link in links.values())
 
 
 @pytest.mark.parametrize("cents, name", [(6900, "A4"), (6000, "C4"), (6149, "C♯4+49"), (6950, "A♯4-50"), (2100, "A0")])
@@ -545,7 +556,7 @@ def test_chain_benchmark_compares_what_keeps_the_teachers_timing(sung, tmp_path,
     assert "codec copy" in out and "full chain" in out
 
 
-@pytest.mark.parametrize("name", ["pitch", "words", "codec", "chain", "speed"])
+@pytest.mark.parametrize("name", ["pitch", "words", "codec", "chain", "speed", "trackers"])
 def test_benchmarks_explain_themselves(name, capsys):
     import importlib
 

@@ -138,3 +138,38 @@ def test_damaged_samples_are_refused():
     samples[5] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         track(Audio(samples, 44_100))
+
+
+def test_praat_does_not_flatten_fast_vibrato():
+    # at a floor of 55 Hz Praat's own window would take 5 cents off these 100
+    audio, truth = tone(7200, 1.0, vibrato_rate=7.0, vibrato_extent=100, snr_db=30)
+    found = track(audio, floor_hz=55)
+    middle = slice(10, -10)
+    assert np.ptp(found.cents[middle]) / 2 == pytest.approx(100, abs=2)
+    assert np.abs(found.cents - truth.cents)[middle].mean() < 1
+
+
+def test_long_sound_is_tracked_in_pieces_as_it_would_be_whole(monkeypatch):
+    import svs.f0
+
+    notes = scale(*[6000, 6400, 6700, 7200] * 4, seconds=0.6, gap=0.1)
+    audio, _ = melody(notes, vibrato_extent=50, snr_db=30)
+    soft = audio.samples.copy()
+    soft[: len(soft) // 2] *= 0.02  # a soft half must not become loud by being looked at alone
+    for samples in (audio.samples, soft):
+        whole = track(Audio(samples, 44_100))
+        monkeypatch.setattr(svs.f0, "PIECE_SECONDS", 3.0)
+        pieces = track(Audio(samples, 44_100))
+        monkeypatch.undo()
+        assert np.mean(whole.voiced != pieces.voiced) < 0.005
+        both = whole.voiced & pieces.voiced
+        assert np.percentile(np.abs(whole.cents - pieces.cents)[both], 99) < 0.1
+
+
+def test_a_file_on_disk_is_tracked_like_the_sound_in_memory(tmp_path):
+    from svs.audio import AudioFile
+
+    audio, _ = melody(scale(6000, 6400))
+    audio.write(tmp_path / "a.wav")
+    file = AudioFile.open(tmp_path / "a.wav")
+    np.testing.assert_array_equal(track(file).cents, track(Audio.read(tmp_path / "a.wav")).cents)
