@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.codec import compare, copy, load_codec
-from benchmarks.common import add_song_options, parser, print_table, renders, say, song_words, write_json
+from benchmarks.common import add_song_options, parser, print_table, renders, say, write_json
 from benchmarks.words import hear
 from svs.audio import Audio
 from svs.evaluation import take_curve, take_notes
 from svs.evaluation.intelligibility import word_error_rate
+from svs.evaluator import song_words
 from svs.units import SAMPLE_RATE
 
 FIGURES = ("lsd", "mel", "mcd", "hnr", "f0_median_cents", "voicing_disagreement")

@@ -54,14 +54,6 @@ def renders(options):
         yield score, Audio.read(wav), json.loads(take_path.read_text(encoding="utf-8"))
 
 
-def song_words(score: Path) -> str:
-    """The words of a score's first part, first verse, as `svs sing` sings it by default."""
-    from svs.phonemes import words
-    from svs.score import read_score, select_part
-
-    return " ".join(word.text for word in words(select_part(read_score(score)).notes))
-
-
 def sound_files(where: Path, limit: int | None = None, heldout: list[str] | None = None) -> list[Path]:
     """A sound file, a folder's sound files, or those of a .jsonl manifest; evenly spaced ones when there are too many.
 

@@ -10,10 +10,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.common import add_song_options, parser, print_table, renders, say, song_words, verdict, write_json
+from benchmarks.common import add_song_options, parser, print_table, renders, say, verdict, write_json
 from svs.audio import Audio
 from svs.evaluation import take_notes
 from svs.evaluation.intelligibility import RECOGNISER, chunks, transcribe, word_error_rate
+from svs.evaluator import song_words
 
 
 def main(arguments=None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +109,11 @@ def _notes(score, part, sung, heads, refused, played):
         else:
             reason = (f"notes of voice {note.voice.split('/')[0]}", "the voice has no lyrics of its own here")
         groups[reason].append(score.measures[note.measure].number)
+    yield from _told(part, groups)
+
+
+def _told(part, groups: dict[tuple[str, str], list[int]]) -> Iterator[Unsung]:
+    """(what, why) → numbers of bars, a line each."""
     for (what, why), bars in groups.items():
         yield Unsung(part.name + _bars(bars), f"{what}: {len(bars)}", why)
 
@@ -126,8 +132,7 @@ def _lyrics(score, part, syllables, played):
             else:
                 reason = (f"syllables of verse {lyric.verse}", "another verse is sung here, or another voice")
             groups[reason].append(score.measures[note.measure].number)
-    for (what, why), bars in groups.items():
-        yield Unsung(part.name + _bars(bars), f"{what}: {len(bars)}", why)
+    yield from _told(part, groups)
 
 
 def _signs(path: Path) -> list[Unsung]:

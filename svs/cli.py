@@ -363,22 +363,24 @@ def export(
 ):
     """Hand a take to another program: its notes, words, phonemes and pitch."""
     from svs.audio import write_atomically
+    from svs.evaluator import read_object
     from svs.export import export as render
 
     _writable(output)
-    data = render(_read_json(take), output, title=take.stem)
+    data = render(read_object(take), output, title=take.stem)
     write_atomically(output, lambda temporary: Path(temporary).write_bytes(data))
 
 
 @app.command()
 def voices():
     """List the installed voices, a line a singer."""
+    from svs.evaluator import read_object
     from svs.voice import installed
 
     table = _table("voice", "singer", "languages", "range", "licence", "folder")
     folders = installed()
     for folder in folders:
-        facts = _read_json(folder / "voice.json")
+        facts = read_object(folder / "voice.json")
         for singer, about in facts.get("singers", {}).items():
             table.add_row(
                 facts.get("name", folder.name),
@@ -499,18 +501,6 @@ def _write_text(path: Path, text: str) -> None:
     from svs.audio import write_atomically
 
     write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise UsageError(f"{path}: holds no JSON object")
-    return content
 
 
 def _whole(text: str, option: str) -> int:

@@ -267,8 +267,8 @@ def companion(audio: Path, folder: Path, suffixes: Sequence[str]) -> Path:
     raise EvaluationError(f"{audio}: {folder} holds no {names} to measure it against")
 
 
-def read_take(path: Path) -> dict:
-    """A take's JSON. Raises EvaluationError when it is not there, not JSON, or a list of several parts' takes."""
+def read_object(path: Path) -> dict:
+    """The JSON object in a file. Raises EvaluationError when it is not there, or something else."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -277,6 +277,12 @@ def read_take(path: Path) -> dict:
         raise EvaluationError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):
         raise EvaluationError(f"{path}: holds no JSON object")
+    return content
+
+
+def read_take(path: Path) -> dict:
+    """A take's JSON. Raises EvaluationError when it is none, or a list of several parts' takes."""
+    content = read_object(path)
     if "parts" in content and "f0" not in content:
         raise EvaluationError(f"{path}: is the take of several parts at once; evaluate the stems that --stems writes")
     return content
@@ -286,13 +292,7 @@ def _score_notes(against):
     from svs.score import read_score, select_part
     from svs.timing import LEAD_IN, delay
 
-    verse = against.verse
-    if verse != "all":
-        try:
-            verse = int(verse)
-        except ValueError:
-            raise EvaluationError(f"--verse is {verse!r}; a number or all is wanted") from None
-    score = read_score(against.score, verse=verse, transpose=against.transpose, tempo=against.tempo)
+    score = read_score(against.score, verse=against.verse, transpose=against.transpose, tempo=against.tempo)
     return delay(select_part(score, against.part).notes, LEAD_IN if against.offset is None else against.offset)
 
 
@@ -314,13 +314,18 @@ def _word_figures(path, audio, notes, lyrics):
     }
 
 
+def song_words(score: Path) -> str:
+    """The words of a score's first part, first verse, as `svs sing` sings it by default. Raises ScoreError."""
+    from svs.phonemes import words
+    from svs.score import read_score, select_part
+
+    return " ".join(word.text for word in words(select_part(read_score(score)).notes))
+
+
 def _lyrics_text(path):
     path = Path(path)
     if path.suffix.lower() in SCORES:
-        from svs.phonemes import words
-        from svs.score import read_score, select_part
-
-        return " ".join(word.text for word in words(select_part(read_score(path)).notes))
+        return song_words(path)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -68,7 +68,8 @@ class ResumableModule(LightningModule):
 
 
 class CodecTraining(ResumableModule):
-    """Trains a SourceFilterNetwork: components from the first batches, then the decoder, with a spectral loss first, discriminators from batch `adversarial_from` on.
+    """Trains a SourceFilterNetwork: the encoder's components from the first batches, then the decoder, by a spectral loss
+    and from batch `adversarial_from` on by discriminators too.
 
     steps: batches of the whole run, over which the learning rate falls.
     latent_noise: deviation of the noise on the latents at most, drawn evenly for every item: with little of it the

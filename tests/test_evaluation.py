@@ -505,12 +505,13 @@ def test_pitch_benchmark_prints_what_the_singer_was_off_by(sung, tmp_path, capsy
 
 def test_words_benchmark_counts_every_word_of_the_song(sung, tmp_path, capsys, monkeypatch):
     from benchmarks import codec, common, words
+    from svs.evaluator import song_words
 
     monkeypatch.setattr(words, "hear", lambda audio, notes: "row row row your boat")
     monkeypatch.setattr(codec, "load_codec", lambda path, voice: SameSound())
     words.main([*sung, "--teacher", str(tmp_path), "--json", str(tmp_path / "words.out")])
     found = json.loads((tmp_path / "words.out").read_text())
-    boat = common.song_words(common.ROOT / "assets" / "scores" / "row_your_boat.musicxml")
+    boat = song_words(common.ROOT / "assets" / "scores" / "row_your_boat.musicxml")
     assert found["songs"]["row_your_boat"]["voice"]["words"] == len(normalise_words(boat)) > 10
     assert found["all"]["teacher"] == found["all"]["codec copy"] == found["all"]["voice"]
     assert "MISSED  word error rate" in capsys.readouterr().out

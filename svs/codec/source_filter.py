@@ -42,12 +42,17 @@ def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Te
     Those of librosa.filters.mel(fmin=30, norm=None), whose import would cost a singer a second.
     """
     hz = np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
-    edges = _mels_to_hz(np.linspace(*_hz_to_mels(np.array([30.0, sample_rate / 2])), bands + 2))
+    edges = _mel_edges(bands, sample_rate)
     width = np.diff(edges)[:, None]
     rise, fall = (hz - edges[:-2, None]) / width[:-1], (edges[2:, None] - hz) / width[1:]
     filters = np.maximum(0.0, np.minimum(rise, fall)).astype(np.float32)
     filters /= filters.sum(axis=1, keepdims=True).clip(1e-8)
     return torch.from_numpy(filters.T.copy())
+
+
+def _mel_edges(bands: int, sample_rate: int) -> np.ndarray:
+    """(bands + 2,) Hz: where the triangles begin, peak and end, the middle ones being the peaks."""
+    return _mels_to_hz(np.linspace(*_hz_to_mels(np.array([30.0, sample_rate / 2])), bands + 2))
 
 
 def _hz_to_mels(hz):
@@ -192,7 +197,7 @@ class Decoder(nn.Module):
 def mel_interpolation(bands: int, n_fft: int) -> Tensor:
     """(bands, n_fft // 2 + 1): log-mel spectra to log spectra, by straight lines between the bands' centres."""
     hz = np.fft.rfftfreq(n_fft, 1.0 / SAMPLE_RATE)
-    centres = _mels_to_hz(np.linspace(*_hz_to_mels(np.array([30.0, SAMPLE_RATE / 2])), bands + 2))[1:-1]
+    centres = _mel_edges(bands, SAMPLE_RATE)[1:-1]
     return torch.from_numpy(np.stack([np.interp(hz, centres, row) for row in np.eye(bands)]).astype(np.float32))
 
 

@@ -140,8 +140,6 @@ def note_error(note: Note, previous: Note | None, measured: PitchCurve) -> dict:
         return row
     vibrato = fit_vibrato(at, cents)
     cycles = vibrato.whole_cycles(at)
-    if not cycles.any():  # voiced at both ends only, say
-        cycles = np.ones(len(at), dtype=bool)
     error = float(np.median((cents - vibrato.swing(at))[cycles])) - float(note.cents)
     row.update(error_cents=error, abs_error_cents=abs(error), vibrato_extent_cents=vibrato.extent_cents)
     row["vibrato_rate_hz"] = vibrato.rate_hz
@@ -174,12 +172,16 @@ class Vibrato:
         return self.sine * np.sin(angle) + self.cosine * np.cos(angle)
 
     def whole_cycles(self, times: np.ndarray) -> np.ndarray:
-        """(frames,) bool: what is left of times when both ends are cut evenly to a whole number of cycles."""
+        """(frames,) bool: what is left of times when both ends are cut evenly to a whole number of cycles.
+
+        All of them where nothing would be left: a note that is voiced at its ends only, say.
+        """
         if self.rate_hz is None:
             return np.ones(len(times), dtype=bool)
         seconds = times[-1] - times[0]
         cut = (seconds - np.floor(seconds * self.rate_hz) / self.rate_hz) / 2
-        return (times >= times[0] + cut - 1e-9) & (times <= times[-1] - cut + 1e-9)
+        kept = (times >= times[0] + cut - 1e-9) & (times <= times[-1] - cut + 1e-9)
+        return kept if kept.any() else ~kept
 
 
 def fit_vibrato(times: np.ndarray, cents: np.ndarray) -> Vibrato:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from svs.g2p import Context
-from svs.g2p.rules import RuleBased
+from svs.g2p.rules import DOUBLED, RuleBased
 
 V = "[aeiouyàâäéèêëîïôöûùüœæ]"
 E = r"(?![a-zàâäéèêëîïôöûùüœæç])"  # the end of a word
@@ -114,17 +114,9 @@ rh = ʁ
 (?<={V})s(?={V}) = Z
 ss = S
 x(?={V}) = G Z
-bb = B
+{DOUBLED}
 cc = K
-dd = D
-ff = F
-gg = G
-ll = L
-mm = M
-nn = N
-pp = P
 rr = ʁ
-tt = T
 j = ZH
 r = ʁ
 z = Z

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from svs.g2p.rules import RuleBased
+from svs.g2p.rules import DOUBLED, RuleBased
 
 V = "[aeiouyäöüáéíóúà]"
 C = "[bcdfghjklmnpqrstvwxzß]"
@@ -105,16 +105,8 @@ b(?={END}|[stf]) = P
 d(?=ch) = T
 d(?={END}|[sf]) = T
 g(?={END}|[st](?![aeiou])) = K
-bb = B
-dd = D
-ff = F
-gg = G
-ll = L
-mm = M
-nn = N
-pp = P
+{DOUBLED}
 rr = r
-tt = T
 {PREFIX}v(?=i[ol]|a[sr]|en) = V
 v = F
 c(?=[eiä]) = ts

@@ -35,6 +35,18 @@ v = V
 w = W
 x = K S
 """
+# consonants that sound no longer for being written twice
+DOUBLED = """
+bb = B
+dd = D
+ff = F
+gg = G
+ll = L
+mm = M
+nn = N
+pp = P
+tt = T
+"""
 WEAK = {"ə", "ɐ"}
 MOST_ALTERNATIVES = 5  # phones of a word that may go two ways
 
