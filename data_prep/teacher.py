@@ -37,7 +37,7 @@ from svs.units import cents_to_hz, hz_to_cents
 
 # Hz between which a voice keeps pitch and words; other voices are refused until they have been measured.
 RANGES = {
-    "hibari": (140.0, 560.0),
+    "hibari": (140.0, 800.0),
     "af_heart": (165.0, 440.0),
     "bf_emma": (140.0, 350.0),
     "am_michael": (90.0, 262.0),

@@ -171,6 +171,10 @@ class AcousticBatches(NumberedBatches):
             weights = np.array([clip["frames"] for clip in clips], float)
             self.chances.append(weights / weights.sum())
 
+    def importance(self) -> torch.Tensor:
+        """By how much each latent changes the sound, (latent_dim,); one codec made the latents of all corpora."""
+        return torch.from_numpy(Shard.open(Path(self.hparams.features) / next(iter(self.hparams.corpora))).importance())
+
     def batch(self, number: int) -> tuple[Conditions, torch.Tensor]:
         """Conditions of (batch, frames) and latents (batch, frames, latent_dim)."""
         random = np.random.default_rng((self.hparams.seed, number))

@@ -22,6 +22,7 @@ from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
 
 INDEX = "clips.jsonl"  # written last
 LATENTS = "latents.npy"
+IMPORTANCE = "importance.npy"
 ENCODER = "encoder.txt"  # fingerprint of the encoder that made the latents, written after them
 LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
@@ -108,7 +109,7 @@ def build_shard(clips: list[dict], folder, progress=None) -> int:
         if progress:
             progress(number + 1, len(clips))
     # without its index a shard counts as unmade, so an interruption cannot leave arrays and index of two builds
-    for name in (INDEX, LATENTS, ENCODER):
+    for name in (INDEX, LATENTS, IMPORTANCE, ENCODER):
         (folder / name).unlink(missing_ok=True)
     start, index = 0, []
     audio, cents, voiced = [], [], []
@@ -137,7 +138,10 @@ def is_built(clips: list[dict], folder) -> bool:
 
 
 def build_latents(shard: Shard, network, progress=None) -> None:
-    """Encode every clip of a shard with a codec network and write latents.npy, (frames, latent_dim) float16."""
+    """Encode every clip of a shard with a codec network.
+
+    Writes latents.npy, (frames, latent_dim) float16, and importance.npy, (latent_dim,) float32.
+    """
     import torch
 
     (shard.folder / ENCODER).unlink(missing_ok=True)
@@ -149,6 +153,7 @@ def build_latents(shard: Shard, network, progress=None) -> None:
             if progress:
                 progress(number + 1, len(shard.clips))
     _save(shard.folder / LATENTS, np.save, np.concatenate(rows))
+    _save(shard.folder / IMPORTANCE, np.save, network.importance.numpy())
     write_atomically(shard.folder / ENCODER, lambda temporary: Path(temporary).write_text(fingerprint(network.encoder)))
 
 
@@ -202,7 +207,14 @@ class Shard:
 
     def latents(self) -> np.ndarray:
         """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`."""
-        path = self.folder / LATENTS
+        return self._encoded(LATENTS)
+
+    def importance(self) -> np.ndarray:
+        """By how much a unit of each latent changes the sound, (latent_dim,), as the codec has it."""
+        return self._encoded(IMPORTANCE)
+
+    def _encoded(self, name: str) -> np.ndarray:
+        path = self.folder / name
         if not path.is_file():
             raise DatasetError(f"{path}: no such latents; run the recipe's stage `latents` first")
         return np.load(path)

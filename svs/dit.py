@@ -147,7 +147,7 @@ class DiT(nn.Module):
         self,
         phonemes: int,
         speakers: int,
-        latent_dim: int = 96,
+        latent_dim: int = 160,
         dim: int = 256,
         depth: int = 8,
         heads: int = 4,

@@ -19,15 +19,19 @@ def sample_times(batch: int, scale: float = 1.0) -> Tensor:
     return torch.sigmoid(scale * torch.randn(batch))
 
 
-def flow_matching_loss(velocity: Velocity, x1: Tensor, keep: Tensor | None = None) -> Tensor:
+def flow_matching_loss(
+    velocity: Velocity, x1: Tensor, keep: Tensor | None = None, weights: Tensor | None = None
+) -> Tensor:
     """Mean squared error of the velocity at random times.
 
     x1: (batch, frames, dim) data. keep: (batch, frames), True where frames count; all when None.
+    weights: (dim,) what an error of each dimension counts; all the same when None.
     """
     x0 = torch.randn_like(x1)
     t = sample_times(len(x1)).to(x1)
     at = t[:, None, None]
-    error = (velocity((1 - at) * x0 + at * x1, t).float() - (x1 - x0)).square().mean(dim=-1)
+    error = (velocity((1 - at) * x0 + at * x1, t).float() - (x1 - x0)).square()
+    error = (error if weights is None else error * weights).mean(dim=-1)
     return error.mean() if keep is None else (error * keep).sum() / keep.sum()
 
 

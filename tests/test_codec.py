@@ -20,9 +20,10 @@ from svs.codec.source_filter import (
     HOP,
     LATENT_HOP,
     MELS,
+    ROUGH_MELS,
     SAMPLE_RATE,
     SEEN,
-    LogMel,
+    Features,
     SourceFilterNetwork,
     filter_frames,
     mel_filterbank,
@@ -166,15 +167,31 @@ def test_mel_filters_are_those_of_librosa(n_fft, bands):
     np.testing.assert_allclose(mel_filterbank(n_fft, bands).numpy(), theirs.T, atol=1e-7)
 
 
-def test_log_mel_has_a_hundred_frames_a_second_and_the_level_of_librosa():
+def test_the_encoder_sees_a_hundred_log_mel_spectra_a_second_at_the_level_of_librosa():
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal((2, SAMPLE_RATE), np.float32))
-    mel = LogMel()(noise)
-    assert mel.shape == (2, 100, MELS)
+    seen = Features()(noise)
+    assert seen.shape == (2, 50, SEEN)
     spectrum = np.abs(librosa.stft(noise[0].numpy(), n_fft=FFT, hop_length=HOP, window="hann", pad_mode="constant"))
     spectrum = spectrum[:, :100] / np.sqrt(np.sum(librosa.filters.get_window("hann", FFT) ** 2))
     theirs = np.log(mel_filterbank(FFT, MELS).numpy().T @ spectrum + 1e-5).T
-    np.testing.assert_allclose(mel[0].numpy(), theirs, atol=1e-3)
-    assert torch.all(LogMel()(torch.zeros(1, HOP * 4)) == np.float32(np.log(1e-5)))
+    np.testing.assert_allclose(seen[0, :, : 2 * MELS].reshape(100, MELS).numpy(), theirs, atol=1e-3)
+
+
+def test_silence_looks_like_faint_even_noise():
+    seen = Features()(torch.zeros(1, 4 * LATENT_HOP))
+    spectra, rough = seen[..., :-ROUGH_MELS], seen[..., -ROUGH_MELS:]
+    torch.testing.assert_close(spectra, torch.full_like(spectra, np.log(1e-5)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(rough, torch.zeros_like(rough), atol=1e-4, rtol=0)
+
+
+def test_roughness_tells_partials_from_noise():
+    """Of Gaussian noise the mean log amplitude lies ln(√π / 2) + γ / 2 = 0.17 nepers below the log of the mean."""
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 4 * SAMPLE_RATE), np.float32))
+    line = torch.full((1, 400), 5700.0)
+    buzz = pulse_train(line, torch.ones_like(line), HOP, SAMPLE_RATE)
+    rough = [Features()(sound)[0, 2:-2, -ROUGH_MELS:].mean(dim=0) for sound in (noise, buzz)]
+    assert rough[0][4:].numpy() == pytest.approx(0.5 * np.log(np.pi / 4) + 0.5 * np.euler_gamma, abs=0.04)
+    assert torch.all(rough[1][4:] > 0.5)  # partials 220 Hz apart, in bins of 21.5 Hz
 
 
 # Networks ---------------------------------------------------------------------------------------------------------
@@ -247,7 +264,7 @@ def test_the_more_latents_the_nearer_are_the_spectra_they_stand_for():
         seen = encoder.features(sounds[0])
         coarse, fine = encoder.spectra(encoder(sounds[0]))
         stands_for = torch.cat([coarse.reshape(4, 50, -1), fine.reshape(4, 50, -1)], dim=-1)
-        misses.append(float((seen - stands_for).square().mean().sqrt()))
+        misses.append(float((seen[..., :-ROUGH_MELS] - stands_for).square().mean().sqrt()))
     assert misses[0] > misses[1] > 20 * misses[2]
     assert misses[2] < 0.02  # nepers: as many components as numbers lose nothing
 

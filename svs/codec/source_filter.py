@@ -1,6 +1,6 @@
 """The default codec: continuous latents at 50 Hz, and a decoder whose pitch comes from a pulse train.
 
-    audio ─ log-mel (100 Hz, and fine: 300 Hz) ─ principal components ─ latents (50 Hz)
+    audio ─ log-mel (100 Hz, and fine: 300 Hz), roughness ─ principal components ─ latents (50 Hz)
     latents ─┬─ the spectra they stand for ─┬─ complex filter × pulse train ─ overlap-add ─┐
              └─ ConvNeXt + pitch ───────────┴─ filter × STFT(noise), three frames a hop ───┴─ audio
 
@@ -30,7 +30,9 @@ NOISE_HOP = 147
 NOISE_FFT = 512
 MELS = 128
 FINE_MELS = 40
-SEEN = LATENT_HOP // HOP * MELS + LATENT_HOP // NOISE_HOP * FINE_MELS
+ROUGH_MELS = 32
+COARSE_SEEN, FINE_SEEN = LATENT_HOP // HOP * MELS, LATENT_HOP // NOISE_HOP * FINE_MELS
+SEEN = COARSE_SEEN + FINE_SEEN + ROUGH_MELS
 QUEFRENCY = 640  # samples, 14.5 ms: of the pulses' filter
 LEAD = 256  # samples, 6 ms
 PHASE_SPAN = 5  # frames, 50 ms
@@ -64,35 +66,33 @@ def _mels_to_hz(mels):
     return np.where(mels < 15.0, mels * 200 / 3, 1000.0 * 6.4 ** ((np.maximum(mels, 15.0) - 15.0) / 27.0))
 
 
-class LogMel(nn.Module):
-    """Natural log of the mel amplitude spectrum: (batch, samples) → (batch, samples // hop, bands)."""
-
-    def __init__(self, n_fft: int = FFT, hop: int = HOP, bands: int = MELS):
-        super().__init__()
-        self.n_fft, self.hop = n_fft, hop
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.register_buffer("filters", mel_filterbank(n_fft, bands), persistent=False)
-
-    def forward(self, audio: Tensor) -> Tensor:
-        spectrum = _spectrum(audio, self.n_fft, self.hop, self.window)
-        amplitude = spectrum.abs()[:, :, : audio.shape[1] // self.hop] / self.window.square().sum().sqrt()
-        return torch.log(amplitude.transpose(1, 2) @ self.filters + 1e-5)
-
-
 class Features(nn.Module):
-    """What the encoder sees of a latent frame: two coarse and six fine log-mel spectra, (batch, frames, SEEN)."""
+    """What the encoder sees of a latent frame, (batch, frames, SEEN).
+
+    Two coarse and six fine log-mel spectra, which are natural logs of mean amplitudes; and the roughness of ROUGH_MELS
+    bands: how far the mean of the bins' logs lies below the log of their mean. It is least for noise and grows with the
+    depth of the valleys between partials, which the wide bands of a mel spectrum hide.
+    """
 
     def __init__(self):
         super().__init__()
-        self.coarse, self.fine = LogMel(), LogMel(NOISE_FFT, NOISE_HOP, FINE_MELS)
+        for name, n_fft, bands in (("coarse", FFT, MELS), ("fine", NOISE_FFT, FINE_MELS), ("rough", FFT, ROUGH_MELS)):
+            self.register_buffer(f"{name}_filters", mel_filterbank(n_fft, bands), persistent=False)
+        self.register_buffer("window", torch.hann_window(FFT), persistent=False)
+        self.register_buffer("fine_window", torch.hann_window(NOISE_FFT), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
         batch, frames = audio.shape[0], audio.shape[1] // LATENT_HOP
-        return torch.cat([mel(audio).reshape(batch, frames, -1) for mel in (self.coarse, self.fine)], dim=-1)
+        amplitude = _amplitude(audio, FFT, HOP, self.window)
+        coarse = torch.log(amplitude @ self.coarse_filters)
+        fine = torch.log(_amplitude(audio, NOISE_FFT, NOISE_HOP, self.fine_window) @ self.fine_filters)
+        rough = torch.log(amplitude @ self.rough_filters) - torch.log(amplitude) @ self.rough_filters
+        rough = rough.reshape(batch, frames, -1, ROUGH_MELS).mean(dim=2)
+        return torch.cat([coarse.reshape(batch, frames, -1), fine.reshape(batch, frames, -1), rough], dim=-1)
 
 
 class Encoder(nn.Module):
-    """Principal components of log-mel spectra, each of unit variance: linear, so that no voice is foreign to it."""
+    """Principal components of the features, each of unit variance: linear, so that no voice is foreign to it."""
 
     def __init__(self, latent_dim: int):
         super().__init__()
@@ -127,7 +127,7 @@ class Encoder(nn.Module):
         """The log-mel spectra that latents stand for: (batch, 2 × frames, MELS) and (batch, 6 × frames, FINE_MELS)."""
         batch, frames, _ = latents.shape
         seen = (latents * self.deviation) @ self.components.T + self.mean
-        coarse, fine = seen.split([2 * MELS, SEEN - 2 * MELS], dim=-1)
+        coarse, fine, _ = seen.split([COARSE_SEEN, FINE_SEEN, ROUGH_MELS], dim=-1)
         return coarse.reshape(batch, 2 * frames, MELS), fine.reshape(batch, -1, FINE_MELS)
 
 
@@ -186,9 +186,8 @@ class Decoder(nn.Module):
         """
         magnitude, noise_magnitude = self.filters(latents, spectra, cents, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE)
-        magnitude, _ = minimum_phase(magnitude.clamp(max=4.0))
-        _, phase = minimum_phase(steadied(magnitude))
-        sung = filter_frames(pulses, torch.polar(torch.exp(magnitude), phase), self.window)
+        magnitude, phase = minimum_phase(magnitude.clamp(max=4.0))
+        sung = filter_frames(pulses, torch.polar(torch.exp(magnitude), steadied(phase)), self.window)
         rough = _spectrum(noise, NOISE_FFT, NOISE_HOP, self.noise_window)
         rough = rough[:, :, :-1] * torch.exp(noise_magnitude.clamp(max=4.0)).transpose(1, 2)
         return sung + _inverse(rough, NOISE_FFT, NOISE_HOP, self.noise_window, noise.shape[1])
@@ -245,6 +244,12 @@ def filter_frames(source: Tensor, gain: Tensor, window: Tensor) -> Tensor:
     return whole[:, 0, 0, start : start + samples]
 
 
+def _amplitude(audio: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
+    """(batch, samples) → (batch, samples // hop, bins): amplitude in deviations of white noise, not quite zero."""
+    spectrum = _spectrum(audio, n_fft, hop, window)[:, :, : audio.shape[1] // hop]
+    return (spectrum.abs() / window.square().sum().sqrt()).transpose(1, 2) + 1e-5
+
+
 def _spectrum(audio: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
     """(batch, samples) → (batch, bins, frames + 1) complex; frame i is centred on sample i × hop."""
     return torch.stft(audio, n_fft, hop, window=window, center=True, pad_mode="constant", return_complex=True)
@@ -259,11 +264,16 @@ def _inverse(spectrum: Tensor, n_fft: int, hop: int, window: Tensor, samples: in
 class SourceFilterNetwork(nn.Module):
     """Encoder and decoder together; sizes are plain arguments and stored beside the weights."""
 
-    def __init__(self, latent_dim: int = 96, decoder_dim: int = 320, decoder_depth: int = 6):
+    def __init__(self, latent_dim: int = 160, decoder_dim: int = 320, decoder_depth: int = 6):
         super().__init__()
         self.sizes = {"latent_dim": latent_dim, "decoder_dim": decoder_dim, "decoder_depth": decoder_depth}
         self.encoder = Encoder(latent_dim)
         self.decoder = Decoder(decoder_dim, decoder_depth, latent_dim)
+
+    @property
+    def importance(self) -> Tensor:
+        """Nepers of the spectra's deviation (root of the sum of squares) to a unit of each latent, (latent_dim,)."""
+        return self.encoder.deviation
 
     def encode(self, audio: Tensor) -> Tensor:
         """(batch, samples), a multiple of LATENT_HOP, to latents (batch, samples // LATENT_HOP, latent_dim)."""
