@@ -55,6 +55,11 @@ Language = Annotated[
 ]
 Transpose = Annotated[float, typer.Option(help="Semitones up (or down, if negative).")]
 Tempo = Annotated[float, typer.Option(help="Factor; 2 is twice as fast.")]
+A4 = Annotated[float, typer.Option("--tuning", help="Hz of A4.")]
+Temperament = Annotated[
+    str, typer.Option(help="equal, just, pythagorean, meantone, or a Scala file (.scl).", metavar="NAME|FILE.scl")
+]
+Tonic = Annotated[str, typer.Option(help="Tonic of the temperament as the page has it, such as G or Eb.")]
 
 
 @app.command()
@@ -73,11 +78,9 @@ def sing(
     language: Language = None,
     transpose: Transpose = 0.0,
     tempo: Tempo = 1.0,
-    tuning: Annotated[float, typer.Option(help="Hz of A4.")] = 440.0,
-    temperament: Annotated[
-        str, typer.Option(help="equal, just, pythagorean, meantone, or a Scala file (.scl).", metavar="NAME|FILE.scl")
-    ] = "equal",
-    tonic: Annotated[str, typer.Option(help="Tonic of the temperament as the page has it, such as G or Eb.")] = "C",
+    tuning: A4 = 440.0,
+    temperament: Temperament = "equal",
+    tonic: Tonic = "C",
     pitch: Annotated[PitchStyle, typer.Option(help="natural, or the bare notes.")] = PitchStyle.natural,
     settings: Annotated[
         Path | None,
@@ -211,6 +214,9 @@ def evaluate(
     verse: Verse = "1",
     transpose: Transpose = 0.0,
     tempo: Tempo = 1.0,
+    tuning: A4 = 440.0,
+    temperament: Temperament = "equal",
+    tonic: Tonic = "C",
     offset: Annotated[
         float | None,
         typer.Option(help="With a score: seconds of audio before it begins; svs's own lead-in if not given."),
@@ -269,8 +275,8 @@ def evaluate(
         raise UsageError("two of the sound files have the same name, and so would their pages")
 
     common = Against(
-        score=score, reference=reference, part=part, verse=verse, transpose=transpose, tempo=tempo, offset=offset,
-        alignment=align, lyrics=lyrics, figures=None if figures is None else _listed(figures),
+        score=score, reference=reference, part=part, verse=verse, transpose=transpose, tempo=tempo, tuning=tuning,
+        temperament=temperament, tonic=tonic, offset=offset, alignment=align, lyrics=lyrics, figures=None if figures is None else _listed(figures),
     )  # fmt: skip
 
     def beside(path: Path) -> Against:

@@ -17,7 +17,7 @@ from svs.evaluation.listening import ListeningTest
 from svs.evaluation.page import View
 from svs.pitch import PitchCurve
 from svs.score import Note
-from svs.units import PITCH_GRID, FrameGrid
+from svs.units import A4_HZ, PITCH_GRID, FrameGrid
 
 FIGURES = ("spectrum", "espnet", "stoi", "pesq", "speaker")  # of two recordings, besides the contours'
 USUAL_FIGURES = ("spectrum", "espnet", "stoi", "pesq")
@@ -34,7 +34,7 @@ class EvaluationError(ValueError):
 class Against:
     """What a recording is measured against: one of take, score and reference, each a file.
 
-    part, verse, transpose, tempo: of the score. offset: seconds of audio before the score begins, None for svs's own
+    part, verse, transpose, tempo, tuning, temperament, tonic: of the score, as `svs sing` has them. offset: seconds of audio before the score begins, None for svs's own
     lead-in. alignment: of the score, "auto", "time" or "dtw".
     figures: of FIGURES, None for the usual ones as far as their packages are there. lyrics: a text file of the words, or
     a score; the words sung are then recognised and compared.
@@ -47,6 +47,9 @@ class Against:
     verse: str = "1"
     transpose: float = 0.0
     tempo: float = 1.0
+    tuning: float = A4_HZ
+    temperament: str | Path = "equal"
+    tonic: str = "C"
     offset: float | None = None
     alignment: str = "auto"
     figures: Sequence[str] | None = None
@@ -289,11 +292,15 @@ def read_take(path: Path) -> dict:
 
 
 def _score_notes(against):
+    from svs.articulation import articulate
     from svs.score import read_score, select_part
     from svs.timing import LEAD_IN, delay
+    from svs.tuning import Tuning, tune
 
+    tuning = Tuning.read(against.tuning, against.temperament, against.tonic)
     score = read_score(against.score, verse=against.verse, transpose=against.transpose, tempo=against.tempo)
-    return delay(select_part(score, against.part).notes, LEAD_IN if against.offset is None else against.offset)
+    notes = tune(select_part(score, against.part).notes, tuning, score.transposed)
+    return articulate(delay(notes, LEAD_IN if against.offset is None else against.offset))
 
 
 def _word_figures(path, audio, notes, lyrics):

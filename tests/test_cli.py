@@ -11,12 +11,15 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from singers import melody
 
+from svs.articulation import articulate
 from svs.audio import Audio
 from svs.cli import main
 from svs.pitch import exact
-from svs.score import read_score
+from svs.score import read_score, select_part
 from svs.timing import TypicalDurations, delay, place
+from svs.tuning import Tuning, tune
 
 SCORES = Path(__file__).parent.parent / "assets" / "scores"
 ROW = SCORES / "row_your_boat.musicxml"
@@ -233,6 +236,30 @@ def test_evaluate_against_the_score_knows_of_the_lead_in(svs, sung_take, tmp_pat
     svs("evaluate", sung_take, "--score", ROW, "--json", tmp_path / "result.json")
     rows = json.loads((tmp_path / "result.json").read_text())["notes"]
     assert np.median([row["abs_error_cents"] for row in rows[:8]]) < 3
+
+
+def test_evaluate_against_the_score_in_its_tuning(svs, tmp_path):
+    """Sung in just intonation at 442 Hz: in tune when the evaluator is told so, 7.9 cents sharp or more when it is not."""
+    notes = delay(tune(select_part(read_score(ROW), None).notes, Tuning.read(442, "just", "C")))
+    melody(notes)[0].write(tmp_path / "just.wav")
+    told = ("--tuning", "442", "--temperament", "just", "--tonic", "C")
+    found = {}
+    for options in ((), told):
+        svs("evaluate", tmp_path / "just.wav", "--score", ROW, *options, "--json", tmp_path / "result.json")
+        found[options] = json.loads((tmp_path / "result.json").read_text())["summary"]["mean_abs_error_cents"]
+    assert found[told] < 1 < 7 < found[()]
+
+
+def test_a_staccato_note_is_measured_for_as_long_as_it_is_sung(svs, tmp_path):
+    text = Path(ROW).read_text().replace("</note>", "<notations><articulations><staccato/></articulations></notations></note>")
+    text = re.sub(r"(<lyric.*?</lyric>)(\s*)(<notations>.*?</notations>)", r"\3\1", text, flags=re.S)
+    (tmp_path / "short.musicxml").write_text(text)
+    notes = articulate(delay(select_part(read_score(tmp_path / "short.musicxml"), None).notes))
+    assert max(note.duration for note in notes) < 0.7 * max(n.duration for n in select_part(read_score(ROW), None).notes)
+    melody(notes)[0].write(tmp_path / "short.wav")
+    svs("evaluate", tmp_path / "short.wav", "--score", tmp_path / "short.musicxml", "--json", tmp_path / "result.json")
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert min(note["voiced_fraction"] for note in result["notes"]) > 0.9
 
 
 def test_voices_lists_every_singer_with_range_and_licence(svs, monkeypatch, tmp_path):
