@@ -67,7 +67,9 @@ def sing(
     score: ScoreFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="WAV to write; the take goes beside it as JSON.")],
     voice: Annotated[str, typer.Option(help="Name of an installed voice, or its folder.")] = "default",
-    singer: Annotated[str | None, typer.Option(help="Singer of the voice; its own default if not given.")] = None,
+    singer: Annotated[
+        str | None, typer.Option(help="Singer of the voice, or a mixture: ann:0.6+bob:0.4; its own default if not given.")
+    ] = None,
     part: Annotated[
         str | None, typer.Option(help="Part by name or number, or all together; the first sung one if not given.")
     ] = None,

@@ -119,7 +119,8 @@ def sing(
     temperament: "equal", "just", "pythagorean", "meantone" or a Scala file; tonic: of the page, such as "Eb".
     settings: amounts of the contour, for the line and for single notes (svs.hand): a YAML file or the same as a dict;
     when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
-    steps, guidance: of the sampler, the guidance on the lyrics; the voice's own when None. singer: of the voice.
+    steps, guidance: of the sampler, the guidance on the lyrics; the voice's own when None. singer: of the voice,
+    or a mixture such as "ann:0.6+bob:0.4".
     progress: called as progress(stage, done, total).
     Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
     Warns of remarks on the score and of notes outside the singer's range.
@@ -258,7 +259,7 @@ def as_sung_by(voice: Voice, line: Part, singer: str) -> Part:
 
 def warn_out_of_range(part: str, notes: Sequence[Note], voice: Voice, singer: str) -> None:
     """Warn of notes outside the singer's range, naming their bars; they are sung all the same."""
-    low, high = voice.singers[singer]["range_cents"]
+    low, high = voice.range_cents(singer)
     bars = sorted({str(note.bar) for note in notes if not low <= note.cents <= high}, key=lambda bar: (len(bar), bar))
     if bars:
         shown = ", ".join(bars[:12]) + (" …" if len(bars) > 12 else "")

@@ -12,7 +12,7 @@ always as many, so that parts of one score stay together.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
@@ -177,22 +177,27 @@ class ConsonantDurations:
     weights:  "phone" (phones, d), "speaker" (speakers, e), "w1" (3d + e + numbers, h), "b1" (h,), "w2" (h,), "b2" ().
     phones:   row order of "phone"; the last row stands for every phone not named.
     speakers: row order of "speaker".
-    speaker:  whose durations are wanted.
+    speaker:  whose durations are wanted: a name, or several with weights that add up to 1.
     """
 
     weights: dict[str, np.ndarray]
     phones: tuple[str, ...]
     speakers: tuple[str, ...]
-    speaker: str
+    speaker: str | Mapping[str, float]
 
     SHORTEST, LONGEST = 0.015, 0.4  # seconds; outside these the network is guessing
 
     def __post_init__(self):
-        if self.speaker not in self.speakers:
-            raise ValueError(f"ConsonantDurations: no speaker {self.speaker!r}; there are {', '.join(self.speakers)}")
+        for name in self._mixture:
+            if name not in self.speakers:
+                raise ValueError(f"ConsonantDurations: no speaker {name!r}; there are {', '.join(self.speakers)}")
+
+    @property
+    def _mixture(self) -> Mapping[str, float]:
+        return {self.speaker: 1.0} if isinstance(self.speaker, str) else self.speaker
 
     @classmethod
-    def load(cls, path, speaker: str | None = None) -> ConsonantDurations:
+    def load(cls, path, speaker: str | Mapping[str, float] | None = None) -> ConsonantDurations:
         """Read timing.safetensors; speaker None takes the first. Raises ValueError naming the file."""
         from safetensors import SafetensorError, safe_open
 
@@ -220,7 +225,8 @@ class ConsonantDurations:
         indices, numbers = features(consonants, self.phones)
         w = {name: np.asarray(value, dtype=np.float64) for name, value in self.weights.items()}
         phones = w["phone"][indices].reshape(len(consonants), -1)
-        speaker = np.tile(w["speaker"][self.speakers.index(self.speaker)], (len(consonants), 1))
+        speaker = sum(share * w["speaker"][self.speakers.index(name)] for name, share in self._mixture.items())
+        speaker = np.tile(speaker, (len(consonants), 1))
         hidden = np.maximum(np.concatenate([phones, speaker, numbers], axis=1) @ w["w1"] + w["b1"], 0.0)
         return np.clip(np.exp(hidden @ w["w2"].reshape(-1) + w["b2"].reshape(())), self.SHORTEST, self.LONGEST)
 

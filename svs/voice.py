@@ -104,23 +104,51 @@ class Voice:
                 f"codec.safetensors takes {self.codec.sizes['latent_dim']}; they are not of one voice"
             )
 
+    def mixture(self, singer: str | None) -> dict[str, float]:
+        """Singers and their weights, which add up to 1, of a name or a mixture such as "kumi:0.6+heart:0.4".
+
+        None takes the voice's own singer. Raises VoiceError.
+        """
+        asked = singer or self.singer
+        weights: dict[str, float] = {}
+        for item in asked.split("+"):
+            name, colon, weight = item.partition(":")
+            name = name.strip()
+            if name not in self.singers:
+                raise VoiceError(f"voice {self.name!r} has no singer {name!r}; it has {', '.join(self.singers)}")
+            try:
+                share = float(weight) if colon else 1.0
+            except ValueError:
+                share = math.nan
+            if not (0.0 <= share and math.isfinite(share)) or name in weights:
+                raise VoiceError(f"singer {asked!r}: {item!r} cannot be mixed; each singer once, with a weight from 0, is wanted")
+            weights[name] = share
+        total = sum(weights.values())
+        if not total > 0.0:
+            raise VoiceError(f"singer {asked!r}: the weights add up to nothing")
+        return {name: share / total for name, share in weights.items()}
+
     def singer_weights(self, singer: str | None) -> np.ndarray:
-        """(singers,) float32 weights that add up to 1; None takes the voice's own singer. Raises VoiceError."""
-        name = singer or self.singer
-        if name not in self.singers:
-            raise VoiceError(f"voice {self.name!r} has no singer {name!r}; it has {', '.join(self.singers)}")
-        return np.array([float(name == other) for other in self.singers], np.float32)
+        """(singers,) float32 weights that add up to 1, see `mixture`. Raises VoiceError."""
+        weights = self.mixture(singer)
+        return np.array([weights.get(name, 0.0) for name in self.singers], np.float32)
+
+    def range_cents(self, singer: str | None) -> tuple[float, float]:
+        """Lowest and highest note of a singer; of a mixture, weighted means. Raises VoiceError."""
+        weights = self.mixture(singer)
+        low, high = (sum(w * self.singers[name]["range_cents"][end] for name, w in weights.items()) for end in (0, 1))
+        return low, high
 
     def durations(self, singer: str | None):
-        """The consonant durations of a singer. Raises VoiceError."""
+        """The consonant durations of a singer, or of a mixture. Raises VoiceError."""
         from svs.timing import Consonant, ConsonantDurations
 
-        self.singer_weights(singer)
+        weights = self.mixture(singer)
         path = self.folder / "timing.safetensors"
         if not path.is_file():
             raise VoiceError(f"{path}: no such model of timing; the recipe's stage `train-timing` makes it")
         try:
-            durations = ConsonantDurations.load(path, singer or self.singer)
+            durations = ConsonantDurations.load(path, weights)
             durations.seconds([Consonant("T", "SIL", "AA", False, 0.2)])  # the tables are all there and fit together
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             raise VoiceError(f"{path}: not the consonant durations of this voice ({error})") from None

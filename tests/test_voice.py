@@ -1,6 +1,7 @@
 """Voices: found by name or folder, whole, or refused in one line."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -54,6 +55,33 @@ def test_singers_are_weights_in_the_order_of_the_file(written):
     for ask in (voice.singer_weights, voice.durations):
         with pytest.raises(VoiceError, match=r"voice 'tiny' has no singer 'carl'; it has ann, bob"):
             ask("carl")
+
+
+def test_singers_can_be_mixed(written):
+    voice = Voice.load(str(written))
+    assert voice.singer_weights("ann:0.6+bob:0.4").tolist() == pytest.approx([0.6, 0.4])
+    assert voice.singer_weights("bob:3 + ann").tolist() == pytest.approx([0.25, 0.75])
+    lows = [voice.singers[name]["range_cents"][0] for name in ("ann", "bob")]
+    assert voice.range_cents("ann:1+bob:3")[0] == pytest.approx(0.25 * lows[0] + 0.75 * lows[1])
+    asked = [Consonant("S", "SIL", "AA", False, 0.4)]
+    one, other, both = (voice.durations(singer).seconds(asked)[0] for singer in ("ann", "bob", "ann+bob"))
+    assert min(one, other) <= both <= max(one, other)
+
+
+@pytest.mark.parametrize(
+    ("singer", "says"),
+    [
+        ("ann+carl:0.5", "no singer 'carl'"),
+        ("ann:loud+bob", "'ann:loud' cannot be mixed"),
+        ("ann:-1+bob", "'ann:-1' cannot be mixed"),
+        ("ann:nan+bob", "'ann:nan' cannot be mixed"),
+        ("ann+ann", "'ann' cannot be mixed"),
+        ("ann:0", "add up to nothing"),
+    ],
+)
+def test_what_cannot_be_mixed_is_said(written, singer, says):
+    with pytest.raises(VoiceError, match=re.escape(says)):
+        Voice.load(str(written)).singer_weights(singer)
 
 
 def test_consonants_last_as_long_as_the_file_says(written):
