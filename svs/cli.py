@@ -96,6 +96,7 @@ def sing(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; the voice's own if not given.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Sing only the phrases that are new or changed.")] = True,
 ):
     """Sing a score to OUT.wav, the take beside it.
 
@@ -131,6 +132,10 @@ def sing(
         "steps": steps,
         "guidance": guidance,
     }
+    if cache:
+        from svs.cache import PhraseCache
+
+        options["cache"] = PhraseCache()
     if part == "all":
         audio, seconds_taken = _sing_parts(score, output, stems, options)
         factor = seconds_taken / max(audio.seconds, 1e-9)
@@ -141,9 +146,8 @@ def sing(
             take = render(score, part=part, progress=progress, **options)
         _write_take(output, take.audio, take.to_json())
         audio, factor = take.audio, take.real_time_factor
-    print(
-        f"{audio.seconds:.1f} s sung at {factor:.3f} × real time by voice {voice} with seed {seed}: {output}"
-    )
+    kept = f" ({options['cache'].hits} phrases were there from before)" if cache and options["cache"].hits else ""
+    print(f"{audio.seconds:.1f} s sung at {factor:.3f} × real time by voice {voice} with seed {seed}{kept}: {output}")
 
 
 def _sing_parts(score: Path, output: Path, stems: Path | None, options: dict):

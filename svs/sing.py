@@ -17,6 +17,7 @@ import numpy as np
 
 from svs.articulation import articulate
 from svs.audio import Audio
+from svs.cache import PhraseCache, phrase_key
 from svs.hand import Drawn, HandError, Settings, beside, follow, read_curve, read_settings
 from svs.inventory import adapt, strip_stress
 from svs.phonemes import pronounce
@@ -111,6 +112,7 @@ def sing(
     guidance: float | None = None,
     singer: str | None = None,
     progress: Progress | None = None,
+    cache: PhraseCache | None = None,
 ) -> Take:
     """Sing one part of a score.
 
@@ -121,7 +123,7 @@ def sing(
     when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
     steps, guidance: of the sampler, the guidance on the lyrics; the voice's own when None. singer: of the voice,
     or a mixture such as "ann:0.6+bob:0.4".
-    progress: called as progress(stage, done, total).
+    progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
     Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
     Warns of remarks on the score and of notes outside the singer's range.
     Raises ScoreError, VoiceError or ValueError, each one line that says what to do.
@@ -158,7 +160,7 @@ def sing(
     curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed, style=styles)
     if f0 is not None:
         curve = _drawn(curve, f0, notes)
-    audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, progress)
+    audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, progress, cache)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
     return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid)
@@ -280,6 +282,7 @@ def render(
     steps: int | None = None,
     guidance: float | None = None,
     progress: Progress | None = None,
+    cache: PhraseCache | None = None,
 ) -> Audio:
     """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample."""
     import torch
@@ -298,8 +301,7 @@ def render(
         for number, (start, end) in enumerate(borders):
             first, last = max(0, start - OVERLAP), min(conditions.frames, end + OVERLAP)
             stretch = conditions.slice(first, last)
-            latents = sample_latents(stretch, voice, seed, first, steps, scales)
-            piece = decode(latents, stretch, voice, seed, first)
+            piece = _sung(stretch, voice, seed, first, steps, scales, cache)
             fade = np.ones(len(piece), np.float32)
             ramp = np.linspace(0.0, 1.0, 2 * OVERLAP * LATENT_HOP, dtype=np.float32)
             if start > 0:
@@ -310,6 +312,19 @@ def render(
             if progress:
                 progress("singing", number + 1, len(borders))
     return _without_clipping(audio[:samples] * loudness_gain(notes, samples))
+
+
+def _sung(conditions, voice: Voice, seed, first, steps, scales, cache: PhraseCache | None) -> np.ndarray:
+    """Samples of a stretch, from the cache where it holds them."""
+    key = None
+    if cache is not None:
+        key = phrase_key(voice, conditions, seed, first, steps, scales)
+        if (found := cache.find(key, conditions.frames * LATENT_HOP)) is not None:
+            return found
+    sound = decode(sample_latents(conditions, voice, seed, first, steps, scales), conditions, voice, seed, first)
+    if cache is not None:
+        cache.keep(key, sound)
+    return sound
 
 
 def sample_latents(conditions, voice: Voice, seed: int, first: int, steps: int, scales: dict[str, float]):

@@ -1,8 +1,16 @@
 """A short line to sing, built without files or models."""
 
+import os
+
 import pytest
 
 from svs.score import Note
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Phrases that the tests sing are kept apart from the user's."""
+    os.environ["SVS_CACHE"] = str(tmp_path_factory.mktemp("phrases"))
 
 
 @pytest.fixture

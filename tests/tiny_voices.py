@@ -16,7 +16,7 @@ ACOUSTIC = {"latent_dim": 6, "dim": 16, "depth": 2, "heads": 2, "window": 8, "pa
 CONSONANT_SECONDS = 0.06
 
 
-def write_voice(folder: Path, phonemes=PHONEMES, **facts) -> Path:
+def write_voice(folder: Path, phonemes=PHONEMES, seed: int = 0, **facts) -> Path:
     """Write a whole voice; facts replace those of voice.json."""
     import torch
 
@@ -26,7 +26,7 @@ def write_voice(folder: Path, phonemes=PHONEMES, **facts) -> Path:
     from svs.voice import save_acoustic
 
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     codec = SourceFilterNetwork(**CODEC)
     acoustic = DiT(len(phonemes), len(SINGERS), **ACOUSTIC)
     for parameter in acoustic.parameters():

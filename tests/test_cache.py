@@ -1,0 +1,101 @@
+"""Phrases kept between renders: an edit costs what it changed, and the sound is the same to the bit as without."""
+
+import numpy as np
+import pytest
+from tiny_voices import write_voice
+
+from svs.cache import PhraseCache, default_folder
+from svs.score import Score
+from svs.sing import sing
+from svs.voice import Voice
+
+
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory):
+    return Voice.load(write_voice(tmp_path_factory.mktemp("voices") / "tiny"))
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return PhraseCache(tmp_path / "phrases")
+
+
+def song(last_cents=6700.0):
+    """Three phrases of 16 seconds with a rest after each: three stretches."""
+    phrase = [(0.0, 8.0, 6000, "la"), (8.0, 8.0, 6400, "la")]
+    notes = [(20.0 * turn + onset, length, cents, word) for turn in range(3) for onset, length, cents, word in phrase]
+    return Score.from_notes([*notes[:-1], (*notes[-1][:2], last_cents, "la")])
+
+
+def counts(cache):
+    found = cache.hits, cache.misses
+    cache.hits = cache.misses = 0
+    return found
+
+
+def test_a_song_sung_again_is_not_sung_again_and_sounds_the_same(voice, kept):
+    plain = sing(song(), voice, pitch="exact")
+    first, again = (sing(song(), voice, pitch="exact", cache=kept) for _ in range(2))
+    assert counts(kept) == (3, 3)
+    assert plain.audio.samples.tobytes() == first.audio.samples.tobytes() == again.audio.samples.tobytes()
+
+
+def test_after_an_edit_only_the_phrase_with_the_note_is_sung(voice, kept):
+    sing(song(), voice, pitch="exact", cache=kept)
+    counts(kept)
+    edited = sing(song(6800.0), voice, pitch="exact", cache=kept)
+    assert counts(kept) == (2, 1)
+    assert edited.audio.samples.tobytes() == sing(song(6800.0), voice, pitch="exact").audio.samples.tobytes()
+
+
+@pytest.mark.parametrize("options", [{"seed": 1}, {"steps": 3}, {"guidance": 2.0}, {"singer": "bob"}, {"tuning": 442.0}])
+def test_what_changes_the_sound_misses(voice, kept, options):
+    sing(song(), voice, pitch="exact", cache=kept)
+    counts(kept)
+    sing(song(), voice, pitch="exact", cache=kept, **options)
+    assert counts(kept) == (0, 3)
+
+
+def test_other_weights_miss(voice, kept, tmp_path):
+    sing(song(), voice, pitch="exact", cache=kept)
+    counts(kept)
+    other = Voice.load(write_voice(tmp_path / "other", seed=1))
+    sing(song(), other, pitch="exact", cache=kept)
+    assert counts(kept) == (0, 3)
+
+
+def test_a_damaged_phrase_is_sung_again(voice, kept):
+    plain = sing(song(), voice, pitch="exact", cache=kept)
+    counts(kept)
+    files = sorted(kept.folder.glob("*.npy"))
+    files[0].write_bytes(b"")
+    files[1].write_bytes(files[1].read_bytes()[:-5])
+    np.save(files[2], np.zeros(3))
+    assert sing(song(), voice, pitch="exact", cache=kept).audio.samples.tobytes() == plain.audio.samples.tobytes()
+    assert counts(kept) == (0, 3)
+
+
+def test_what_was_used_last_stays_when_there_is_too_much(tmp_path):
+    kept = PhraseCache(tmp_path, megabytes=0.1)
+    sound = np.zeros(10_000, np.float32)  # 40 kB
+    kept.keep("a", sound)
+    kept.keep("b", sound)
+    assert kept.find("a", 10_000) is not None
+    kept.keep("c", sound)
+    assert [kept.find(name, 10_000) is not None for name in "abc"] == [True, False, True]
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 1e5
+
+
+def test_a_folder_that_cannot_be_written_costs_only_time(voice, tmp_path):
+    (tmp_path / "file").write_text("")
+    kept = PhraseCache(tmp_path / "file")
+    assert sing(song(), voice, pitch="exact", cache=kept).audio.seconds > 50
+    assert counts(kept) == (0, 3)
+
+
+def test_the_folder_is_the_users_choice(monkeypatch, tmp_path):
+    monkeypatch.setenv("SVS_CACHE", str(tmp_path / "mine"))
+    assert default_folder() == tmp_path / "mine"
+    monkeypatch.delenv("SVS_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_folder() == tmp_path / "svs" / "phrases"
