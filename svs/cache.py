@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 
@@ -80,12 +80,12 @@ class PhraseCache:
             excess -= stat.st_size
 
 
-def phrase_key(voice, conditions, seed: int, first: int, steps: int, scales: dict[str, float]) -> str:
-    """The digest of all that makes a phrase's sound: hexadecimal."""
+def phrase_key(voice, conditions, first: int, sampling) -> str:
+    """The digest of all that makes the sound of a phrase that begins at latent frame `first`: hexadecimal."""
     import torch
 
     digest = hashlib.blake2b(_made_by(voice.folder).encode(), digest_size=20)
-    digest.update(repr((seed, first, steps, sorted(scales.items()), torch.get_num_threads())).encode())
+    digest.update(repr((first, sorted(asdict(sampling).items()), torch.get_num_threads())).encode())
     for field in fields(conditions):
         tensor = getattr(conditions, field.name)
         digest.update(repr((field.name, tuple(tensor.shape))).encode() + tensor.numpy().tobytes())

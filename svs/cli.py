@@ -96,6 +96,7 @@ def sing(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; the voice's own if not given.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="euler or midpoint; the voice's own if not given.")] = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Sing only the phrases that are new or changed.")] = True,
 ):
     """Sing a score to OUT.wav, the take beside it.
@@ -131,6 +132,7 @@ def sing(
         "seed": seed,
         "steps": steps,
         "guidance": guidance,
+        "sampler": sampler,
     }
     if cache:
         from svs.cache import PhraseCache

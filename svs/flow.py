@@ -6,7 +6,9 @@ velocity x_1 − x_0; a network learns its mean given x_t, and sampling integrat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -65,7 +67,7 @@ SAMPLERS = {"euler": euler, "midpoint": midpoint}
 
 
 def sample(velocity: Velocity, x0: Tensor, steps: int, sampler: str = "euler", progress=None) -> Tensor:
-    """Integrate from noise x0 (batch, frames, dim) at t = 0 to data at t = 1 in equal steps.
+    """Integrate from noise x0 (batch, frames, dim) at t = 0 to data at t = 1, over the times of `cosine_times`.
 
     progress: called with (done, steps) after each step. Raises ValueError for an unknown sampler or steps < 1.
     """
@@ -73,12 +75,17 @@ def sample(velocity: Velocity, x0: Tensor, steps: int, sampler: str = "euler", p
         raise ValueError(f"sample: no sampler {sampler!r}; choose one of {', '.join(SAMPLERS)}")
     if steps < 1:
         raise ValueError(f"sample: {steps} steps; at least 1 is needed")
-    x = x0
-    for number in range(steps):
-        x = SAMPLERS[sampler](velocity, x, number / steps, 1.0 / steps)
+    x, times = x0, cosine_times(steps)
+    for number, (t, later) in enumerate(pairwise(times)):
+        x = SAMPLERS[sampler](velocity, x, t, later - t)
         if progress:
             progress(number + 1, steps)
     return x
+
+
+def cosine_times(steps: int) -> list[float]:
+    """From 0 to 1 in steps that are short near both ends, where velocities of learned flows turn fastest."""
+    return [0.5 - 0.5 * math.cos(math.pi * number / steps) for number in range(steps + 1)]
 
 
 def _times(x: Tensor, t: float) -> Tensor:

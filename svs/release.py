@@ -97,8 +97,9 @@ def export(
     name: str | None = None,
     singer: str | None = None,
     licence: str = "",
-    steps: int = 8,
+    steps: int = 4,
     guidance: dict[str, float] | None = None,
+    sampler: str = "midpoint",
 ) -> Voice:
     """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
 
@@ -123,6 +124,7 @@ def export(
         "licence": licence,
         "steps": steps,
         "guidance": guidance or {},
+        "sampler": sampler,
     }
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as made:
@@ -148,7 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", help="of the voice (default: the folder's)")
     parser.add_argument("--singer", help="the default one (default: the first)")
     parser.add_argument("--licence", default="", help="of the voice, such as Apache-2.0")
-    parser.add_argument("--steps", type=int, default=8, help="of the sampler")
+    parser.add_argument("--steps", type=int, default=4, help="of the sampler")
+    parser.add_argument("--sampler", default="midpoint", help="euler or midpoint, whose steps cost two evaluations each")
     parser.add_argument("--guidance", type=float, default=1.5, help="scale on the lyrics")
     options = parser.parse_args(arguments)
     try:
@@ -163,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.licence,
             options.steps,
             {"lyrics": options.guidance},
+            options.sampler,
         )
     except (ReleaseError, CodecError, DatasetError, VoiceError) as error:
         print(f"export: {error}", file=sys.stderr)

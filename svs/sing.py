@@ -110,6 +110,7 @@ def sing(
     seed: int = 0,
     steps: int | None = None,
     guidance: float | None = None,
+    sampler: str | None = None,
     singer: str | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
@@ -121,7 +122,8 @@ def sing(
     temperament: "equal", "just", "pythagorean", "meantone" or a Scala file; tonic: of the page, such as "Eb".
     settings: amounts of the contour, for the line and for single notes (svs.hand): a YAML file or the same as a dict;
     when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
-    steps, guidance: of the sampler, the guidance on the lyrics; the voice's own when None. singer: of the voice,
+    steps, sampler: "euler" or "midpoint", whose steps cost two evaluations each; guidance: on the lyrics. The voice's own
+    when None. singer: of the voice,
     or a mixture such as "ann:0.6+bob:0.4".
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
     Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
@@ -142,7 +144,10 @@ def sing(
     if f0 is not None and not isinstance(f0, Drawn):
         f0 = read_curve(f0)
     from svs import g2p
+    from svs.flow import SAMPLERS
 
+    if sampler is not None and sampler not in SAMPLERS:
+        raise ValueError(f"sampler is {sampler!r}; choose {' or '.join(SAMPLERS)}")
     score = _read(score, verse, transpose, tempo, language)
     line = select_part(score, part)
     line = replace(line, language=language or line.language)
@@ -160,7 +165,7 @@ def sing(
     curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed, style=styles)
     if f0 is not None:
         curve = _drawn(curve, f0, notes)
-    audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, progress, cache)
+    audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, sampler, progress, cache)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
     return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid)
@@ -281,6 +286,7 @@ def render(
     seed: int = 0,
     steps: int | None = None,
     guidance: float | None = None,
+    sampler: str | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
 ) -> Audio:
@@ -293,15 +299,19 @@ def render(
     samples = len(curve.cents) * HOP
     curve = _even(curve)
     conditions = frame_conditions(spans, stresses(spans, notes), curve, voice.phonemes, voice.singer_weights(singer))
-    steps = voice.steps if steps is None else steps
-    scales = dict(voice.guidance, **({} if guidance is None else {"lyrics": guidance}))
+    sampling = Sampling(
+        seed,
+        voice.steps if steps is None else steps,
+        voice.guidance if guidance is None else {**voice.guidance, "lyrics": guidance},
+        sampler or voice.sampler,
+    )
     borders = stretches(spans, conditions.frames)
     audio = np.zeros(conditions.frames * LATENT_HOP, np.float32)
     with torch.inference_mode():
         for number, (start, end) in enumerate(borders):
             first, last = max(0, start - OVERLAP), min(conditions.frames, end + OVERLAP)
             stretch = conditions.slice(first, last)
-            piece = _sung(stretch, voice, seed, first, steps, scales, cache)
+            piece = _sung(stretch, voice, first, sampling, cache)
             fade = np.ones(len(piece), np.float32)
             ramp = np.linspace(0.0, 1.0, 2 * OVERLAP * LATENT_HOP, dtype=np.float32)
             if start > 0:
@@ -314,20 +324,29 @@ def render(
     return _without_clipping(audio[:samples] * loudness_gain(notes, samples))
 
 
-def _sung(conditions, voice: Voice, seed, first, steps, scales, cache: PhraseCache | None) -> np.ndarray:
+@dataclass(frozen=True)
+class Sampling:
+    """How latents are drawn. scales: of guidance, by condition group."""
+
+    seed: int
+    steps: int
+    scales: Mapping[str, float]
+    sampler: str
+
+
+def _sung(conditions, voice: Voice, first: int, sampling: Sampling, cache: PhraseCache | None) -> np.ndarray:
     """Samples of a stretch, from the cache where it holds them."""
-    key = None
-    if cache is not None:
-        key = phrase_key(voice, conditions, seed, first, steps, scales)
-        if (found := cache.find(key, conditions.frames * LATENT_HOP)) is not None:
-            return found
-    sound = decode(sample_latents(conditions, voice, seed, first, steps, scales), conditions, voice, seed, first)
-    if cache is not None:
+    if cache is None:
+        return decode(sample_latents(conditions, voice, first, sampling), conditions, voice, sampling.seed, first)
+    key = phrase_key(voice, conditions, first, sampling)
+    sound = cache.find(key, conditions.frames * LATENT_HOP)
+    if sound is None:
+        sound = _sung(conditions, voice, first, sampling, None)
         cache.keep(key, sound)
     return sound
 
 
-def sample_latents(conditions, voice: Voice, seed: int, first: int, steps: int, scales: dict[str, float]):
+def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
     """Latents (1, frames, dim) of a stretch that begins at latent frame `first` of its line."""
     import torch
 
@@ -337,7 +356,7 @@ def sample_latents(conditions, voice: Voice, seed: int, first: int, steps: int, 
     network = voice.acoustic
     encoded = {None: network.condition(conditions)}
     for index, group in enumerate(GROUPS):
-        if scales.get(group, 1.0) != 1.0:
+        if sampling.scales.get(group, 1.0) != 1.0:
             drop = torch.zeros(1, len(GROUPS), dtype=torch.bool)
             drop[0, index] = True
             encoded[group] = network.condition(conditions, drop)
@@ -345,10 +364,10 @@ def sample_latents(conditions, voice: Voice, seed: int, first: int, steps: int, 
     def velocity(x, t, without):
         return network(x, t, encoded[without], conditions.keep)
 
-    noise = np.random.default_rng((seed, first)).standard_normal(
+    noise = np.random.default_rng((sampling.seed, first)).standard_normal(
         (1, conditions.frames, network.latent_dim), dtype=np.float32
     )
-    return sample(guided(velocity, scales), torch.from_numpy(noise), steps)
+    return sample(guided(velocity, sampling.scales), torch.from_numpy(noise), sampling.steps, sampling.sampler)
 
 
 def decode(latents, conditions, voice: Voice, seed: int, first: int) -> np.ndarray:

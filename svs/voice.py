@@ -1,7 +1,7 @@
 """Voices: a folder with voice.json, the weights of the networks as safetensors, and a card. Never pickles.
 
     voice.json            name, singer (the default one), singers (name → range_cents and who they are), phonemes,
-                          languages, licence, steps, guidance
+                          languages, licence, steps, guidance, sampler
     codec.safetensors     the source-filter codec
     acoustic.safetensors  the DiT
     timing.safetensors    consonant durations
@@ -49,7 +49,7 @@ class Voice:
 
     phonemes: symbol → row. singers: name → {"range_cents": [lowest, highest], …} in the order of the DiT's rows.
     acoustic: DiT. codec: SourceFilterNetwork.
-    steps, guidance: what sampling uses unless told otherwise; guidance maps condition groups to scales.
+    steps, guidance, sampler: what sampling uses unless told otherwise; guidance maps condition groups to scales.
     """
 
     folder: Path
@@ -60,6 +60,7 @@ class Voice:
     languages: tuple[str, ...]
     steps: int
     guidance: dict[str, float]
+    sampler: str
     acoustic: object
     codec: object
 
@@ -83,6 +84,7 @@ class Voice:
             tuple(facts["languages"]),
             facts["steps"],
             facts["guidance"],
+            facts["sampler"],
             load_acoustic(folder / "acoustic.safetensors"),
             codec,
         )
@@ -179,6 +181,7 @@ def load_acoustic(path):
 def _read_facts(path: Path) -> dict:
     """What voice.json says, with the types that the rest relies on. Raises VoiceError naming the key."""
     from svs.conditioning import GROUPS
+    from svs.flow import SAMPLERS
 
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
@@ -186,6 +189,7 @@ def _read_facts(path: Path) -> dict:
         raise VoiceError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(facts, dict):
         raise VoiceError(f"{path}: holds no JSON object")
+    facts.setdefault("sampler", "euler")  # voices made when there was no choice
 
     def names(values) -> bool:
         strings = isinstance(values, list) and all(isinstance(value, str) for value in values)
@@ -212,6 +216,7 @@ def _read_facts(path: Path) -> dict:
         "languages": (names, "a list of language codes"),
         "steps": (lambda value: type(value) is int and value >= 1, "a whole number from 1"),
         "guidance": (is_guidance, f"scales of {', '.join(GROUPS)}"),
+        "sampler": (lambda value: isinstance(value, str) and value in SAMPLERS, f"one of {', '.join(SAMPLERS)}"),
     }
     for key, (fits, wanted) in checks.items():
         if key not in facts:

@@ -111,6 +111,7 @@ def test_latents_are_those_of_the_encoder_and_remembered_as_such(clips, tmp_path
     assert not has_latents(shard, network)
     build_latents(shard, network)
     assert has_latents(shard, network)
+    np.testing.assert_array_equal(shard.importance(), network.encoder.deviation.numpy())
     second = shard.clips[1]
     with torch.inference_mode():
         wanted = network.encode(torch.from_numpy(shard.samples(second["start"], second["frames"]))[None])[0].numpy()

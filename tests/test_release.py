@@ -52,7 +52,8 @@ def test_an_exported_voice_is_the_one_that_was_trained(runs, shards, tmp_path):
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
         "acoustic.safetensors", "codec.safetensors", "timing.safetensors", "voice.json"
     ]  # fmt: skip
-    assert (voice.name, voice.singer, voice.languages, voice.steps) == ("mine", SINGER, ("en",), 8)
+    assert (voice.name, voice.singer, voice.languages) == ("mine", SINGER, ("en",))
+    assert (voice.steps, voice.sampler) == (4, "midpoint")
     assert list(voice.phonemes) == PHONEMES and voice.guidance == {"lyrics": 2.0}
     trained = torch.load(runs["codec"], weights_only=True)["state_dict"]
     for name, value in voice.codec.state_dict().items():

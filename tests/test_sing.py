@@ -312,6 +312,7 @@ def test_a_voice_that_lacks_a_phoneme_says_which_for_what_and_where(tmp_path):
         ({"seed": -1}, ValueError, "seed is -1; a whole number from 0 is wanted"),
         ({"steps": 0}, ValueError, "steps is 0; at least 1 is needed"),
         ({"guidance": float("inf")}, ValueError, "guidance is inf"),
+        ({"sampler": "rk45"}, ValueError, "sampler is 'rk45'; choose euler or midpoint"),
         ({"transpose": 2.0}, ValueError, "verse, transpose and tempo are settled when a score is read"),
         ({"tempo": 2.0}, ValueError, "give them to read_score"),
         ({"verse": "all"}, ValueError, "give them to read_score"),

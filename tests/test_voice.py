@@ -184,6 +184,8 @@ def test_a_voice_json_that_is_none_is_told(folder, text):
         ("guidance", 1.5),
         ("guidance", {"mood": 2.0}),
         ("guidance", {"lyrics": "much"}),
+        ("sampler", "rk45"),
+        ("sampler", ["euler"]),
     ],
 )
 def test_a_fact_that_cannot_be_is_named(folder, fact, value):
