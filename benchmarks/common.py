@@ -19,10 +19,11 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def add_song_options(options: argparse.ArgumentParser) -> None:
-    """--songs, --voice, --singer, --seed, --out, --reuse: what `renders` takes."""
+    """--songs, --voice, --singer, --pitch, --seed, --out, --reuse: what `renders` takes."""
     options.add_argument("--songs", type=Path, default=SONGS, help="list of scores, relative to assets/scores")
     options.add_argument("--voice", default="default")
     options.add_argument("--singer", help="of the voice (default: its own)")
+    options.add_argument("--pitch", default="exact", choices=["exact", "natural"])
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--out", type=Path, default=Path("out/benchmarks"), help="where renders go")
     options.add_argument("--reuse", action="store_true", help="measure renders that are there already")
@@ -40,7 +41,7 @@ def song_list(path: Path = SONGS) -> list[Path]:
 
 
 def renders(options):
-    """Yield (score path, Audio, take JSON) of every song at exact pitch, from --out when --reuse, else sung anew."""
+    """Yield (score path, Audio, take JSON) of every song, from --out when --reuse, else sung anew."""
     options.out.mkdir(parents=True, exist_ok=True)
     for score in song_list(options.songs):
         wav, take_path = options.out / f"{score.stem}.wav", options.out / f"{score.stem}.json"
@@ -48,7 +49,7 @@ def renders(options):
             import svs
 
             say(f"singing {score.name}")
-            take = svs.sing(score, voice=options.voice, pitch="exact", seed=options.seed, singer=options.singer)
+            take = svs.sing(score, options.voice, pitch=options.pitch, seed=options.seed, singer=options.singer)
             take.audio.write(wav)
             take_path.write_text(json.dumps(take.to_json(), ensure_ascii=False), encoding="utf-8")
         yield score, Audio.read(wav), json.loads(take_path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Pitch of ten songs sung with --pitch exact, against the cents that were commanded.
+"""Pitch of ten songs against the cents that were commanded, and of their notes; --pitch exact or natural.
 
 A frame counts when it is voiced in both contours and at least 50 ms inside a note; octave errors count in full.
 Voicing disagreement is over all frames of the song, rests and consonants too.
@@ -54,9 +54,13 @@ def main(arguments=None):
         ],
     )  # fmt: skip
     print(f"\nAll songs together, {len(errors)} frames, tracker {options.tracker}, voice {options.voice}:")
-    verdict("mean absolute error, cents", whole["mean_abs_error_cents"], 4)
-    verdict("95th percentile, cents", whole["p95_abs_error_cents"], 15)
-    verdict("voicing disagreement, %", whole["voicing_disagreement"], 5)
+    if options.pitch == "natural":
+        verdict("mean absolute error per note, cents", whole["notes"]["mean_abs_error_cents"], 5)
+        verdict("notes beyond 25 cents, %", 100 * (1 - whole["notes"]["within_25_cents"]), 1)
+    else:
+        verdict("mean absolute error, cents", whole["mean_abs_error_cents"], 4)
+        verdict("95th percentile, cents", whole["p95_abs_error_cents"], 15)
+        verdict("voicing disagreement, %", whole["voicing_disagreement"], 5)
     write_json(options.json, {"tracker": options.tracker, "songs": songs, "all": whole})
 
 
