@@ -25,6 +25,7 @@ _HOMES = {
     "Score": "svs.score",
     "Take": "svs.sing",
     "read_score": "svs.score",
+    "stream": "svs.sing",
 }
 
 __all__ = ["__version__", "sing", *sorted(_HOMES)]

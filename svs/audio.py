@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,12 +63,7 @@ class Audio:
 
     def write(self, path) -> None:
         """Write 16-bit PCM WAV; the file appears whole or not at all. Raises AudioError."""
-        import soundfile
-
-        def save(temporary):
-            soundfile.write(temporary, self.samples, self.sample_rate, subtype="PCM_16", format="WAV")
-
-        write_atomically(path, save)
+        write_pieces(path, [self.samples], self.sample_rate)
 
 
 @dataclass(frozen=True)
@@ -107,6 +103,34 @@ class AudioFile:
                 samples[filled : filled + len(block)] = block.mean(axis=1)
                 filled += len(block)
         return Audio(samples, self.sample_rate)
+
+
+def write_pieces(path, pieces: Iterable[np.ndarray], sample_rate: int) -> AudioFile:
+    """Write 16-bit PCM WAV from pieces of samples as they come; whole or not at all. Raises AudioError."""
+    import soundfile
+
+    def save(temporary):
+        with soundfile.SoundFile(temporary, "w", sample_rate, channels=1, subtype="PCM_16", format="WAV") as file:
+            for samples in pieces:
+                file.write(samples)
+
+    write_atomically(path, save)
+    return AudioFile.open(path)
+
+
+def play_to(stream, sample_rate: int):
+    """A function that sends pieces of sound down a binary stream as one WAV of unknown length, 16-bit, as players read it."""
+    from struct import pack
+
+    unknown = 0xFFFFFFFF
+    stream.write(b"RIFF" + pack("<I", unknown) + b"WAVEfmt " + pack("<IHHIIHH", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16))
+    stream.write(b"data" + pack("<I", unknown))
+
+    def play(audio: Audio) -> None:
+        stream.write((audio.samples.clip(-1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
+        stream.flush()
+
+    return play
 
 
 @contextmanager

@@ -98,6 +98,9 @@ def sing(
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
     sampler: Annotated[str | None, typer.Option(help="euler or midpoint; the voice's own if not given.")] = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Sing only the phrases that are new or changed.")] = True,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Send the sound to standard output too, as it is sung: … | aplay -")
+    ] = False,
 ):
     """Sing a score to OUT.wav, the take beside it.
 
@@ -112,6 +115,9 @@ def sing(
     _writable_outputs(output)
     if stems is not None:
         _writable_stems(stems, part)
+    if stream and (part == "all" or sys.stdout.isatty()):
+        wanted = "one part can be streamed, not all" if part == "all" else "lead it to a player, as in | aplay -"
+        raise UsageError(f"--stream: {wanted}")
     from svs.hand import beside
 
     if settings is None and (settings := beside(score)) is not None:
@@ -144,12 +150,18 @@ def sing(
     else:
         from svs.sing import sing as render
 
+        if stream:
+            from svs.audio import play_to
+            from svs.units import SAMPLE_RATE
+
+            options["hear"] = play_to(sys.stdout.buffer, SAMPLE_RATE)
         with _progress() as progress:
-            take = render(score, part=part, progress=progress, **options)
-        _write_take(output, take.audio, take.to_json())
+            take = render(score, part=part, progress=progress, to=output, **options)
+        _write_text(output.with_suffix(".json"), json.dumps(take.to_json(), ensure_ascii=False))
         audio, factor = take.audio, take.real_time_factor
     kept = f" ({options['cache'].hits} phrases were there from before)" if cache and options["cache"].hits else ""
-    print(f"{audio.seconds:.1f} s sung at {factor:.3f} × real time by voice {voice} with seed {seed}{kept}: {output}")
+    last = f"{audio.seconds:.1f} s sung at {factor:.3f} × real time by voice {voice} with seed {seed}{kept}: {output}"
+    print(last, file=sys.stderr if stream else sys.stdout)
 
 
 def _sing_parts(score: Path, output: Path, stems: Path | None, options: dict):

@@ -7,16 +7,18 @@ A line is rendered in stretches that end in silences, so that a song with rests 
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from svs.articulation import articulate
-from svs.audio import Audio
+from svs.audio import Audio, AudioFile, write_pieces
 from svs.cache import PhraseCache, phrase_key
 from svs.hand import Drawn, HandError, Settings, beside, follow, read_curve, read_settings
 from svs.inventory import adapt, strip_stress
@@ -33,18 +35,18 @@ Progress = Callable[[str, float, float], None]
 LATENT_SECONDS = LATENT_HOP / SAMPLE_RATE
 STRETCH = 15.0  # seconds; a stretch ends at the first silence after this
 OVERLAP = 8  # latent frames that neighbouring stretches share on each side of their border
-PEAK = 0.98
+PEAK, KNEE = 0.98, 0.8
 
 
 @dataclass(frozen=True)
 class Take:
     """A rendered line and everything that led to it. Times are seconds of the audio, pitch is in cents.
 
-    notes, spans: as sung. curve: the commanded contour. seconds_taken: wall-clock time of rendering.
+    audio: the sound; a file when it was asked to go to one. notes, spans: as sung. curve: the commanded contour. seconds_taken: wall-clock time of rendering.
     grid: where the beats and bars of the score fall; None of a score without them.
     """
 
-    audio: Audio
+    audio: Audio | AudioFile
     notes: tuple[Note, ...]
     spans: tuple[PhonemeSpan, ...]
     curve: PitchCurve
@@ -114,6 +116,8 @@ def sing(
     singer: str | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
+    to: str | Path | None = None,
+    hear: Callable[[Audio], None] | None = None,
 ) -> Take:
     """Sing one part of a score.
 
@@ -126,6 +130,8 @@ def sing(
     when None. singer: of the voice,
     or a mixture such as "ann:0.6+bob:0.4".
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
+    to: a WAV to write while singing, whole or not at all; the take's audio is then that file, and memory holds no more
+    than a stretch. hear: called with each stretch of audio when it is finished.
     Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
     Warns of remarks on the score and of notes outside the singer's range.
     Raises ScoreError, VoiceError or ValueError, each one line that says what to do.
@@ -165,10 +171,59 @@ def sing(
     curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed, style=styles)
     if f0 is not None:
         curve = _drawn(curve, f0, notes)
-    audio = render(notes, spans, curve, voice, singer, seed, steps, guidance, sampler, progress, cache)
+    sampling = Sampling.of(voice, seed, steps, guidance, sampler)
+    sung = _heard(pieces(notes, spans, curve, voice, singer, sampling, progress, cache), hear)
+    audio = Audio(np.concatenate(list(sung)), SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
     return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid)
+
+
+def stream(score: Score | str | Path, voice: Voice | str | Path = "default", **options) -> Iterator[Audio]:
+    """The audio of `sing`, with its options, a stretch at a time, each as soon as it is finished.
+
+    The next stretch is sung while the caller plays the last one. Errors are those of `sing`, raised in turn.
+    """
+    ready, closed = queue.Queue(maxsize=1), threading.Event()
+
+    def hand_over(item) -> None:
+        while not closed.is_set():
+            try:
+                return ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+        raise _ClosedError
+
+    def work() -> None:
+        try:
+            sing(score, voice, hear=hand_over, **options)
+            hand_over(None)
+        except _ClosedError:
+            pass
+        except BaseException as error:
+            hand_over(error)
+
+    singer = threading.Thread(target=work, name="svs-stream", daemon=True)
+    singer.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        closed.set()
+        singer.join()
+
+
+class _ClosedError(Exception):
+    """Nobody listens to the stream any more."""
+
+
+def _heard(sung: Iterator[np.ndarray], hear) -> Iterator[np.ndarray]:
+    for samples in sung:
+        if hear is not None:
+            hear(Audio(samples, SAMPLE_RATE))
+        yield samples
 
 
 def sing_parts(
@@ -198,11 +253,11 @@ def sing_parts(
 
 
 def mix(takes: Sequence[Take]) -> Audio:
-    """All takes at once, as long as the longest; turned down as a whole where the sum would clip."""
+    """All takes at once, as long as the longest; peaks that would clip are bent."""
     total = np.zeros(max(len(take.audio.samples) for take in takes), np.float32)
     for take in takes:
         total[: len(take.audio.samples)] += take.audio.samples
-    return _without_clipping(total)
+    return Audio(limited(total), SAMPLE_RATE)
 
 
 def _settings(settings, score) -> Settings:
@@ -291,6 +346,21 @@ def render(
     cache: PhraseCache | None = None,
 ) -> Audio:
     """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample."""
+    sampling = Sampling.of(voice, seed, steps, guidance, sampler)
+    return Audio(np.concatenate(list(pieces(notes, spans, curve, voice, singer, sampling, progress, cache))), SAMPLE_RATE)
+
+
+def pieces(
+    notes: Sequence[Note],
+    spans: Sequence[PhonemeSpan],
+    curve: PitchCurve,
+    voice: Voice,
+    singer: str | None,
+    sampling: Sampling,
+    progress: Progress | None = None,
+    cache: PhraseCache | None = None,
+) -> Iterator[np.ndarray]:
+    """The samples that `render` returns, a stretch at a time, each when it is finished: (samples,) float32."""
     import torch
 
     from svs.codec.source_filter import HOP
@@ -299,29 +369,24 @@ def render(
     samples = len(curve.cents) * HOP
     curve = _even(curve)
     conditions = frame_conditions(spans, stresses(spans, notes), curve, voice.phonemes, voice.singer_weights(singer))
-    sampling = Sampling(
-        seed,
-        voice.steps if steps is None else steps,
-        voice.guidance if guidance is None else {**voice.guidance, "lyrics": guidance},
-        sampler or voice.sampler,
-    )
     borders = stretches(spans, conditions.frames)
-    audio = np.zeros(conditions.frames * LATENT_HOP, np.float32)
-    with torch.inference_mode():
-        for number, (start, end) in enumerate(borders):
-            first, last = max(0, start - OVERLAP), min(conditions.frames, end + OVERLAP)
-            stretch = conditions.slice(first, last)
-            piece = _sung(stretch, voice, first, sampling, cache)
-            fade = np.ones(len(piece), np.float32)
-            ramp = np.linspace(0.0, 1.0, 2 * OVERLAP * LATENT_HOP, dtype=np.float32)
-            if start > 0:
-                fade[: len(ramp)] = ramp
-            if end < conditions.frames:
-                fade[-len(ramp) :] = 1.0 - ramp
-            audio[first * LATENT_HOP : last * LATENT_HOP] += piece * fade
-            if progress:
-                progress("singing", number + 1, len(borders))
-    return _without_clipping(audio[:samples] * loudness_gain(notes, samples))
+    ramp = np.linspace(0.0, 1.0, 2 * OVERLAP * LATENT_HOP, dtype=np.float32)
+    at, tail = 0, np.zeros(0, np.float32)  # what the stretch before left to fade into
+    for number, (start, end) in enumerate(borders):
+        first, last = max(0, start - OVERLAP), min(conditions.frames, end + OVERLAP)
+        with torch.inference_mode():
+            sound = _sung(conditions.slice(first, last), voice, first, sampling, cache)
+        if start > 0:
+            sound[: len(ramp)] = sound[: len(ramp)] * ramp + tail
+        if end < conditions.frames:
+            tail = sound[-len(ramp) :] * (1.0 - ramp)
+            sound = sound[: -len(ramp)]
+        sound = sound[: samples - at]
+        sound = limited(sound * loudness_gain(notes, at, at + len(sound)))
+        if progress:
+            progress("singing", number + 1, len(borders))
+        at += len(sound)
+        yield sound
 
 
 @dataclass(frozen=True)
@@ -332,6 +397,12 @@ class Sampling:
     steps: int
     scales: Mapping[str, float]
     sampler: str
+
+    @classmethod
+    def of(cls, voice: Voice, seed: int, steps: int | None, guidance: float | None, sampler: str | None) -> Sampling:
+        """As asked; the voice's own where None. guidance: on the lyrics."""
+        scales = voice.guidance if guidance is None else {**voice.guidance, "lyrics": guidance}
+        return cls(seed, voice.steps if steps is None else steps, scales, sampler or voice.sampler)
 
 
 def _sung(conditions, voice: Voice, first: int, sampling: Sampling, cache: PhraseCache | None) -> np.ndarray:
@@ -397,18 +468,20 @@ def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[tuple[int, int]
     return list(zip(cuts, [*cuts[1:], frames], strict=True))
 
 
-def loudness_gain(notes: Sequence[Note], samples: int) -> np.ndarray:
-    """Amplitude factor from the notes' dynamics, (samples,) float32, gliding between the middles of notes."""
+def loudness_gain(notes: Sequence[Note], start: int, end: int) -> np.ndarray:
+    """Amplitude factor of samples start to end from the notes' dynamics, float32, gliding between the middles of notes."""
     if not any(note.loudness for note in notes):
-        return np.ones(samples, np.float32)
+        return np.ones(end - start, np.float32)
     times = [note.onset + 0.5 * note.duration for note in notes]
-    decibels = np.interp(np.arange(samples) / SAMPLE_RATE, times, [note.loudness for note in notes])
+    decibels = np.interp(np.arange(start, end) / SAMPLE_RATE, times, [note.loudness for note in notes])
     return (10.0 ** (decibels / 20.0)).astype(np.float32)
 
 
-def _without_clipping(samples: np.ndarray) -> Audio:
-    peak = float(np.abs(samples).max(initial=0.0))
-    return Audio(samples * np.float32(min(1.0, PEAK / max(peak, 1e-9))), SAMPLE_RATE)
+def limited(samples: np.ndarray) -> np.ndarray:
+    """Samples beyond KNEE bent to stay within PEAK, smoothly; each by itself, so that a piece needs no other."""
+    beyond = np.abs(samples) - KNEE
+    bent = KNEE + (PEAK - KNEE) * np.tanh(beyond.clip(0.0) / (PEAK - KNEE))
+    return np.where(beyond > 0.0, np.copysign(bent, samples), samples).astype(np.float32)
 
 
 def _even(curve: PitchCurve) -> PitchCurve:

@@ -31,7 +31,9 @@ def write_voice(folder: Path, phonemes=PHONEMES, seed: int = 0, **facts) -> Path
     acoustic = DiT(len(phonemes), len(SINGERS), **ACOUSTIC)
     for parameter in acoustic.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    torch.nn.init.constant_(codec.decoder.noise.bias, -8.0)  # far below the pulses, so that pitch can be measured
+    with torch.no_grad():
+        codec.decoder.harmonic.bias -= 3.0  # no peak that would be limited
+        codec.decoder.noise.bias.fill_(-11.0)  # far below the pulses, so that pitch can be measured
     save_network(codec, folder / "codec.safetensors")
     save_acoustic(acoustic, folder / "acoustic.safetensors")
     write_timing(folder / "timing.safetensors", phonemes)
