@@ -75,21 +75,27 @@ def _songs_table(songs, links, here):
         if song.name in links and song.name != here:
             name = f'<a href="{html.escape(links[song.name])}">{name}</a>'
         figures = "".join(f"<td>{_value(song.result['summary'].get(key), form)}</td>" for _, key, form in columns)
-        remark = html.escape("; ".join(song.result.get("verdicts", ())) or "–")
+        remark = html.escape("; ".join(song.result.get("verdicts", ())))
+        below = f"<div class=remark>{remark}</div>" if remark else ""
         mark = " class=here" if song.name == here and len(songs) > 1 else ""
-        lines.append(f"<tr{mark}><td>{name}</td>{figures}<td class=words>{remark}</td></tr>")
+        lines.append(f"<tr{mark}><td>{name}{below}</td>{figures}</tr>")
     heads = "".join(f"<th>{html.escape(name)}</th>" for name, _, _ in columns)
-    return (
-        f"<div class=scroll><table class=songs><tr><th>song</th>{heads}<th class=words>verdict</th></tr>"
-        f"{''.join(lines)}</table></div>"
-    )
+    return f"<div class=scroll><table class=songs><tr><th>song</th>{heads}</tr>{''.join(lines)}</table></div>"
+
+
+FURTHER = (  # figures that not every evaluation has
+    ("tuning_offset_cents", "tuning offset ¢", "+.2f"),
+    ("mean_abs_error_in_tuning_cents", "mean |error| ¢ in that tuning", ".2f"),
+    ("word_error_rate", "word error rate", ".1%"),
+    ("phone_error_rate", "phone error rate", ".1%"),
+    ("fad", "Fréchet audio distance", ".2f"),
+)
 
 
 def _figures(result):
     if result.get("notes"):
         shown = summary_line(result)
-        extra = ("tuning_offset_cents", "mean_abs_error_in_tuning_cents", "word_error_rate", "phone_error_rate", "fad")
-        shown += [(key.replace("_", " "), _value(result["summary"][key], ".2f")) for key in extra if key in result["summary"]]
+        shown += [(name, _value(result["summary"][key], form)) for key, name, form in FURTHER if key in result["summary"]]
     else:
         plain = ((k, v) for k, v in result["summary"].items() if v is None or isinstance(v, int | float))
         shown = [(key.replace("_", " "), _value(value, ".3g")) for key, value in plain]
@@ -348,8 +354,9 @@ a { color: var(--good); } .soft, .about { color: var(--soft); } .about { margin:
 audio { width: 100%; height: 2.4rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { color: var(--soft); font-weight: 600; } .songs td:first-child, .songs th:first-child, .words { text-align: left; }
-.words { white-space: normal; } #notes th:nth-child(2), #notes td:nth-child(2) { text-align: left; }
+th { color: var(--soft); font-weight: 600; } .songs td:first-child, .songs th:first-child { text-align: left; }
+.songs th { white-space: normal; vertical-align: bottom; } .remark { white-space: normal; color: var(--far); font-size: .85em; }
+#notes th:nth-child(2), #notes td:nth-child(2) { text-align: left; }
 #notes tr[data-at] { cursor: pointer; } #notes tr:hover, tr.here { background: var(--panel); } tr.here { font-weight: 600; }
 .scroll { overflow-x: auto; }
 .bar { position: relative; width: 26%; min-width: 8rem; text-align: center; color: var(--soft);
