@@ -12,7 +12,7 @@ real time here. Its ONNX graph is cut in two:
 so every phone lasts as long as we say and the harmonic source has exactly the F0 we say. The energy of
 the natural reading is warped phone by phone on to the new durations; left to itself a vowel held far
 beyond its natural length fades. Above HIGHEST_READ the decoder is told HIGHEST_READ, and the spectrum it gives at
-those harmonics is laid under the true ones; so pitch holds within a cent from 130 to 620 Hz.
+those harmonics is laid under the true ones; so pitch holds within a cent from 130 to 1050 Hz.
 
 The sound runs LEAD_FRAMES ahead of the tokens (Kokoro's own word times subtract three of its 25 ms
 frames for the same reason); the token track is delayed by as much here, so a phone sounds where it was

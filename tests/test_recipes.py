@@ -198,7 +198,7 @@ def test_configurations_of_a_recipe_agree(recipe):
         assert config["trainer"]["limit_train_batches"] == models[part]["steps"]
     for table in ("phonemes", "speakers"):
         assert models["timing"][table] == models["acoustic"][table] == data["timing"][table] == data["acoustic"][table]
-    assert models["acoustic"].get("latent_dim", 64) == models["codec"].get("latent_dim", 64)
+    assert models["acoustic"].get("latent_dim") == models["codec"].get("latent_dim")
     assert models["codec"]["adversarial_from"] < models["codec"]["steps"]
 
 

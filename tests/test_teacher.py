@@ -245,7 +245,7 @@ def hibari():
     return HibariTeacher()
 
 
-@pytest.mark.parametrize("hz", [180, 300, 440, 560])
+@pytest.mark.parametrize("hz", [180, 300, 440, 560, 800])
 def test_hibari_sings_the_commanded_pitch_for_the_commanded_time(hibari, hz):
     phones = ["SIL", "L", "AA1", "M", "OW1", "SIL"]
     wanted = np.array([0.25, 0.08, 0.8, 0.08, 0.8, 0.25])

@@ -11,7 +11,7 @@ LABELLED=teacher
 EXPORT=(--name default --licence Apache-2.0)
 OPTION[source]="" OPTION[lieder]="" OPTION[voice]=voices/default
 
-TEACHERS=(hibari=55 am_fenrir=11 bm_george=11 bf_emma=12 am_michael=10)  # minutes kept of each
+TEACHERS=(hibari=150 am_fenrir=11 bm_george=11 bf_emma=12 am_michael=10)  # minutes kept of each
 HELDOUT=(am_michael so-so-sa-so gi-gi-gu-gi myu-myu-mi notes/Ds3 notes/Gs2 voyels/_-o-c3)  # as codec.yaml has them
 
 stage-prepare() {
