@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Audio": "svs.audio",
+    "Expression": "svs.expression",
     "Note": "svs.score",
     "PitchCurve": "svs.pitch",
     "Score": "svs.score",

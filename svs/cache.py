@@ -80,7 +80,7 @@ class PhraseCache:
             excess -= stat.st_size
 
 
-def phrase_key(voice, conditions, first: int, sampling) -> str:
+def phrase_key(voice, conditions, coloured, first: int, sampling) -> str:
     """The digest of all that makes the sound of a phrase that begins at latent frame `first`: hexadecimal."""
     import torch
 
@@ -89,6 +89,8 @@ def phrase_key(voice, conditions, first: int, sampling) -> str:
     for field in fields(conditions):
         tensor = getattr(conditions, field.name)
         digest.update(repr((field.name, tuple(tensor.shape))).encode() + tensor.numpy().tobytes())
+    for field in fields(coloured) if coloured is not None else ():
+        digest.update(field.name.encode() + getattr(coloured, field.name).tobytes())
     return digest.hexdigest()
 
 

@@ -93,6 +93,10 @@ def sing(
     f0: Annotated[
         Path | None, typer.Option(help="CSV of a contour to sing instead: seconds, cents.", metavar="FILE")
     ] = None,
+    breathiness: Annotated[float, typer.Option(help="dB on the breath in voiced sounds.")] = 0.0,
+    tension: Annotated[float, typer.Option(help="dB an octave on the partials: above 0 pressed, below it soft.")] = 0.0,
+    formant_shift: Annotated[float, typer.Option(help="Semitones by which formants lie higher; negative: lower.")] = 0.0,
+    consonants: Annotated[float, typer.Option(help="dB on consonants.")] = 0.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; the voice's own if not given.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
@@ -118,6 +122,7 @@ def sing(
     if stream and (part == "all" or sys.stdout.isatty()):
         wanted = "one part can be streamed, not all" if part == "all" else "lead it to a player, as in | aplay -"
         raise UsageError(f"--stream: {wanted}")
+    from svs.expression import Expression
     from svs.hand import beside
 
     if settings is None and (settings := beside(score)) is not None:
@@ -139,6 +144,7 @@ def sing(
         "steps": steps,
         "guidance": guidance,
         "sampler": sampler,
+        "expression": Expression(breathiness, tension, formant_shift, consonants),
     }
     if cache:
         from svs.cache import PhraseCache

@@ -1,10 +1,11 @@
-"""Hand control of pitch: a contour drawn by hand, and settings for single notes.
+"""Hand control: a contour drawn by hand, and settings of pitch and expression, for the line and for single notes.
 
 A contour is a CSV of seconds and cents (`read_curve`, laid over a line by `follow`). Settings are a small YAML
 (`read_settings`, applied by `Settings`):
 
-    style:                    # of the whole line; any component of svs.pitch.Style
+    style:                    # of the whole line; any component of svs.pitch.Style and svs.expression.Expression
       vibrato_cents: 20
+      breathiness: 6
     notes:                    # of single notes; later entries win
       - bar: 12               # every note of bar 12
         vibrato_cents: 0
@@ -29,14 +30,17 @@ from pathlib import Path
 
 import numpy as np
 
+from svs import expression
+from svs.expression import Expression
 from svs.pitch import PitchCurve, Style
 from svs.score import Note
 
 LOWEST, HIGHEST = 1200.0, 12_000.0  # cents (16 Hz and 8.4 kHz): what lies beyond was not meant as cents
-AMOUNTS = tuple(field.name for field in fields(Style))
+AMOUNTS = (*(field.name for field in fields(Style)), *expression.AMOUNTS)
 PLACES = ("bar", "note", "time", "lyric", "part")
 AS_SET = {"vibrato_variation": 0.0, "vibrato_full_cycles": 0.0}
 OWN = ("detune_cents",)  # settings of a note that are no part of a style
+SIGNED = (*OWN, *expression.AMOUNTS)
 
 
 class HandError(ValueError):
@@ -152,13 +156,18 @@ class Settings:
     style: Mapping[str, float]
     entries: tuple[Entry, ...] = ()
 
-    def apply(self, notes: Sequence[Note], part: str = "") -> tuple[tuple[Note, ...], tuple[Style, ...]]:
-        """The notes, detuned where that is asked for, and a style for each.
+    def apply(
+        self, notes: Sequence[Note], part: str = "", expressed: Expression | None = None
+    ) -> tuple[tuple[Note, ...], tuple[Style, ...], tuple[Expression, ...]]:
+        """The notes, detuned where that is asked for, and for each a style and an expression.
+
+        expressed: what the line is expressed with where the settings say nothing.
 
         A rate or extent of vibrato that is set for single notes is sung as set, neither varied nor reduced.
         Warns of an entry that fits no note.
         """
-        line = Style(**self.style)
+        line = _parted(self.style)
+        style, whole = replace(Style(), **line[0]), replace(expressed or Expression(), **line[1])
         amounts: list[dict[str, float]] = [{} for _ in notes]
         places = _places(notes)
         for entry in self.entries:
@@ -176,7 +185,14 @@ class Settings:
             replace(note, cents=note.cents + amount.pop("detune_cents", 0.0))
             for note, amount in zip(notes, amounts, strict=True)
         )
-        return detuned, tuple(replace(line, **amount) for amount in amounts)
+        parted = [_parted(amount) for amount in amounts]
+        return detuned, tuple(replace(style, **a) for a, _ in parted), tuple(replace(whole, **b) for _, b in parted)
+
+
+def _parted(amounts: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """(amounts of style, amounts of expression)."""
+    expressed = {name: amount for name, amount in amounts.items() if name in expression.AMOUNTS}
+    return {name: amount for name, amount in amounts.items() if name not in expressed}, expressed
 
 
 def _places(notes: Sequence[Note]) -> list[tuple[int, int]]:
@@ -273,10 +289,13 @@ def _count(where: str, key: str, value) -> int | None:
 
 def _amount(where: str, key: str, value) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or (value < 0 and key not in OWN):
+    if key in expression.LIMITS and not (number and abs(value) <= expression.LIMITS[key]):
+        limit = expression.LIMITS[key]
+        raise HandError(f"{where}: {key} is {value!r}; an amount from −{limit:g} to {limit:g} is wanted")
+    if not number or (value < 0 and key not in SIGNED):
         unit = "cents" if "cents" in key or "limit" in key else "Hz" if key.endswith("rate") else "a number"
         unit = "seconds" if key.endswith(("_seconds", "_delay", "_ease", "_shortest", "_semitone")) else unit
-        raise HandError(f"{where}: {key} is {value!r}; {unit}{'' if key in OWN else ', 0 or more,'} is wanted")
+        raise HandError(f"{where}: {key} is {value!r}; {unit}{'' if key in SIGNED else ', 0 or more,'} is wanted")
     if key.endswith("_share") and value > 1:
         raise HandError(f"{where}: {key} is {value!r}; a fraction from 0 to 1 is wanted")
     if key == "vibrato_rate" and value > 20:

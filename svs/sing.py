@@ -20,6 +20,7 @@ import numpy as np
 from svs.articulation import articulate
 from svs.audio import Audio, AudioFile, write_pieces
 from svs.cache import PhraseCache, phrase_key
+from svs.expression import Colour, Expression, colour, consonant_gain
 from svs.hand import Drawn, HandError, Settings, beside, follow, read_curve, read_settings
 from svs.inventory import adapt, strip_stress
 from svs.phonemes import pronounce
@@ -43,7 +44,7 @@ class Take:
     """A rendered line and everything that led to it. Times are seconds of the audio, pitch is in cents.
 
     audio: the sound; a file when it was asked to go to one. notes, spans: as sung. curve: the commanded contour. seconds_taken: wall-clock time of rendering.
-    grid: where the beats and bars of the score fall; None of a score without them.
+    grid: where the beats and bars of the score fall; None of a score without them. expressions: of the notes, if any.
     """
 
     audio: Audio | AudioFile
@@ -56,6 +57,7 @@ class Take:
     part: str
     seconds_taken: float
     grid: Grid | None = None
+    expressions: tuple[Expression, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -91,6 +93,7 @@ class Take:
                 "voiced": [bool(v) for v in self.curve.voiced],
             },
             **({} if self.grid is None else {"grid": asdict(self.grid)}),
+            **({"expressions": [asdict(e) for e in self.expressions]} if any(not e.plain for e in self.expressions) else {}),
         }
 
 
@@ -114,6 +117,7 @@ def sing(
     guidance: float | None = None,
     sampler: str | None = None,
     singer: str | None = None,
+    expression: Expression | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
     to: str | Path | None = None,
@@ -129,6 +133,7 @@ def sing(
     steps, sampler: "euler" or "midpoint", whose steps cost two evaluations each; guidance: on the lyrics. The voice's own
     when None. singer: of the voice,
     or a mixture such as "ann:0.6+bob:0.4".
+    expression: of the whole line, where the settings say nothing else: breath, tension, formants, consonants.
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
     to: a WAV to write while singing, whole or not at all; the take's audio is then that file, and memory holds no more
     than a stretch. hear: called with each stretch of audio when it is finished.
@@ -164,7 +169,7 @@ def sing(
     line = as_sung_by(voice, line, singer)
     for remark in score.remarks:
         warnings.warn(remark, stacklevel=2)
-    notes, styles = settings.apply(tune(line.notes, tuned, score.transposed), line.name)
+    notes, styles, expressions = settings.apply(tune(line.notes, tuned, score.transposed), line.name, expression)
     notes = articulate(delay(notes))
     warn_out_of_range(line.name, notes, voice, singer)
     spans = place(notes, voice.durations(singer))
@@ -172,11 +177,11 @@ def sing(
     if f0 is not None:
         curve = _drawn(curve, f0, notes)
     sampling = Sampling.of(voice, seed, steps, guidance, sampler)
-    sung = _heard(pieces(notes, spans, curve, voice, singer, sampling, progress, cache), hear)
+    sung = _heard(pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache), hear)
     audio = Audio(np.concatenate(list(sung)), SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
-    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid)
+    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid, expressions)
 
 
 def stream(score: Score | str | Path, voice: Voice | str | Path = "default", **options) -> Iterator[Audio]:
@@ -342,12 +347,17 @@ def render(
     steps: int | None = None,
     guidance: float | None = None,
     sampler: str | None = None,
+    expressions: Sequence[Expression] | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
 ) -> Audio:
-    """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample."""
+    """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample.
+
+    expressions: one for each note; all plain when None.
+    """
     sampling = Sampling.of(voice, seed, steps, guidance, sampler)
-    return Audio(np.concatenate(list(pieces(notes, spans, curve, voice, singer, sampling, progress, cache))), SAMPLE_RATE)
+    sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache)
+    return Audio(np.concatenate(list(sung)), SAMPLE_RATE)
 
 
 def pieces(
@@ -357,6 +367,7 @@ def pieces(
     voice: Voice,
     singer: str | None,
     sampling: Sampling,
+    expressions: Sequence[Expression] | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
 ) -> Iterator[np.ndarray]:
@@ -369,20 +380,24 @@ def pieces(
     samples = len(curve.cents) * HOP
     curve = _even(curve)
     conditions = frame_conditions(spans, stresses(spans, notes), curve, voice.phonemes, voice.singer_weights(singer))
+    expressions = expressions or [Expression()] * len(notes)
+    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
     borders = stretches(spans, conditions.frames)
     ramp = np.linspace(0.0, 1.0, 2 * OVERLAP * LATENT_HOP, dtype=np.float32)
     at, tail = 0, np.zeros(0, np.float32)  # what the stretch before left to fade into
     for number, (start, end) in enumerate(borders):
         first, last = max(0, start - OVERLAP), min(conditions.frames, end + OVERLAP)
         with torch.inference_mode():
-            sound = _sung(conditions.slice(first, last), voice, first, sampling, cache)
+            here = coloured and coloured.slice(2 * first, 2 * last)
+            sound = _sung(conditions.slice(first, last), here, voice, first, sampling, cache)
         if start > 0:
             sound[: len(ramp)] = sound[: len(ramp)] * ramp + tail
         if end < conditions.frames:
             tail = sound[-len(ramp) :] * (1.0 - ramp)
             sound = sound[: -len(ramp)]
         sound = sound[: samples - at]
-        sound = limited(sound * loudness_gain(notes, at, at + len(sound)))
+        gain = loudness_gain(notes, at, at + len(sound)) * consonant_gain(spans, expressions, at, at + len(sound))
+        sound = limited(sound * gain)
         if progress:
             progress("singing", number + 1, len(borders))
         at += len(sound)
@@ -405,14 +420,15 @@ class Sampling:
         return cls(seed, voice.steps if steps is None else steps, scales, sampler or voice.sampler)
 
 
-def _sung(conditions, voice: Voice, first: int, sampling: Sampling, cache: PhraseCache | None) -> np.ndarray:
-    """Samples of a stretch, from the cache where it holds them."""
+def _sung(conditions, coloured, voice: Voice, first: int, sampling: Sampling, cache: PhraseCache | None) -> np.ndarray:
+    """Samples of a stretch, from the cache where it holds them. coloured: its Colour, or None."""
     if cache is None:
-        return decode(sample_latents(conditions, voice, first, sampling), conditions, voice, sampling.seed, first)
-    key = phrase_key(voice, conditions, first, sampling)
+        latents = sample_latents(conditions, voice, first, sampling)
+        return decode(latents, conditions, coloured, voice, sampling.seed, first)
+    key = phrase_key(voice, conditions, coloured, first, sampling)
     sound = cache.find(key, conditions.frames * LATENT_HOP)
     if sound is None:
-        sound = _sung(conditions, voice, first, sampling, None)
+        sound = _sung(conditions, coloured, voice, first, sampling, None)
         cache.keep(key, sound)
     return sound
 
@@ -441,15 +457,22 @@ def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
     return sample(guided(velocity, sampling.scales), torch.from_numpy(noise), sampling.steps, sampling.sampler)
 
 
-def decode(latents, conditions, voice: Voice, seed: int, first: int) -> np.ndarray:
-    """Samples of a stretch from its latents and the commanded pitch."""
+def decode(latents, conditions, coloured: Colour | None, voice: Voice, seed: int, first: int) -> np.ndarray:
+    """Samples of a stretch from its latents, the commanded pitch and colour."""
     import torch
 
     from svs.codec.noise import even_noise
+    from svs.codec.shaping import Shaping
 
     cents, voiced = conditions.cents.flatten(1), conditions.voiced.flatten(1)
     noise = torch.from_numpy(even_noise(conditions.frames * LATENT_HOP, seed, first))[None]
-    return voice.codec.decode(latents, cents, voiced, noise)[0].numpy()
+    shaping = None
+    if coloured is not None:
+        noise_db, tilt_db, semitones = (
+            torch.from_numpy(amount)[None] for amount in (coloured.breathiness, coloured.tension, coloured.formant_shift)
+        )
+        shaping = Shaping(noise_db, tilt_db, torch.exp2(semitones / 12.0))
+    return voice.codec.decode(latents, cents, voiced, noise, shaping)[0].numpy()
 
 
 def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[tuple[int, int]]:

@@ -112,7 +112,7 @@ def test_a_curve_that_is_no_text_or_not_there_is_told(tmp_path):
 
 def test_amounts_of_the_line_are_every_notes_style(tmp_path):
     settings = read_settings(yaml(tmp_path, "style:\n  vibrato_cents: 12\n  drift_cents: 0\n"))
-    notes, styles = settings.apply(song())
+    notes, styles, _ = settings.apply(song())
     assert list(notes) == song()
     assert set(styles) == {Style(vibrato_cents=12, drift_cents=0)}
 
@@ -134,7 +134,7 @@ def test_amounts_of_the_line_are_every_notes_style(tmp_path):
 def test_notes_are_addressed_as_musicians_do(tmp_path, place, chosen):
     inside = place.strip("{}") if place.startswith("{") else place
     settings = read_settings(yaml(tmp_path, f"notes:\n  - {{{inside}, portamento_seconds: 0.3}}\n"))
-    _, styles = settings.apply(song(), "Tenor")
+    _, styles, _ = settings.apply(song(), "Tenor")
     assert [i for i, style in enumerate(styles) if style == Style(portamento_seconds=0.3)] == list(chosen)
     assert all(style == Style() for i, style in enumerate(styles) if i not in chosen)
 
@@ -146,18 +146,18 @@ def test_later_entries_win_and_both_win_over_the_line():
             "notes": [{"bar": 1, "scoop_cents": 20}, {"bar": 1, "note": 2, "scoop_cents": 30}],
         }
     )
-    _, styles = settings.apply(song())
+    _, styles, _ = settings.apply(song())
     assert [style.scoop_cents for style in styles] == [20, 30, 10, 10, 20, 30, 10, 10]
 
 
 def test_a_vibrato_set_by_hand_is_sung_as_set():
-    _, styles = read_settings({"notes": [{"bar": 1, "vibrato_rate": 6.2}]}).apply(song())
+    _, styles, _ = read_settings({"notes": [{"bar": 1, "vibrato_rate": 6.2}]}).apply(song())
     assert styles[0] == Style(vibrato_rate=6.2, vibrato_variation=0, vibrato_full_cycles=0)
     assert styles[2] == Style()
 
 
 def test_a_note_is_detuned_and_no_other():
-    notes, styles = read_settings({"notes": [{"bar": 2, "note": 1, "time": 1, "detune_cents": -30}]}).apply(song())
+    notes, styles, _ = read_settings({"notes": [{"bar": 2, "note": 1, "time": 1, "detune_cents": -30}]}).apply(song())
     assert [note.cents for note in notes] == [6000, 6000, 5970, 6000, 6000, 6000, 6000, 6000]
     assert set(styles) == {Style()}
 

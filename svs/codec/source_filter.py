@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from svs.codec.excitation import pulse_train
+from svs.codec.shaping import Shaping
 from svs.layers import ConvNeXtBlock, pitch_features
 from svs.units import LATENT_HOP, SAMPLE_RATE
 
@@ -177,7 +178,13 @@ class Decoder(nn.Module):
         return magnitude, noise + 0.5 * (slow + fine @ self.fine_spread)
 
     def forward(
-        self, latents: Tensor, spectra: tuple[Tensor, Tensor], cents: Tensor, voiced: Tensor, noise: Tensor
+        self,
+        latents: Tensor,
+        spectra: tuple[Tensor, Tensor],
+        cents: Tensor,
+        voiced: Tensor,
+        noise: Tensor,
+        shaping: Shaping | None = None,
     ) -> Tensor:
         """latents: (batch, frames, latent_dim); cents, voiced: (batch, 2 × frames) on the 10 ms grid.
 
@@ -185,6 +192,8 @@ class Decoder(nn.Module):
         audio of the same shape.
         """
         magnitude, noise_magnitude = self.filters(latents, spectra, cents, voiced)
+        if shaping is not None:
+            magnitude, noise_magnitude = shaping.pulses(magnitude, cents), shaping.noise(noise_magnitude, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE)
         magnitude, phase = minimum_phase(magnitude.clamp(max=4.0))
         sung = filter_frames(pulses, torch.polar(torch.exp(magnitude), steadied(phase)), self.window)
@@ -279,9 +288,11 @@ class SourceFilterNetwork(nn.Module):
         """(batch, samples), a multiple of LATENT_HOP, to latents (batch, samples // LATENT_HOP, latent_dim)."""
         return self.encoder(audio)
 
-    def decode(self, latents: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor) -> Tensor:
+    def decode(
+        self, latents: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, shaping: Shaping | None = None
+    ) -> Tensor:
         """Latents, pitch and unit noise (see Decoder) to (batch, samples)."""
-        return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise)
+        return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping)
 
     def forward(
         self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None

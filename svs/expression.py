@@ -1,0 +1,94 @@
+"""Expression: how a voice colours what it sings, by note, without touching its pitch or its words.
+
+Every amount is 0 for the voice as it is. Frames are those of the 10 ms pitch grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+
+from svs.phonemes import is_vowel
+from svs.score import Note
+from svs.timing import SILENCE, PhonemeSpan
+from svs.units import SAMPLE_RATE
+
+GLIDE_SECONDS = 0.06  # in which one note's colour becomes the next one's
+GAIN_GLIDE_SECONDS = 0.015  # from vowel to consonant
+LIMITS = {"breathiness": 30.0, "tension": 12.0, "formant_shift": 12.0, "consonants": 20.0}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Amounts of colour.
+
+    breathiness: dB on the noise in voiced sounds. tension: dB an octave on the partials, about 1 kHz: a pressed voice has
+    more of the high ones (Sundberg 1987). formant_shift: semitones by which formants lie higher, as in a shorter throat.
+    consonants: dB on consonants. Raises ValueError for amounts beyond LIMITS.
+    """
+
+    breathiness: float = 0.0
+    tension: float = 0.0
+    formant_shift: float = 0.0
+    consonants: float = 0.0
+
+    def __post_init__(self):
+        for name, limit in LIMITS.items():
+            amount = getattr(self, name)
+            if not (math.isfinite(amount) and abs(amount) <= limit):
+                raise ValueError(f"{name} is {amount:g}; an amount from −{limit:g} to {limit:g} is wanted")
+
+    @property
+    def plain(self) -> bool:
+        return not any(astuple(self))
+
+
+AMOUNTS = tuple(field.name for field in fields(Expression))
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Frame by frame, (frames,) float32: dB on the noise, dB an octave on the partials, semitones of the formants."""
+
+    breathiness: np.ndarray
+    tension: np.ndarray
+    formant_shift: np.ndarray
+
+    def slice(self, start: int, end: int) -> Colour:
+        return Colour(*(amount[start:end] for amount in (self.breathiness, self.tension, self.formant_shift)))
+
+
+def colour(notes: Sequence[Note], expressions: Sequence[Expression], frames: int, hop_seconds: float) -> Colour | None:
+    """The line's colour, each note's from its onset on, gliding between them; None where all is plain."""
+    if not any(e.breathiness or e.tension or e.formant_shift for e in expressions):
+        return None
+    times = np.arange(frames) * hop_seconds
+    at, of = [], []
+    for note, expression in zip(notes, expressions, strict=True):
+        at += [note.onset - 0.5 * GLIDE_SECONDS, note.onset + 0.5 * GLIDE_SECONDS]
+        of += [of[-1] if of else expression, expression]
+    at = np.maximum.accumulate(at)
+
+    def curve(name):
+        return np.interp(times, at, [getattr(expression, name) for expression in of]).astype(np.float32)
+
+    return Colour(curve("breathiness"), curve("tension"), curve("formant_shift"))
+
+
+def consonant_gain(spans: Sequence[PhonemeSpan], expressions: Sequence[Expression], start: int, end: int) -> np.ndarray:
+    """Amplitude factor of samples start to end: that of their notes on consonants, 1 on vowels and silence, (end − start,)."""
+    decibels = [
+        0.0 if span.note < 0 or span.symbol == SILENCE or is_vowel(span.symbol) else expressions[span.note].consonants
+        for span in spans
+    ]
+    if not any(decibels):
+        return np.ones(end - start, np.float32)
+    at, of = [0.0], [decibels[0]]
+    for span, before, after in zip(spans[1:], decibels, decibels[1:]):
+        at += [span.start - 0.5 * GAIN_GLIDE_SECONDS, span.start + 0.5 * GAIN_GLIDE_SECONDS]
+        of += [before, after]
+    at = np.maximum.accumulate(at)
+    return (10.0 ** (np.interp(np.arange(start, end) / SAMPLE_RATE, at, of) / 20.0)).astype(np.float32)
