@@ -120,10 +120,15 @@ def played_higher(
 
     Another singer's voice, to a codec: longer or shorter throats move formants so (Wakita 1977).
     """
-    import soxr
+    from scipy.signal import resample
 
     ratio = 2.0 ** (semitones / 12.0)
-    faster = soxr.resample(samples, SAMPLE_RATE * ratio, SAMPLE_RATE, quality="HQ")[: frames * LATENT_HOP]
+    # Through the whole spectrum at once: filters that roll off leave the top kilohertz empty, which is then learned. The
+    # line from end to end is taken out, since to the spectrum the last sample is followed by the first.
+    length = round(len(samples) / ratio)
+    first, last = samples[0], samples[-1]
+    faster = resample(samples - np.linspace(first, last, len(samples), dtype=np.float32), length)
+    faster = (faster + np.linspace(first, last, length, dtype=np.float32))[: frames * LATENT_HOP]
     faster = np.pad(faster, (0, frames * LATENT_HOP - len(faster)))
     at = np.arange(2 * frames) * ratio
     nearest = np.minimum(np.round(at).astype(int), len(voiced) - 1)
