@@ -74,7 +74,7 @@ def main(arguments=None):
 
 def from_take(take: dict, options) -> Audio:
     """The voice singing the phones of a take at their times, on its contour."""
-    from svs.sing import render
+    from svs.rendering import render
     from svs.timing import PhonemeSpan
     from svs.voice import Voice
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from svs.conditioning import Conditions, collate, frame_conditions
 from svs.dataset import DatasetError, Shard, kept_out
 from svs.timing import PhonemeSpan, features, observed
-from svs.units import LATENT_HOP, SAMPLE_RATE
+from svs.units import LATENT_HOP
 
 
 class _Endless(IterableDataset):

@@ -18,7 +18,7 @@ import numpy as np
 from svs.audio import AudioError, write_atomically
 
 MEGABYTES = 512
-CODE = ("conditioning.py", "dit.py", "flow.py", "layers.py", "sing.py", "units.py", "codec/*.py", "codec/*.npy")  # what makes sound
+CODE = ("conditioning.py", "dit.py", "flow.py", "layers.py", "rendering.py", "units.py", "codec/*.py", "codec/*.npy")  # what makes sound
 
 
 def default_folder() -> Path:

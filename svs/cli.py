@@ -302,7 +302,8 @@ def evaluate(
 
     common = Against(
         score=score, reference=reference, part=part, verse=verse, transpose=transpose, tempo=tempo, tuning=tuning,
-        temperament=temperament, tonic=tonic, offset=offset, alignment=align, lyrics=lyrics, figures=None if figures is None else _listed(figures),
+        temperament=temperament, tonic=tonic, offset=offset, alignment=align, lyrics=lyrics,
+        figures=None if figures is None else _listed(figures),
     )  # fmt: skip
 
     def beside(path: Path) -> Against:

@@ -23,7 +23,6 @@ from svs.dit import DiT
 from svs.flow import flow_matching_loss
 from svs.timing import NUMBERS, ConsonantDurations
 
-
 FITTED_ON = 60  # batches that the encoder's components are found on
 
 

@@ -122,7 +122,7 @@ class Voice:
                 share = float(weight) if colon else 1.0
             except ValueError:
                 share = math.nan
-            if not (0.0 <= share and math.isfinite(share)) or name in weights:
+            if not (share >= 0.0 and math.isfinite(share)) or name in weights:
                 raise VoiceError(f"singer {asked!r}: {item!r} cannot be mixed; each singer once, with a weight from 0, is wanted")
             weights[name] = share
         total = sum(weights.values())

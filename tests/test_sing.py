@@ -20,13 +20,14 @@ from svs.cli import main
 from svs.evaluation import evaluate_take, take_curve
 from svs.f0 import track
 from svs.pitch import PitchCurve
+from svs.rendering import KNEE, PEAK, limited, loudness_gain, render, stretches
 from svs.score import Score, ScoreError, read_score
-from svs.sing import KNEE, PEAK, limited, loudness_gain, mix, render, sing, sing_parts, stream, stretches
+from svs.sing import mix, sing, sing_parts, stream
 from svs.timing import LEAD_IN, TAIL, PhonemeSpan
 from svs.units import SAMPLE_RATE
 from svs.voice import Voice, VoiceError, find
 
-MODULE = sys.modules["svs.sing"]
+MODULE = sys.modules["svs.rendering"]
 HOP = 441  # samples a frame of the contour
 SCORES = Path(__file__).parent.parent / "assets" / "scores"
 ROW = SCORES / "row_your_boat.musicxml"
