@@ -1,0 +1,206 @@
+"""Rendering: timing and pitch that are settled, to sound.
+
+    conditions → latents → audio
+
+A line is rendered in stretches that end in silences, so that a song with rests costs memory like a short one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from svs.audio import Audio
+from svs.cache import PhraseCache, phrase_key
+from svs.expression import Colour, Expression, colour, consonant_gain
+from svs.pitch import PitchCurve
+from svs.score import Note
+from svs.timing import SILENCE, PhonemeSpan
+from svs.units import LATENT_HOP, SAMPLE_RATE
+from svs.voice import Voice
+
+Progress = Callable[[str, float, float], None]
+
+LATENT_SECONDS = LATENT_HOP / SAMPLE_RATE
+STRETCH = 15.0  # seconds; a stretch ends at the first silence after this
+OVERLAP = 8  # latent frames that neighbouring stretches share on each side of their border
+PEAK, KNEE = 0.98, 0.8
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How latents are drawn. scales: of guidance, by condition group."""
+
+    seed: int
+    steps: int
+    scales: Mapping[str, float]
+    sampler: str
+
+    @classmethod
+    def of(cls, voice: Voice, seed: int, steps: int | None, guidance: float | None, sampler: str | None) -> Sampling:
+        """As asked; the voice's own where None. guidance: on the lyrics."""
+        scales = voice.guidance if guidance is None else {**voice.guidance, "lyrics": guidance}
+        return cls(seed, voice.steps if steps is None else steps, scales, sampler or voice.sampler)
+
+
+def render(
+    notes: Sequence[Note],
+    spans: Sequence[PhonemeSpan],
+    curve: PitchCurve,
+    voice: Voice,
+    singer: str | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    guidance: float | None = None,
+    sampler: str | None = None,
+    expressions: Sequence[Expression] | None = None,
+    progress: Progress | None = None,
+    cache: PhraseCache | None = None,
+) -> Audio:
+    """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample.
+
+    expressions: one for each note; all plain when None.
+    """
+    sampling = Sampling.of(voice, seed, steps, guidance, sampler)
+    sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache)
+    return Audio(np.concatenate(list(sung)), SAMPLE_RATE)
+
+
+def pieces(
+    notes: Sequence[Note],
+    spans: Sequence[PhonemeSpan],
+    curve: PitchCurve,
+    voice: Voice,
+    singer: str | None,
+    sampling: Sampling,
+    expressions: Sequence[Expression] | None = None,
+    progress: Progress | None = None,
+    cache: PhraseCache | None = None,
+) -> Iterator[np.ndarray]:
+    """The samples that `render` returns, a stretch at a time, each when it is finished: (samples,) float32."""
+    import torch
+
+    from svs.codec.source_filter import HOP
+    from svs.conditioning import frame_conditions, stresses
+
+    samples = len(curve.cents) * HOP
+    curve = _even(curve)
+    conditions = frame_conditions(spans, stresses(spans, notes), curve, voice.phonemes, voice.singer_weights(singer))
+    expressions = expressions or [Expression()] * len(notes)
+    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
+    borders = stretches(spans, conditions.frames)
+    ramp = np.linspace(0.0, 1.0, 2 * OVERLAP * LATENT_HOP, dtype=np.float32)
+    at, tail = 0, np.zeros(0, np.float32)  # what the stretch before left to fade into
+    for number, (start, end) in enumerate(borders):
+        first, last = max(0, start - OVERLAP), min(conditions.frames, end + OVERLAP)
+        with torch.inference_mode():
+            here = coloured and coloured.slice(2 * first, 2 * last)
+            sound = _sung(conditions.slice(first, last), here, voice, first, sampling, cache)
+        if start > 0:
+            sound[: len(ramp)] = sound[: len(ramp)] * ramp + tail
+        if end < conditions.frames:
+            tail = sound[-len(ramp) :] * (1.0 - ramp)
+            sound = sound[: -len(ramp)]
+        sound = sound[: samples - at]
+        gain = loudness_gain(notes, at, at + len(sound)) * consonant_gain(spans, expressions, at, at + len(sound))
+        sound = limited(sound * gain)
+        if progress:
+            progress("singing", number + 1, len(borders))
+        at += len(sound)
+        yield sound
+
+
+def _sung(conditions, coloured, voice: Voice, first: int, sampling: Sampling, cache: PhraseCache | None) -> np.ndarray:
+    """Samples of a stretch, from the cache where it holds them. coloured: its Colour, or None."""
+    if cache is None:
+        latents = sample_latents(conditions, voice, first, sampling)
+        return decode(latents, conditions, coloured, voice, sampling.seed, first)
+    key = phrase_key(voice, conditions, coloured, first, sampling)
+    sound = cache.find(key, conditions.frames * LATENT_HOP)
+    if sound is None:
+        sound = _sung(conditions, coloured, voice, first, sampling, None)
+        cache.keep(key, sound)
+    return sound
+
+
+def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
+    """Latents (1, frames, dim) of a stretch that begins at latent frame `first` of its line."""
+    import torch
+
+    from svs.conditioning import GROUPS
+    from svs.flow import guided, sample
+
+    network = voice.acoustic
+    encoded = {None: network.condition(conditions)}
+    for index, group in enumerate(GROUPS):
+        if sampling.scales.get(group, 1.0) != 1.0:
+            drop = torch.zeros(1, len(GROUPS), dtype=torch.bool)
+            drop[0, index] = True
+            encoded[group] = network.condition(conditions, drop)
+
+    def velocity(x, t, without):
+        return network(x, t, encoded[without], conditions.keep)
+
+    noise = np.random.default_rng((sampling.seed, first)).standard_normal(
+        (1, conditions.frames, network.latent_dim), dtype=np.float32
+    )
+    return sample(guided(velocity, sampling.scales), torch.from_numpy(noise), sampling.steps, sampling.sampler)
+
+
+def decode(latents, conditions, coloured: Colour | None, voice: Voice, seed: int, first: int) -> np.ndarray:
+    """Samples of a stretch from its latents, the commanded pitch and colour."""
+    import torch
+
+    from svs.codec.noise import even_noise
+    from svs.codec.shaping import Shaping
+
+    cents, voiced = conditions.cents.flatten(1), conditions.voiced.flatten(1)
+    noise = torch.from_numpy(even_noise(conditions.frames * LATENT_HOP, seed, first))[None]
+    shaping = None
+    if coloured is not None:
+        noise_db, tilt_db, semitones = (
+            torch.from_numpy(amount)[None] for amount in (coloured.breathiness, coloured.tension, coloured.formant_shift)
+        )
+        shaping = Shaping(noise_db, tilt_db, torch.exp2(semitones / 12.0))
+    return voice.codec.decode(latents, cents, voiced, noise, shaping)[0].numpy()
+
+
+def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[tuple[int, int]]:
+    """Cut a line of latent frames in the middle of silences, each the first after STRETCH seconds or more."""
+    room = (2 * OVERLAP + 1) * LATENT_SECONDS  # the fade and its rounding lie in the silence
+    cuts = [0]
+    for span in spans[:-1]:
+        middle = round(0.5 * (span.start + span.end) / LATENT_SECONDS)
+        if (
+            span.symbol == SILENCE
+            and span.end - span.start >= room
+            and (middle - cuts[-1]) * LATENT_SECONDS >= STRETCH
+            and frames - middle > 2 * OVERLAP
+        ):
+            cuts.append(middle)
+    return list(zip(cuts, [*cuts[1:], frames], strict=True))
+
+
+def loudness_gain(notes: Sequence[Note], start: int, end: int) -> np.ndarray:
+    """Amplitude factor of samples start to end from the notes' dynamics, float32, gliding between the middles of notes."""
+    if not any(note.loudness for note in notes):
+        return np.ones(end - start, np.float32)
+    times = [note.onset + 0.5 * note.duration for note in notes]
+    decibels = np.interp(np.arange(start, end) / SAMPLE_RATE, times, [note.loudness for note in notes])
+    return (10.0 ** (decibels / 20.0)).astype(np.float32)
+
+
+def limited(samples: np.ndarray) -> np.ndarray:
+    """Samples beyond KNEE bent to stay within PEAK, smoothly; each by itself, so that a piece needs no other."""
+    beyond = np.abs(samples) - KNEE
+    bent = KNEE + (PEAK - KNEE) * np.tanh(beyond.clip(0.0) / (PEAK - KNEE))
+    return np.where(beyond > 0.0, np.copysign(bent, samples), samples).astype(np.float32)
+
+
+def _even(curve: PitchCurve) -> PitchCurve:
+    """The curve with a frame repeated at its end where its number of frames is odd."""
+    if len(curve.cents) % 2 == 0:
+        return curve
+    return replace(curve, cents=np.append(curve.cents, curve.cents[-1]), voiced=np.append(curve.voiced, False))
