@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.conformance import Figure
 from svs import g2p
 from svs.g2p import Context
+from svs.g2p.syllables import split
 from svs.phonemes import PHONES, nuclei, strip_stress
 
 WORD = re.compile(r"[\w’'·-]*[^\W\d_][\w’'·-]*")
@@ -115,10 +116,6 @@ def sacred_harp(folder: Path) -> list[Figure]:
 
 def splits(folder: Path) -> list[Figure]:
     """Spelling split as engraved: every word of the text, and every different word of two syllables or more."""
-    try:
-        from svs.g2p.syllables import split
-    except ImportError:
-        return []
     tokens = Figure(folder.name, "words split exactly", 95)
     types = Figure(folder.name, "different words split exactly")
     longer = Figure(folder.name, "different words of more syllables than one split exactly")
@@ -160,4 +157,39 @@ def hard_words(folder: Path) -> list[Figure]:
     return [any_of, first, unknown, spoken]
 
 
-FOLDERS = {"30": dictionary, "31": heteronyms, "32": sacred_harp, "36": hard_words}
+def moby(folder: Path) -> list[Figure]:
+    """Words as a book's hyphenator splits them, every twentieth of two syllables or more; singers split at sounds."""
+    english = g2p.load("en")
+    exact = Figure(folder.name, "words split as hyphenated in print (every twentieth)")
+    counts = Figure(folder.name, "their syllable counts, of all pronunciations")
+    rows = (folder / "mhyph.txt").read_text(encoding="latin-1").splitlines()
+    words = [row.split("\xa5") for row in rows if re.fullmatch(r"[a-z\xa5]+", row) and "\xa5" in row]
+    for pieces in words[::20]:
+        exact.count(split("".join(pieces)) == pieces)
+        counts.count(len(pieces) in {len(nuclei(phones)) for phones in english.pronunciations("".join(pieces))})
+    return [exact, counts]
+
+
+LANGUAGES = {"English": "en", "French": "fr", "German": "de", "Spanish": "es"}
+
+
+def jamendo(folder: Path) -> list[Figure]:
+    """Words of pop songs in four languages: whether they have a pronunciation, and whether a dictionary had it."""
+    figures = []
+    for name, code in LANGUAGES.items():
+        language = g2p.load(code)
+        figure = Figure(folder.name, f"{name} words that have a pronunciation")
+        known = Figure(folder.name, f"{name} words in CMUdict or the lexicon")
+        for path in sorted((folder / name / "lyrics").glob("*.words.txt")):
+            for word in path.read_text(encoding="utf-8").split():
+                try:
+                    figure.count(bool(language.phones(word)), word)
+                except ValueError as error:
+                    figure.count(False, f"{word}: {error}")
+                if code == "en":
+                    known.count(bool(language.known(word)), word)
+        figures += [figure, known] if known.total else [figure]
+    return figures
+
+
+FOLDERS = {"30": dictionary, "31": heteronyms, "32": sacred_harp, "33": moby, "34": jamendo, "36": hard_words}
