@@ -52,6 +52,7 @@ def voice(monkeypatch):
         asked.append({"score": score, **options})
         options["progress"]("singing", 1, 2)
         audio = Audio(np.zeros(RATE // 2, np.float32), RATE)
+        audio.write(options["to"])
         return SimpleNamespace(audio=audio, real_time_factor=0.125, to_json=lambda: {"seed": options["seed"]})
 
     module = ModuleType("svs.sing")
