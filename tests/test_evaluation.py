@@ -204,7 +204,7 @@ def test_wrong_singing_gets_the_right_verdict():
     noisy = evaluate_notes(Audio(noise(3.0), RATE), notes)
     assert any("not sung" in v or "nothing is sung" in v or "same song" in v for v in noisy["verdicts"])
     missing = evaluate_notes(melody(notes[:3])[0], [*notes[:3], replace(notes[3], onset=3.0)])
-    assert missing["verdicts"] == ["1 of 4 notes are not sung (no voiced frame)"]
+    assert missing["verdicts"] == ["1 of 4 notes have no pitch to measure (too few voiced frames)"]
     other = [replace(n, cents=c) for n, c in zip(notes, (6400, 5900, 6000, 6800))]
     assert "is this the same song?" in evaluate_notes(melody(notes)[0], other)["verdicts"][-1]
     assert verdicts([]) == ["there are no notes to measure"]

@@ -305,7 +305,7 @@ def verdicts(rows: Sequence[dict]) -> list[str]:
     if len(errors) == 0:
         return ["nothing is sung: no note has a voiced frame"]
     if len(errors) < len(rows):
-        found.append(f"{len(rows) - len(errors)} of {len(rows)} notes are not sung (no voiced frame)")
+        found.append(f"{len(rows) - len(errors)} of {len(rows)} notes have no pitch to measure (too few voiced frames)")
     key = 100 * int(np.round(np.median(errors) / 100))
     if key % 1200 and np.median(np.abs(errors - key)) < 50:
         way = "high" if key > 0 else "low"
