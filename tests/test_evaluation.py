@@ -365,7 +365,7 @@ def test_the_report_shows_every_note_as_text_json_page_and_picture(tmp_path):
 
     out = io.StringIO()
     print_report(result, Console(file=out, width=120))
-    assert "D4" in out.getvalue() and "-20.0" in out.getvalue() and "1 of 4 notes are not sung" in out.getvalue()
+    assert "D4" in out.getvalue() and "-20.0" in out.getvalue() and "1 of 4 notes have no pitch" in out.getvalue()
 
     assert json.loads(to_json(result))["notes"][1]["error_cents"] == pytest.approx(-20, abs=0.5)
 
