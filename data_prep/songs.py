@@ -327,9 +327,9 @@ def spell(word: str, count: int) -> list[str]:
 
 # Drills -----------------------------------------------------------------------------------------------------------
 
-CONSONANTS = ["B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "P", "R", "S", "SH", "T", "TH", "V", "W", "Y", "Z", "ZH"]
-CODAS = ["B", "CH", "D", "DH", "F", "G", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH", "V", "Z", "ZH"]
-VOWELS = ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"]
+CONSONANTS = "B CH D DH F G HH JH K L M N P R S SH T TH V W Y Z ZH".split()
+CODAS = "B CH D DH F G JH K L M N NG P R S SH T TH V Z ZH".split()
+VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split()
 
 
 def drills(rng_of, take: int, count: int = 60) -> Iterable[Phrase]:

@@ -18,7 +18,9 @@ import numpy as np
 from svs.audio import AudioError, write_atomically
 
 MEGABYTES = 512
-CODE = ("conditioning.py", "dit.py", "flow.py", "layers.py", "rendering.py", "units.py", "codec/*.py", "codec/*.npy")  # what makes sound
+CODE = (  # what makes sound
+    *("conditioning.py", "dit.py", "flow.py", "layers.py", "rendering.py", "units.py", "codec/*.py", "codec/*.npy"),
+)
 
 
 def default_folder() -> Path:

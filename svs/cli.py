@@ -163,7 +163,7 @@ def sing(
             options["hear"] = play_to(sys.stdout.buffer, SAMPLE_RATE)
         with _progress() as progress:
             take = render(score, part=part, progress=progress, to=output, **options)
-        _write_text(output.with_suffix(".json"), json.dumps(take.to_json(), ensure_ascii=False))
+        _write_beside(output, take.to_json())
         audio, factor = take.audio, take.real_time_factor
     kept = f" ({options['cache'].hits} phrases were there from before)" if cache and options["cache"].hits else ""
     last = f"{audio.seconds:.1f} s sung at {factor:.3f} × real time by voice {voice} with seed {seed}{kept}: {output}"
@@ -516,9 +516,12 @@ def _stem_name(number: int, part: str) -> str:
 
 def _write_take(output: Path, audio, take: dict) -> None:
     """Write the sound, and the take beside it."""
-    text = json.dumps(take, ensure_ascii=False)
     audio.write(output)
-    _write_text(output.with_suffix(".json"), text)
+    _write_beside(output, take)
+
+
+def _write_beside(output: Path, take: dict) -> None:
+    _write_text(output.with_suffix(".json"), json.dumps(take, ensure_ascii=False))
 
 
 def _writable(path: Path) -> None:

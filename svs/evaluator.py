@@ -34,8 +34,8 @@ class EvaluationError(ValueError):
 class Against:
     """What a recording is measured against: one of take, score and reference, each a file.
 
-    part, verse, transpose, tempo, tuning, temperament, tonic: of the score, as `svs sing` has them. offset: seconds of audio before the score begins, None for svs's own
-    lead-in. alignment: of the score, "auto", "time" or "dtw".
+    part, verse, transpose, tempo, tuning, temperament, tonic: of the score, as `svs sing` has them. offset: seconds of
+    audio before the score begins, None for svs's own lead-in. alignment: of the score, "auto", "time" or "dtw".
     figures: of FIGURES, None for the usual ones as far as their packages are there. lyrics: a text file of the words, or
     a score; the words sung are then recognised and compared.
     """

@@ -84,11 +84,16 @@ def consonant_gain(spans: Sequence[PhonemeSpan], expressions: Sequence[Expressio
         0.0 if span.note < 0 or span.symbol == SILENCE or is_vowel(span.symbol) else expressions[span.note].consonants
         for span in spans
     ]
-    if not any(decibels):
-        return np.ones(end - start, np.float32)
     at, of = [0.0], [decibels[0]]
     for span, before, after in zip(spans[1:], decibels, decibels[1:]):
         at += [span.start - 0.5 * GAIN_GLIDE_SECONDS, span.start + 0.5 * GAIN_GLIDE_SECONDS]
         of += [before, after]
-    at = np.maximum.accumulate(at)
-    return (10.0 ** (np.interp(np.arange(start, end) / SAMPLE_RATE, at, of) / 20.0)).astype(np.float32)
+    return gliding_gain(np.maximum.accumulate(at), of, start, end)
+
+
+def gliding_gain(seconds: Sequence[float], decibels: Sequence[float], start: int, end: int) -> np.ndarray:
+    """Amplitude factor of samples start to end, (end − start,) float32, gliding between decibels given at times."""
+    if not any(decibels):
+        return np.ones(end - start, np.float32)
+    found = np.interp(np.arange(start, end) / SAMPLE_RATE, seconds, decibels)
+    return (10.0 ** (found / 20.0)).astype(np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 
 from svs.audio import Audio
 from svs.cache import PhraseCache, phrase_key
-from svs.expression import Colour, Expression, colour, consonant_gain
+from svs.expression import Colour, Expression, colour, consonant_gain, gliding_gain
 from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.timing import SILENCE, PhonemeSpan
@@ -40,7 +40,11 @@ class Sampling:
 
     @classmethod
     def of(cls, voice: Voice, seed: int, steps: int | None, guidance: float | None, sampler: str | None) -> Sampling:
-        """As asked; the voice's own where None. guidance: on the lyrics."""
+        """As asked; the voice's own where None. guidance: on the lyrics. Raises ValueError for an unknown sampler."""
+        from svs.flow import SAMPLERS
+
+        if sampler is not None and sampler not in SAMPLERS:
+            raise ValueError(f"sampler is {sampler!r}; choose {' or '.join(SAMPLERS)}")
         scales = voice.guidance if guidance is None else {**voice.guidance, "lyrics": guidance}
         return cls(seed, voice.steps if steps is None else steps, scales, sampler or voice.sampler)
 
@@ -185,11 +189,8 @@ def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[tuple[int, int]
 
 def loudness_gain(notes: Sequence[Note], start: int, end: int) -> np.ndarray:
     """Amplitude factor of samples start to end from the notes' dynamics, float32, gliding between the middles of notes."""
-    if not any(note.loudness for note in notes):
-        return np.ones(end - start, np.float32)
-    times = [note.onset + 0.5 * note.duration for note in notes]
-    decibels = np.interp(np.arange(start, end) / SAMPLE_RATE, times, [note.loudness for note in notes])
-    return (10.0 ** (decibels / 20.0)).astype(np.float32)
+    middles = [note.onset + 0.5 * note.duration for note in notes]
+    return gliding_gain(middles, [note.loudness for note in notes], start, end)
 
 
 def limited(samples: np.ndarray) -> np.ndarray:

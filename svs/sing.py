@@ -149,10 +149,7 @@ def sing(
     if f0 is not None and not isinstance(f0, Drawn):
         f0 = read_curve(f0)
     from svs import g2p
-    from svs.flow import SAMPLERS
 
-    if sampler is not None and sampler not in SAMPLERS:
-        raise ValueError(f"sampler is {sampler!r}; choose {' or '.join(SAMPLERS)}")
     score = _read(score, verse, transpose, tempo, language)
     line = select_part(score, part)
     line = replace(line, language=language or line.language)
@@ -160,6 +157,7 @@ def sing(
     if not isinstance(voice, Voice):
         voice = Voice.load(voice)
     singer = singer or voice.singer
+    sampling = Sampling.of(voice, seed, steps, guidance, sampler)
     line = as_sung_by(voice, line, singer)
     for remark in score.remarks:
         warnings.warn(remark, stacklevel=2)
@@ -170,7 +168,6 @@ def sing(
     curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed, style=styles)
     if f0 is not None:
         curve = _drawn(curve, f0, notes)
-    sampling = Sampling.of(voice, seed, steps, guidance, sampler)
     sung = _heard(pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache), hear)
     audio = Audio(np.concatenate(list(sung)), SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
     taken = time.perf_counter() - began

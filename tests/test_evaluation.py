@@ -431,7 +431,7 @@ def test_word_errors_add_by_words():
 
 def test_words_are_normalised_alike():
     assert normalise_words("’Twas 1,492 wand’ring ships, rais’d [Music] ♪") == (
-        ["twas", "one", "thousand", "four", "hundred", "ninety", "two", "wandering", "ships", "raised"]
+        "twas one thousand four hundred ninety two wandering ships raised".split()
     )
     with pytest.raises(ValueError, match="no words"):
         word_error_rate("…", "hello")

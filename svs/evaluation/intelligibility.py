@@ -124,8 +124,11 @@ def normalise_words(text: str) -> list[str]:
 
 def number_in_words(number: int) -> str:
     """0 … 999 999 in English: 1492 gives "one thousand four hundred ninety two"; larger ones digit by digit."""
-    ones = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-    tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+    ones = (
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen"
+    ).split()
+    tens = "twenty thirty forty fifty sixty seventy eighty ninety".split()
     if number < 20:
         return ones[number]
     if number < 100:
