@@ -39,10 +39,17 @@ from svs.units import cents_to_hz, hz_to_cents
 RANGES = {
     "hibari": (140.0, 800.0),
     "af_heart": (165.0, 440.0),
+    "af_bella": (150.0, 370.0),
+    "af_sarah": (150.0, 350.0),
     "bf_emma": (140.0, 350.0),
+    "bf_isabella": (150.0, 370.0),
     "am_michael": (90.0, 262.0),
     "am_fenrir": (85.0, 330.0),
+    "am_puck": (85.0, 300.0),
+    "am_eric": (85.0, 300.0),
     "bm_george": (90.0, 300.0),
+    "bm_fable": (90.0, 300.0),
+    "bm_lewis": (80.0, 262.0),
 }
 
 MEDIAN_LIMIT = 35.0  # cents

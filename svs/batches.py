@@ -79,10 +79,7 @@ class CodecBatches(NumberedBatches):
             clips = [clip for clip in clips_left(shard, heldout) if clip["frames"] > longest]
             if not clips:
                 raise DatasetError(f"{shard.folder}: no clip is longer than {longest} frames; choose fewer `frames`")
-            lengths = np.array([clip["frames"] for clip in clips], float)
-            speakers = np.array([clip["speaker"] for clip in clips])
-            weights = lengths / [lengths[speakers == speaker].sum() for speaker in speakers]
-            self.shards.append((shard, clips, weights / weights.sum()))
+            self.shards.append((shard, clips, chances(clips, balance=1.0)))
 
     def _source_frames(self, semitones: float) -> int:
         """Latent frames that give a crop when they are played so much higher."""
@@ -140,6 +137,7 @@ class AcousticBatches(NumberedBatches):
 
     features: folder of shards with latents (stage `latents`). corpora: shard name → share of the crops.
     phonemes, speakers: the voice's tables. frames: latent frames (20 ms) a crop; shorter clips are padded.
+    balance: of the speakers of a corpus: at 0 each is drawn as often as there is of them, at 1 all alike.
     """
 
     def __init__(
@@ -151,6 +149,7 @@ class AcousticBatches(NumberedBatches):
         heldout: list[str] | None = None,
         batch_size: int = 12,
         frames: int = 160,
+        balance: float = 0.0,
         seed: int = 0,
     ):
         super().__init__()
@@ -173,8 +172,7 @@ class AcousticBatches(NumberedBatches):
                 )
                 for clip in clips
             ])
-            weights = np.array([clip["frames"] for clip in clips], float)
-            self.chances.append(weights / weights.sum())
+            self.chances.append(chances(clips, self.hparams.balance))
 
     def importance(self) -> torch.Tensor:
         """By how much each latent changes the sound, (latent_dim,); one codec made the latents of all corpora."""
@@ -239,11 +237,27 @@ class TimingBatches(NumberedBatches):
         return tuple(column[chosen] for column in self.columns)
 
 
+def chances(clips: list[dict], balance: float) -> np.ndarray:
+    """How likely each clip is drawn, (clips,): by its length, and its speaker by all there is of them ** (1 − balance)."""
+    lengths = np.array([clip["frames"] for clip in clips], float)
+    speakers = np.array([clip["speaker"] for clip in clips])
+    whole = {speaker: lengths[speakers == speaker].sum() for speaker in set(speakers)}
+    weights = lengths / np.array([whole[speaker] for speaker in speakers]) ** balance
+    return weights / weights.sum()
+
+
 def clips_left(shard: Shard, heldout: list[str], speakers: list[str] | None = None) -> list[dict]:
-    """Clips of a shard that are not held out. Raises DatasetError when none is left, or one is sung by nobody known."""
+    """Clips of a shard that are not held out; with `speakers`, those that have phones.
+
+    Raises DatasetError when none is left, or one is sung by nobody known.
+    """
     clips = [clip for clip in shard.clips if not kept_out(clip, heldout)]
     if not clips:
         raise DatasetError(f"{shard.folder}: no clip is left to train on; all are held out")
+    if speakers is not None:
+        clips = [clip for clip in clips if "phones" in clip]
+        if not clips:
+            raise DatasetError(f"{shard.folder}: no clip has phones; this corpus can train a codec only")
     for clip in clips:
         if speakers is not None and clip["speaker"] not in speakers:
             raise DatasetError(
