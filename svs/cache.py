@@ -19,7 +19,7 @@ from svs.audio import AudioError, write_atomically
 
 MEGABYTES = 512
 CODE = (  # what makes sound
-    *("conditioning.py", "dit.py", "flow.py", "layers.py", "rendering.py", "units.py", "codec/*.py", "codec/*.npy"),
+    *("conditioning.py", "dit.py", "flow.py", "layers.py", "rendering.py", "stretches.py", "units.py", "codec/*.py", "codec/*.npy"),
 )
 
 

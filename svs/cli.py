@@ -101,6 +101,10 @@ def sing(
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; the voice's own if not given.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
     sampler: Annotated[str | None, typer.Option(help="euler or midpoint; the voice's own if not given.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="The voice's quick setting: fewer steps, a little less clear.")] = False,
+    breaths: Annotated[
+        bool | None, typer.Option("--breaths/--no-breaths", help="Breathe in rests; as the singer does if not given.")
+    ] = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Sing only the phrases that are new or changed.")] = True,
     stream: Annotated[
         bool, typer.Option("--stream", help="Send the sound to standard output too, as it is sung: … | aplay -")
@@ -144,6 +148,8 @@ def sing(
         "steps": steps,
         "guidance": guidance,
         "sampler": sampler,
+        "fast": fast,
+        "breaths": breaths,
         "expression": Expression(breathiness, tension, formant_shift, consonants),
     }
     if cache:

@@ -78,8 +78,23 @@ def colour(notes: Sequence[Note], expressions: Sequence[Expression], frames: int
     return Colour(curve("breathiness"), curve("tension"), curve("formant_shift"))
 
 
-def consonant_gain(spans: Sequence[PhonemeSpan], expressions: Sequence[Expression], start: int, end: int) -> np.ndarray:
-    """Amplitude factor of samples start to end: that of their notes on consonants, 1 on vowels and silence, (end − start,)."""
+class Glide:
+    """Decibels that glide between those given at times."""
+
+    def __init__(self, seconds: Sequence[float], decibels: Sequence[float]):
+        self.seconds, self.decibels = np.asarray(seconds, float), np.asarray(decibels, float)
+        self.plain = not self.decibels.any()
+
+    def gain(self, start: int, end: int) -> np.ndarray:
+        """Amplitude factor of samples start to end, (end − start,) float32."""
+        if self.plain:
+            return np.ones(end - start, np.float32)
+        found = np.interp(np.arange(start, end) / SAMPLE_RATE, self.seconds, self.decibels)
+        return (10.0 ** (found / 20.0)).astype(np.float32)
+
+
+def consonant_glide(spans: Sequence[PhonemeSpan], expressions: Sequence[Expression]) -> Glide:
+    """Decibels of their notes on consonants, 0 on vowels and silence."""
     decibels = [
         0.0 if span.note < 0 or span.symbol == SILENCE or is_vowel(span.symbol) else expressions[span.note].consonants
         for span in spans
@@ -88,12 +103,4 @@ def consonant_gain(spans: Sequence[PhonemeSpan], expressions: Sequence[Expressio
     for span, before, after in zip(spans[1:], decibels, decibels[1:]):
         at += [span.start - 0.5 * GAIN_GLIDE_SECONDS, span.start + 0.5 * GAIN_GLIDE_SECONDS]
         of += [before, after]
-    return gliding_gain(np.maximum.accumulate(at), of, start, end)
-
-
-def gliding_gain(seconds: Sequence[float], decibels: Sequence[float], start: int, end: int) -> np.ndarray:
-    """Amplitude factor of samples start to end, (end − start,) float32, gliding between decibels given at times."""
-    if not any(decibels):
-        return np.ones(end - start, np.float32)
-    found = np.interp(np.arange(start, end) / SAMPLE_RATE, seconds, decibels)
-    return (10.0 ** (found / 20.0)).astype(np.float32)
+    return Glide(np.maximum.accumulate(at), of)

@@ -14,18 +14,16 @@ import numpy as np
 
 from svs.audio import Audio
 from svs.cache import PhraseCache, phrase_key
-from svs.expression import Colour, Expression, colour, consonant_gain, gliding_gain
+from svs.expression import Colour, Expression, Glide, colour, consonant_glide
 from svs.pitch import PitchCurve
 from svs.score import Note
-from svs.timing import SILENCE, PhonemeSpan
+from svs.stretches import OVERLAP, stretches
+from svs.timing import PhonemeSpan
 from svs.units import LATENT_HOP, SAMPLE_RATE
 from svs.voice import Voice
 
 Progress = Callable[[str, float, float], None]
 
-LATENT_SECONDS = LATENT_HOP / SAMPLE_RATE
-STRETCH = 15.0  # seconds; a stretch ends at the first silence after this
-OVERLAP = 8  # latent frames that neighbouring stretches share on each side of their border
 PEAK, KNEE = 0.98, 0.8
 
 
@@ -39,12 +37,22 @@ class Sampling:
     sampler: str
 
     @classmethod
-    def of(cls, voice: Voice, seed: int, steps: int | None, guidance: float | None, sampler: str | None) -> Sampling:
-        """As asked; the voice's own where None. guidance: on the lyrics. Raises ValueError for an unknown sampler."""
+    def of(
+        cls, voice: Voice, seed: int, steps: int | None, guidance: float | None, sampler: str | None, fast: bool = False
+    ) -> Sampling:
+        """As asked; the voice's own where None, or its quick setting. guidance: on the lyrics.
+
+        Raises ValueError for an unknown sampler, and for a quick setting and one of its parts at once.
+        """
         from svs.flow import SAMPLERS
 
         if sampler is not None and sampler not in SAMPLERS:
             raise ValueError(f"sampler is {sampler!r}; choose {' or '.join(SAMPLERS)}")
+        if fast:
+            given = {"steps": steps, "guidance": guidance, "sampler": sampler}
+            if asked := [name for name, value in given.items() if value is not None]:
+                raise ValueError(f"fast settles steps, guidance and sampler; leave out either fast or {', '.join(asked)}")
+            return cls(seed, **voice.quick)
         scales = voice.guidance if guidance is None else {**voice.guidance, "lyrics": guidance}
         return cls(seed, voice.steps if steps is None else steps, scales, sampler or voice.sampler)
 
@@ -59,6 +67,7 @@ def render(
     steps: int | None = None,
     guidance: float | None = None,
     sampler: str | None = None,
+    fast: bool = False,
     expressions: Sequence[Expression] | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
@@ -67,7 +76,7 @@ def render(
 
     expressions: one for each note; all plain when None.
     """
-    sampling = Sampling.of(voice, seed, steps, guidance, sampler)
+    sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
     sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache)
     return Audio(np.concatenate(list(sung)), SAMPLE_RATE)
 
@@ -94,26 +103,33 @@ def pieces(
     conditions = frame_conditions(spans, stresses(spans, notes), curve, voice.phonemes, voice.singer_weights(singer))
     expressions = expressions or [Expression()] * len(notes)
     coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
-    borders = stretches(spans, conditions.frames)
-    ramp = np.linspace(0.0, 1.0, 2 * OVERLAP * LATENT_HOP, dtype=np.float32)
+    line = stretches(spans, conditions.frames)
+    gain = Gain.of(notes, spans, expressions)
     at, tail = 0, np.zeros(0, np.float32)  # what the stretch before left to fade into
-    for number, (start, end) in enumerate(borders):
-        first, last = max(0, start - OVERLAP), min(conditions.frames, end + OVERLAP)
+    for number, stretch in enumerate(line):
+        first, last = max(0, stretch.start - OVERLAP), min(conditions.frames, stretch.end + OVERLAP)
         with torch.inference_mode():
             here = coloured and coloured.slice(2 * first, 2 * last)
             sound = _sung(conditions.slice(first, last), here, voice, first, sampling, cache)
-        if start > 0:
+        if stretch.start > 0:
+            ramp = _ramp(stretch.fade_in)
+            sound = sound[(stretch.start - stretch.fade_in - first) * LATENT_HOP :]
             sound[: len(ramp)] = sound[: len(ramp)] * ramp + tail
-        if end < conditions.frames:
+        if stretch.end < conditions.frames:
+            ramp = _ramp(stretch.fade_out)
+            sound = sound[: len(sound) - (last - stretch.end - stretch.fade_out) * LATENT_HOP]
             tail = sound[-len(ramp) :] * (1.0 - ramp)
             sound = sound[: -len(ramp)]
         sound = sound[: samples - at]
-        gain = loudness_gain(notes, at, at + len(sound)) * consonant_gain(spans, expressions, at, at + len(sound))
-        sound = limited(sound * gain)
+        sound = limited(sound * gain.between(at, at + len(sound)))
         if progress:
-            progress("singing", number + 1, len(borders))
+            progress("singing", number + 1, len(line))
         at += len(sound)
         yield sound
+
+
+def _ramp(fade: int) -> np.ndarray:
+    return np.linspace(0.0, 1.0, 2 * fade * LATENT_HOP, dtype=np.float32)
 
 
 def _sung(conditions, coloured, voice: Voice, first: int, sampling: Sampling, cache: PhraseCache | None) -> np.ndarray:
@@ -171,26 +187,22 @@ def decode(latents, conditions, coloured: Colour | None, voice: Voice, seed: int
     return voice.codec.decode(latents, cents, voiced, noise, shaping)[0].numpy()
 
 
-def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[tuple[int, int]]:
-    """Cut a line of latent frames in the middle of silences, each the first after STRETCH seconds or more."""
-    room = (2 * OVERLAP + 1) * LATENT_SECONDS  # the fade and its rounding lie in the silence
-    cuts = [0]
-    for span in spans[:-1]:
-        middle = round(0.5 * (span.start + span.end) / LATENT_SECONDS)
-        if (
-            span.symbol == SILENCE
-            and span.end - span.start >= room
-            and (middle - cuts[-1]) * LATENT_SECONDS >= STRETCH
-            and frames - middle > 2 * OVERLAP
-        ):
-            cuts.append(middle)
-    return list(zip(cuts, [*cuts[1:], frames], strict=True))
+@dataclass(frozen=True)
+class Gain:
+    """Amplitude factors of a line: of the notes' dynamics, and of consonants."""
 
+    loudness: Glide
+    consonants: Glide
 
-def loudness_gain(notes: Sequence[Note], start: int, end: int) -> np.ndarray:
-    """Amplitude factor of samples start to end from the notes' dynamics, float32, gliding between the middles of notes."""
-    middles = [note.onset + 0.5 * note.duration for note in notes]
-    return gliding_gain(middles, [note.loudness for note in notes], start, end)
+    @classmethod
+    def of(cls, notes: Sequence[Note], spans: Sequence[PhonemeSpan], expressions: Sequence[Expression]) -> Gain:
+        """Dynamics glide between the middles of notes."""
+        middles = [note.onset + 0.5 * note.duration for note in notes]
+        return cls(Glide(middles, [note.loudness for note in notes]), consonant_glide(spans, expressions))
+
+    def between(self, start: int, end: int) -> np.ndarray:
+        """Of samples start to end, (end − start,) float32."""
+        return self.loudness.gain(start, end) * self.consonants.gain(start, end)
 
 
 def limited(samples: np.ndarray) -> np.ndarray:

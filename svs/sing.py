@@ -19,10 +19,11 @@ import numpy as np
 
 from svs.articulation import articulate
 from svs.audio import Audio, AudioFile, write_pieces
+from svs.breath import breathe
 from svs.cache import PhraseCache
 from svs.expression import Expression
 from svs.hand import Drawn, HandError, Settings, beside, follow, read_curve, read_settings
-from svs.inventory import adapt, strip_stress
+from svs.inventory import BR, adapt, strip_stress
 from svs.phonemes import pronounce
 from svs.pitch import PitchCurve, exact, natural
 from svs.rendering import Progress, Sampling, limited, pieces
@@ -111,7 +112,9 @@ def sing(
     steps: int | None = None,
     guidance: float | None = None,
     sampler: str | None = None,
+    fast: bool = False,
     singer: str | None = None,
+    breaths: bool | None = None,
     expression: Expression | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
@@ -126,7 +129,8 @@ def sing(
     settings: amounts of the contour, for the line and for single notes (svs.hand): a YAML file or the same as a dict;
     when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
     steps, sampler: "euler" or "midpoint", whose steps cost two evaluations each; guidance: on the lyrics. The voice's own
-    when None. singer: of the voice, or a mixture such as "ann:0.6+bob:0.4".
+    when None. fast: the voice's quick setting for those three. singer: of the voice, or a mixture such as
+    "ann:0.6+bob:0.4". breaths: whether inhalations are heard in rests; when None, if the voice's singer has any.
     expression: of the whole line, where the settings say nothing else: breath, tension, formants, consonants.
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
     to: a WAV to write while singing, whole or not at all; the take's audio is then that file, and memory holds no more
@@ -157,7 +161,8 @@ def sing(
     if not isinstance(voice, Voice):
         voice = Voice.load(voice)
     singer = singer or voice.singer
-    sampling = Sampling.of(voice, seed, steps, guidance, sampler)
+    sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
+    breaths = voice.breathes(singer) if breaths is None else breaths
     line = as_sung_by(voice, line, singer)
     for remark in score.remarks:
         warnings.warn(remark, stacklevel=2)
@@ -168,6 +173,8 @@ def sing(
     curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed, style=styles)
     if f0 is not None:
         curve = _drawn(curve, f0, notes)
+    if breaths and BR in voice.phonemes:
+        spans = breathe(spans)
     sung = _heard(pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache), hear)
     audio = Audio(np.concatenate(list(sung)), SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
     taken = time.perf_counter() - began

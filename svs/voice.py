@@ -1,7 +1,7 @@
 """Voices: a folder with voice.json, the weights of the networks as safetensors, and a card. Never pickles.
 
-    voice.json            name, singer (the default one), singers (name → range_cents and who they are), phonemes,
-                          languages, licence, steps, guidance, sampler
+    voice.json            name, singer (the default one), singers (name → range_cents, breathes and who they are),
+                          phonemes, languages, licence, steps, guidance, sampler, fast (the same three, for hurry)
     codec.safetensors     the source-filter codec
     acoustic.safetensors  the DiT
     timing.safetensors    consonant durations
@@ -50,6 +50,7 @@ class Voice:
     phonemes: symbol → row. singers: name → {"range_cents": [lowest, highest], …} in the order of the DiT's rows.
     acoustic: DiT. codec: SourceFilterNetwork.
     steps, guidance, sampler: what sampling uses unless told otherwise; guidance maps condition groups to scales.
+    fast: the same three for a quick render, or None.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Voice:
     sampler: str
     acoustic: object
     codec: object
+    fast: dict | None = None
 
     @classmethod
     def load(cls, name_or_folder="default") -> Voice:
@@ -87,6 +89,7 @@ class Voice:
             facts["sampler"],
             load_acoustic(folder / "acoustic.safetensors"),
             codec,
+            facts.get("fast"),
         )
         voice._check_sizes()
         for singer in voice.singers:
@@ -134,6 +137,20 @@ class Voice:
         """(singers,) float32 weights that add up to 1, see `mixture`. Raises VoiceError."""
         weights = self.mixture(singer)
         return np.array([weights.get(name, 0.0) for name in self.singers], np.float32)
+
+    @property
+    def quick(self) -> dict:
+        """steps, scales and sampler of a quick render: half the steps without guidance, if the voice says nothing."""
+        fast = self.fast or {"steps": max(1, self.steps // 2)}
+        return {
+            "steps": fast["steps"],
+            "scales": fast.get("guidance", {}),
+            "sampler": fast.get("sampler", self.sampler),
+        }
+
+    def breathes(self, singer: str | None) -> bool:
+        """Whether a singer, or all of a mixture, knows how to breathe in. Raises VoiceError."""
+        return all(self.singers[name].get("breathes", False) for name in self.mixture(singer))
 
     def range_cents(self, singer: str | None) -> tuple[float, float]:
         """Lowest and highest note of a singer; of a mixture, weighted means. Raises VoiceError."""
@@ -208,6 +225,14 @@ def _read_facts(path: Path) -> dict:
     def is_guidance(value) -> bool:
         return isinstance(value, dict) and set(value) <= set(GROUPS) and all(map(number, value.values()))
 
+    def is_fast(value) -> bool:
+        return (
+            isinstance(value, dict)
+            and set(value) <= {"steps", "guidance", "sampler"}
+            and all(checks[key][0](item) for key, item in value.items())
+            and "steps" in value
+        )
+
     checks = {
         "name": (lambda value: isinstance(value, str), "a name"),
         "singers": (is_singers, "singers by name, each with range_cents [lowest, highest]"),
@@ -217,8 +242,11 @@ def _read_facts(path: Path) -> dict:
         "steps": (lambda value: type(value) is int and value >= 1, "a whole number from 1"),
         "guidance": (is_guidance, f"scales of {', '.join(GROUPS)}"),
         "sampler": (lambda value: isinstance(value, str) and value in SAMPLERS, f"one of {', '.join(SAMPLERS)}"),
+        "fast": (is_fast, "steps, and guidance and sampler if they differ"),
     }
     for key, (fits, wanted) in checks.items():
+        if key == "fast" and key not in facts:
+            continue
         if key not in facts:
             raise VoiceError(f"{path}: has no {key!r}; {wanted} is wanted")
         if not fits(facts[key]):

@@ -11,7 +11,7 @@ from tiny_voices import write_voice
 from svs.cache import PhraseCache
 from svs.cli import main
 from svs.codec.shaping import Shaping, smooth, warped
-from svs.expression import LIMITS, Expression, colour, consonant_gain
+from svs.expression import LIMITS, Expression, colour, consonant_glide
 from svs.f0 import track
 from svs.hand import HandError, read_settings
 from svs.phonemes import is_vowel
@@ -125,7 +125,7 @@ def test_consonants_are_louder_and_vowels_as_they_were(voice):
         at = slice(round((span.start + 0.01) * SAMPLE_RATE), round((span.end - 0.01) * SAMPLE_RATE))
         ratio = strong.audio.samples[at].std() / plain.audio.samples[at].std()
         assert 20 * np.log10(ratio) == pytest.approx(6 if span.note >= 0 and not is_vowel(span.symbol) else 0, abs=0.3)
-    assert (consonant_gain(plain.spans, [Expression()] * 3, 100, 200) == 1).all()
+    assert (consonant_glide(plain.spans, [Expression()] * 3).gain(100, 200) == 1).all()
 
 
 def test_settings_colour_single_notes_over_what_the_line_has(line):

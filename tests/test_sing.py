@@ -19,10 +19,12 @@ from svs.audio import Audio
 from svs.cli import main
 from svs.evaluation import evaluate_take, take_curve
 from svs.f0 import track
+from svs.inventory import features
 from svs.pitch import PitchCurve
-from svs.rendering import KNEE, PEAK, limited, loudness_gain, render, stretches
+from svs.rendering import KNEE, PEAK, Gain, limited, render
 from svs.score import Score, ScoreError, read_score
 from svs.sing import mix, sing, sing_parts, stream
+from svs.stretches import LATENT_SECONDS, LONGEST, STRETCH, stretches
 from svs.timing import LEAD_IN, TAIL, PhonemeSpan
 from svs.units import SAMPLE_RATE
 from svs.voice import Voice, VoiceError, find
@@ -230,12 +232,19 @@ def test_singers_steps_and_guidance_change_the_sound(voice):
 
 
 def test_progress_goes_from_the_first_stretch_to_the_last(voice, monkeypatch):
-    monkeypatch.setattr(MODULE, "STRETCH", 1.0)
+    monkeypatch.setattr("svs.stretches.STRETCH", 1.0)
     calls = []
     sing(scale(12, rest_every=2), voice, steps=1, progress=lambda *call: calls.append(call))
     total = calls[0][2]
     assert total > 3
     assert calls == [("singing", done, total) for done in range(1, total + 1)]
+
+
+def test_fast_is_the_voices_own_quick_setting(voice):
+    quick = replace(voice, fast={"steps": 1, "sampler": "euler", "guidance": {}})
+    asked = sing(scale(), voice, steps=1, guidance=1.0, sampler="euler").audio.samples
+    assert np.array_equal(sing(scale(), quick, fast=True).audio.samples, asked)
+    assert sing(scale(), voice, fast=True).audio.samples.shape == asked.shape  # a voice that has none: half the steps
 
 
 # Edges ------------------------------------------------------------------------------------------------------------
@@ -315,6 +324,7 @@ def test_a_voice_that_lacks_a_phoneme_says_which_for_what_and_where(tmp_path):
         ({"seed": -1}, ValueError, "seed is -1; a whole number from 0 is wanted"),
         ({"steps": 0}, ValueError, "steps is 0; at least 1 is needed"),
         ({"guidance": float("inf")}, ValueError, "guidance is inf"),
+        ({"fast": True, "steps": 2}, ValueError, "leave out either fast or steps"),
         ({"sampler": "rk45"}, ValueError, "sampler is 'rk45'; choose euler or midpoint"),
         ({"transpose": 2.0}, ValueError, "verse, transpose and tempo are settled when a score is read"),
         ({"tempo": 2.0}, ValueError, "give them to read_score"),
@@ -362,7 +372,7 @@ def test_stretches_fill_the_line_and_end_in_silences():
         spans += [PhonemeSpan("AA", now, now + 6.0, 0), PhonemeSpan("SIL", now + 6.0, now + 6.0 + rest, -1)]
         now += 6.0 + rest
     frames = round(now / 0.02)
-    borders = stretches(spans, frames)
+    borders = [(stretch.start, stretch.end) for stretch in stretches(spans, frames)]
     assert borders[0][0] == 0
     assert borders[-1][1] == frames
     assert all(a[1] == b[0] for a, b in pairwise(borders))
@@ -375,15 +385,54 @@ def test_stretches_fill_the_line_and_end_in_silences():
     assert [round((b - a) * 0.02) for a, b in borders] == [25, 19, 6]  # 15 s, and on to a silence of 0.34 s
 
 
-def test_a_line_without_rests_is_one_stretch(voice):
-    assert stretches([PhonemeSpan("AA", 0.0, 300.0, 0), PhonemeSpan("SIL", 300.0, 300.3, -1)], 15_015) == [(0, 15_015)]
+def line_without_rests(*phones, seconds=300.0):
+    """Syllables of half a second, their consonants 0.1 s long."""
+    spans, now = [], 0.0
+    while now < seconds:
+        for phone in phones:
+            length = 0.1 if features(phone).manner != "vowel" else 0.6 - 0.1 * len(phones)
+            spans.append(PhonemeSpan(phone, now, now + length, 0))
+            now += length
+    return [*spans, PhonemeSpan("SIL", now, now + 0.3, -1)], round((now + 0.3) / LATENT_SECONDS)
+
+
+def test_a_line_without_rests_is_cut_in_voiceless_consonants_and_there_within_40_ms():
+    spans, frames = line_without_rests("L", "AA", "S", "T", "AA")
+    found = stretches(spans, frames)
+    assert found[-1].end == frames and all(a.end == b.start for a, b in pairwise(found))
+    assert max(s.end - s.start for s in found) * LATENT_SECONDS <= LONGEST + 0.5
+    for stretch in found[1:]:
+        second = stretch.start * LATENT_SECONDS
+        span = next(s for s in spans if s.start <= second < s.end)
+        assert span.symbol == "T"  # a closure rather than a hiss
+        assert stretch.fade_in == 1
+        assert span.start <= second - LATENT_SECONDS and second + LATENT_SECONDS <= span.end
+
+
+def test_where_everything_is_voiced_stretches_stay_short_all_the_same():
+    spans, frames = line_without_rests("L", "AA")
+    lengths = [(s.end - s.start) * LATENT_SECONDS for s in stretches(spans, frames)]
+    assert sum(lengths) == pytest.approx(frames * LATENT_SECONDS) and max(lengths) <= LONGEST
+
+
+def test_a_breath_in_a_rest_does_not_make_two_rests_of_it():
+    spans = [
+        PhonemeSpan("AA", 0.0, STRETCH, 0),
+        PhonemeSpan("SIL", STRETCH, STRETCH + 0.1, -1),
+        PhonemeSpan("BR", STRETCH + 0.1, STRETCH + 0.4, -1),
+        PhonemeSpan("SIL", STRETCH + 0.4, STRETCH + 0.44, -1),
+        PhonemeSpan("AA", STRETCH + 0.44, 20.0, 1),
+        PhonemeSpan("SIL", 20.0, 20.3, -1),
+    ]
+    first, _ = stretches(spans, round(20.3 / LATENT_SECONDS))
+    assert first.end * LATENT_SECONDS == pytest.approx(STRETCH + 0.22, abs=0.02)
 
 
 def test_a_song_in_stretches_is_the_song_in_one(voice, monkeypatch):
     """Other noise, but the same length, the same loudness and pitch, and no seam."""
     song = scale(24, rest_every=3)
     whole = sing(song, voice, pitch="exact")
-    monkeypatch.setattr(MODULE, "STRETCH", 1.0)
+    monkeypatch.setattr("svs.stretches.STRETCH", 1.0)
     assert len(stretches(whole.spans, len(whole.curve.cents) // 2)) == 8
     cut = sing(song, voice, pitch="exact")
     assert len(cut.audio.samples) == len(whole.audio.samples)
@@ -400,7 +449,7 @@ def test_a_song_in_stretches_is_the_song_in_one(voice, monkeypatch):
 
 def test_stretches_add_up_to_one_and_glide_into_each_other(voice, monkeypatch):
     """With a constant for each stretch's sound: no dip where they are equal, no click where they are not."""
-    monkeypatch.setattr(MODULE, "STRETCH", 1.0)
+    monkeypatch.setattr("svs.stretches.STRETCH", 1.0)
     song = scale(24, rest_every=3)
     take = sing(song, voice, steps=1)
 
@@ -423,7 +472,7 @@ def test_stretches_add_up_to_one_and_glide_into_each_other(voice, monkeypatch):
 
 
 def test_a_stretch_sounds_the_same_whatever_lies_beyond_its_border(voice, monkeypatch):
-    monkeypatch.setattr(MODULE, "STRETCH", 1.0)
+    monkeypatch.setattr("svs.stretches.STRETCH", 1.0)
     one, two = score(*[(6000, "la")] * 3, None, (6200, "la")), score(*[(6000, "la")] * 3, None, (6900, "me"))
     a, b = (sing(each, voice, pitch="exact", steps=1).audio.samples for each in (one, two))
     border = round((LEAD_IN + 1.7 - 0.2) * SAMPLE_RATE)
@@ -442,6 +491,10 @@ def test_render_takes_any_contour(voice):
 
 
 # Loudness ---------------------------------------------------------------------------------------------------------
+
+
+def loudness_gain(notes, start, end):
+    return Gain.of(notes, [PhonemeSpan("SIL", 0.0, notes[-1].end, -1)], []).between(start, end)
 
 
 def test_dynamics_are_decibels_from_the_middle_of_one_note_to_the_middle_of_the_next():
@@ -479,7 +532,7 @@ def test_the_limiter_leaves_alone_what_does_not_clip_and_bends_the_rest_smoothly
 
 
 def test_a_stream_is_the_song_in_pieces(voice, monkeypatch):
-    monkeypatch.setattr(MODULE, "STRETCH", 1.0)
+    monkeypatch.setattr("svs.stretches.STRETCH", 1.0)
     song = scale(24, rest_every=3)
     whole = sing(song, voice, seed=2).audio
     heard = list(stream(song, voice, seed=2))
@@ -488,7 +541,7 @@ def test_a_stream_is_the_song_in_pieces(voice, monkeypatch):
 
 
 def test_a_stream_is_sung_no_more_than_a_stretch_ahead_and_ends_with_its_listener(voice, monkeypatch):
-    monkeypatch.setattr(MODULE, "STRETCH", 1.0)
+    monkeypatch.setattr("svs.stretches.STRETCH", 1.0)
     done = []
     heard = stream(scale(24, rest_every=3), voice, progress=lambda *now: done.append(now))
     next(heard)
@@ -505,7 +558,7 @@ def test_what_goes_wrong_in_a_stream_is_said_to_the_listener(voice):
 
 
 def test_a_song_sung_to_a_file_is_the_song(voice, tmp_path, monkeypatch):
-    monkeypatch.setattr(MODULE, "STRETCH", 1.0)
+    monkeypatch.setattr("svs.stretches.STRETCH", 1.0)
     song = scale(24, rest_every=3)
     plain, filed = sing(song, voice), sing(song, voice, to=tmp_path / "song.wav")
     plain.audio.write(tmp_path / "plain.wav")
@@ -515,7 +568,7 @@ def test_a_song_sung_to_a_file_is_the_song(voice, tmp_path, monkeypatch):
 
 
 def test_a_song_that_breaks_off_leaves_no_file(voice, tmp_path, monkeypatch):
-    monkeypatch.setattr(MODULE, "STRETCH", 1.0)
+    monkeypatch.setattr("svs.stretches.STRETCH", 1.0)
 
     def stop(stage, done, total):
         if done == 2:

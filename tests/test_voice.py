@@ -186,6 +186,9 @@ def test_a_voice_json_that_is_none_is_told(folder, text):
         ("guidance", {"lyrics": "much"}),
         ("sampler", "rk45"),
         ("sampler", ["euler"]),
+        ("fast", {"sampler": "euler"}),
+        ("fast", {"steps": 2, "sampler": "rk45"}),
+        ("fast", 2),
     ],
 )
 def test_a_fact_that_cannot_be_is_named(folder, fact, value):

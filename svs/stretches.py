@@ -1,0 +1,73 @@
+"""Where a line may be cut into stretches, so that an hour of song costs memory like a minute of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from svs.inventory import BR, SIL, features
+from svs.timing import PhonemeSpan
+from svs.units import LATENT_HOP, SAMPLE_RATE
+
+LATENT_SECONDS = LATENT_HOP / SAMPLE_RATE
+STRETCH = 15.0  # seconds; a stretch ends at the first rest after this
+LONGEST = 30.0  # seconds; where there is none until then, it ends in a voiceless consonant
+OVERLAP = 8  # latent frames that neighbouring stretches share on each side of their border
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Latent frames start to end; fade_in and fade_out: over how many on each side of a border it gives way."""
+
+    start: int
+    end: int
+    fade_in: int = 0
+    fade_out: int = 0
+
+
+def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[Stretch]:
+    """The stretches of a line of latent frames, in order and without gaps.
+
+    Each ends in the middle of a rest, the first after STRETCH seconds or more. A line that does not rest until LONGEST
+    is cut in a consonant without voice between the two, where no pulse is cut in half: the longest stop, else the longest
+    fricative. Where there is not even that, in the middle between the two.
+    """
+    fade = OVERLAP * LATENT_SECONDS
+    room = 2 * fade + LATENT_SECONDS  # the fade and its rounding lie in the rest
+    rests = [
+        round(0.5 * (start + end) / LATENT_SECONDS) for start, end in _rests(spans) if end - start >= room
+    ]
+    voiceless = [span for span in spans if _is_voiceless(span) and span.end - span.start >= 3 * LATENT_SECONDS]
+    cuts = [(0, 0)]
+    while True:
+        last = cuts[-1][0] * LATENT_SECONDS
+        while rests and rests[0] * LATENT_SECONDS < last + STRETCH - 1e-9:
+            rests.pop(0)
+        rest = rests[0] if rests else frames
+        if rest * LATENT_SECONDS <= last + LONGEST or frames * LATENT_SECONDS <= last + LONGEST:
+            cut = (rest, OVERLAP)
+        else:
+            here = [s for s in voiceless if s.start >= last + STRETCH and s.end <= last + LONGEST]
+            best = max(here, key=lambda s: (features(s.symbol).manner != "fricative", s.end - s.start), default=None)
+            at = 0.5 * (best.start + best.end) if best else last + 0.5 * (STRETCH + LONGEST)
+            cut = (round(at / LATENT_SECONDS), 1 if best else OVERLAP)
+        if frames - cut[0] <= 2 * OVERLAP:
+            cuts.append((frames, 0))
+            break
+        cuts.append(cut)
+    return [Stretch(a, b, before, after) for (a, before), (b, after) in zip(cuts, cuts[1:], strict=False)]
+
+
+def _rests(spans: Sequence[PhonemeSpan]) -> list[tuple[float, float]]:
+    """From where to where nothing is sung, a breath notwithstanding; not at the line's end."""
+    found = []
+    for rest, run in groupby(spans[:-1], key=lambda span: span.symbol in (SIL, BR)):
+        run = list(run)
+        if rest:
+            found.append((run[0].start, run[-1].end))
+    return found
+
+
+def _is_voiceless(span: PhonemeSpan) -> bool:
+    return span.symbol not in (SIL, BR) and not features(span.symbol).voiced
