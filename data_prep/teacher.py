@@ -49,7 +49,6 @@ RANGES = {
     "am_eric": (85.0, 300.0),
     "bm_george": (90.0, 300.0),
     "bm_fable": (90.0, 300.0),
-    "bm_lewis": (80.0, 262.0),
 }
 
 MEDIAN_LIMIT = 35.0  # cents

@@ -141,7 +141,7 @@ def _signs(path: Path) -> list[Unsung]:
 
     try:
         root = ElementTree.fromstring(unpack(path.read_bytes(), path.name))
-    except (ElementTree.ParseError, ScoreError):
+    except (ElementTree.ParseError, ScoreError, LookupError, ValueError):  # read by others means all the same
         return []
     names = {
         p.get("id"): " ".join((p.findtext("part-name") or p.get("id") or "").split()) for p in root.iter("score-part")

@@ -237,7 +237,7 @@ def read_settings(source: str | Path | Mapping) -> Settings:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
-        raise HandError(f"{path.name}{place}: not YAML ({getattr(error, 'problem', None) or error})") from None
+        raise HandError(f"{path.name}{place}: not YAML ({' '.join(str(getattr(error, 'problem', None) or error).split())})") from None
     return _settings(path.name, {} if content is None else content)
 
 

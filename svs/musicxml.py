@@ -44,6 +44,8 @@ DYNAMICS_DB = {
 }
 ACCENTS_DB = {"sf": 3.0, "sfz": 3.0, "sffz": 4.0, "fz": 3.0, "rf": 2.0, "rfz": 2.0, "sfp": 3.0, "fp": 3.0, "sfpp": 3.0}
 WEDGE_DB = 3.0  # one dynamic step, when a hairpin leads to no written dynamic
+NUMBER = re.compile(r"[-+]?(\d{1,12}(\.\d{0,12})?|\.\d{1,12})(/\d{1,9}|[eE][-+]?\d{1,2})?")
+LARGEST = 10**9
 TYPE_QUARTERS = {
     "maxima": Fraction(32),
     "long": Fraction(16),
@@ -307,10 +309,15 @@ class _PartWalk:
         return f"{self.score.file}, part {self.part.name!r}, bar {self.number}, note {self.ordinal}"
 
     def number_of(self, text, name):
+        text = (text or "").strip()
         try:
-            return Fraction((text or "").strip())
-        except (ValueError, ZeroDivisionError):
-            raise ScoreError(f"{self.where()}: <{name}> is {text!r}; a number is wanted") from None
+            value = Fraction(text) if NUMBER.fullmatch(text) else None  # 1e999999999 is a Fraction of a gigabyte
+        except ZeroDivisionError:
+            value = None
+        if value is None or abs(value) > LARGEST:
+            shown = text if len(text) <= 40 else text[:40] + "…"
+            raise ScoreError(f"{self.where()}: <{name}> is {shown!r}; a number is wanted")
+        return value
 
     def quarters(self, element):
         text = element.findtext("duration")

@@ -53,7 +53,7 @@ def _written(project, file) -> WrittenScore:
         each.bar_index: Fraction(4 * each.numerator, each.denominator) for each in project.time_signature_list
     }
     end = max(note.start_pos + note.length for track in tracks for note in track.note_list)
-    score.measures = regular_measures(signatures, Fraction(end, TICKS))
+    score.measures = regular_measures(signatures, Fraction(end, TICKS), file)
     starts = score.starts()
     shift = starts[1] if Path(file).suffix.lower() in LATER_TEMPOS else Fraction(0)
     for tempo in project.song_tempo_list:

@@ -39,6 +39,10 @@ MIDI = (".mid", ".midi", ".kar", ".smf", ".rmi")
 USTX = (".ustx",)
 PROJECTS = (".vsqx", ".vpr", ".svp", ".svip", ".s5p", ".ust", ".ccs", ".tssln", ".ppsf", ".vvproj", ".acep", ".dv")
 MUSIC21 = (".abc", ".krn", ".mei", ".capx", ".nwctxt")
+MOST_FACTOR = 50.0
+SLOWEST, FASTEST = 1.0, 20_000.0  # quarter notes a minute; UltraStar counts in hundreds
+LONGEST_SONG = 4 * 3600.0  # seconds
+LOWEST, HIGHEST = 0, 13_200  # cents, 8 Hz to 16.7 kHz
 BREATHS = {"br", "AP", "SP", "pau", "sil"}  # as the lyrics of singing editors and of Japanese corpora have them
 ACCIACCATURA_SECONDS = 0.07
 FEW_OF_MOST = 0.25  # lines with fewer than this share of the most syllables are asides: ossias, cues, duet entries
@@ -177,9 +181,9 @@ def read_score(
     Parts come in score order, those with few syllables last. Raises ScoreError, one line: file, place, what to do.
     """
     path = Path(path)
-    for name, value, low in (("tempo", tempo, 0), ("fermata", fermata, 0)):
-        if not (low < value < np.inf):
-            raise ScoreError(f"{name} is {value}; a factor above 0 is wanted")
+    for name, value in (("tempo", tempo), ("fermata", fermata)):
+        if not 1 / MOST_FACTOR <= value <= MOST_FACTOR:
+            raise ScoreError(f"{name} is {value}; a factor from {1 / MOST_FACTOR:g} to {MOST_FACTOR:g} is wanted")
     if not np.isfinite(transpose):
         raise ScoreError(f"transpose is {transpose}; a number of semitones is wanted")
     verse = as_verse(verse)
@@ -194,6 +198,12 @@ def read_score(
             gives = "is taken so" if spelled else "gives none"
             words = f" (“{score.tempo_words}” {gives})" if score.tempo_words else ""
             remarks.append(f"no tempo mark{words}: {spelled or DEFAULT_TEMPO:g} quarter notes a minute")
+    for index, _, bpm in score.tempos:
+        if not SLOWEST <= bpm <= FASTEST:
+            number = score.measures[index].number
+            raise ScoreError(
+                f"{score.file}, bar {number}: a tempo of {bpm:.6g} quarter notes a minute; {SLOWEST:g} to {FASTEST:g} are sung"
+            )
     clock = _Clock(score, order, [line for _, _, line in lines], tempo, fermata)
     parts = []
     most = max(_syllables(line) for _, _, line in lines)
@@ -205,12 +215,28 @@ def read_score(
                 raise
             remarks.append(f"{name}: not sung ({error})")
             continue
+        _check_bounds(notes, name, score.file)
         if notes:
             sung_in = language or score.language or detect(_words(notes)) or "en"
             if language is None and score.language is None and sung_in != "en":
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
     return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid(), 100.0 * transpose)
+
+
+def _check_bounds(notes: Sequence[Note], name: str, file: str) -> None:
+    """Raise ScoreError of a note that no computer could sing, before anything is made as long or as high as it."""
+    for note in notes:
+        if not note.end <= LONGEST_SONG:
+            raise ScoreError(
+                f"{file}, {name}, bar {note.bar}: a note ends after {note.end:.3g} s; songs of {LONGEST_SONG / 3600:g} hours "
+                "at most are sung; look at its length and the tempo"
+            )
+        if not LOWEST <= note.cents <= HIGHEST:
+            raise ScoreError(
+                f"{file}, {name}, bar {note.bar}: a note of {note.cents:.5g} cents; {LOWEST} to {HIGHEST} can be sung "
+                "(100 × MIDI number); look at its octave and at --transpose"
+            )
 
 
 def as_verse(verse) -> int | str:

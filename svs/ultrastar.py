@@ -65,7 +65,7 @@ def read_ultrastar(path) -> WrittenScore:
 
     score = WrittenScore(path.name, tags.get("TITLE", ""), language=LANGUAGES.get(tags.get("LANGUAGE", "").lower()))
     ends = [lead + Fraction(row[2] + row[3], BEATS) for rows in singers.values() for row in rows if row]
-    score.measures = regular_measures({}, max(ends))
+    score.measures = regular_measures({}, max(ends), path.name)
     score.tempos = [(0, Fraction(0), float(bpm))]
     starts = score.starts()
     for number, (singer, rows) in enumerate(sorted(singers.items()), 1):

@@ -71,7 +71,7 @@ def _read(project, file):
         signatures = {0: Fraction(4 * int(project.get("beat_per_bar") or 4), int(project.get("beat_unit") or 4))}
     score = WrittenScore(file, str(project.get("name") or ""))
     ends = [onset + length for notes in tracks.values() for onset, length, *_ in notes]
-    score.measures = regular_measures(signatures, max(ends))
+    score.measures = regular_measures(signatures, max(ends), file)
     starts = score.starts()
     for tempo in project.get("tempos") or [{"position": 0, "bpm": project.get("bpm") or 120}]:
         score.tempos.append((*place_in(starts, Fraction(int(tempo["position"])) / beat), float(tempo["bpm"])))

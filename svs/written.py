@@ -146,11 +146,19 @@ class WrittenScore:
         return starts
 
 
-def regular_measures(signatures: dict[int, Fraction], end: Fraction) -> list[Measure]:
-    """Measures up to `end` quarters for files that count in beats. signatures: index of a measure → its length."""
+MOST_BARS = 20_000  # hours of music; beyond them a file is damaged
+
+
+def regular_measures(signatures: dict[int, Fraction], end: Fraction, file: str) -> list[Measure]:
+    """Measures up to `end` quarters for files that count in beats. signatures: index of a measure → its length.
+
+    Raises ScoreError where there would be more than MOST_BARS.
+    """
     measures, reached, length = [], Fraction(0), Fraction(4)
     while reached < end or not measures:
         length = signatures.get(len(measures), length)
+        if len(measures) == MOST_BARS or length <= 0:
+            raise ScoreError(f"{file}: more than {MOST_BARS} bars; a damaged file")
         measures.append(Measure(len(measures) + 1, length))
         reached += length
     return measures

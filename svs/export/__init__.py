@@ -27,6 +27,9 @@ FORMATS = {
 }
 
 
+LONGEST = 1e6  # seconds, or quarters
+
+
 class ExportError(ValueError):
     """A take or a name that cannot be exported; the message says what and what to do."""
 
@@ -38,10 +41,25 @@ def export(take: dict, output, title: str = "") -> bytes:
         raise ExportError(f"{output}: written are .TextGrid, .mid, .csv, .ds, .ustx and .musicxml; end the name in one")
     takes = take.get("parts") if take.get("part") == "all" else [take]
     try:
+        _check_bounds(takes)
         written = importlib.import_module(FORMATS[suffix]).write(takes, title or Path(output).stem)
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError) as error:
+        if isinstance(error, ExportError):
+            raise
         raise ExportError(f"not a whole take ({type(error).__name__}: {error}); sing it again") from None
     return written if isinstance(written, bytes) else written.encode("utf-8")
+
+
+def _check_bounds(takes: list[dict]) -> None:
+    """Raise ExportError of times that no song has, before anything counts up to them."""
+    for take in takes:
+        grid = take.get("grid") or {}
+        times = [note[key] for note in take["notes"] for key in ("onset", "duration")]
+        times += [phone["end"] for phone in take["phones"]]
+        times += [value for point in grid.get("points") or () for value in point]
+        times += [bar[0] for bar in grid.get("bars") or ()]
+        if not all(abs(time) <= LONGEST for time in times):
+            raise ExportError(f"not a whole take (times beyond {LONGEST:g} s); sing it again")
 
 
 def only_one(takes: list[dict], what: str) -> dict:

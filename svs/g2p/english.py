@@ -211,6 +211,9 @@ def normalize(word: str) -> str:
     return re.sub(r"[^a-z0-9'.&]+$", "", text)
 
 
+LONGEST_NUMBER = 12  # digits; longer ones are read out digit by digit
+
+
 def spell_numbers(text: str) -> str:
     """Digits as words: 12 → twelve, 1st → first."""
     if not any(letter.isdigit() for letter in text):
@@ -218,7 +221,12 @@ def spell_numbers(text: str) -> str:
     import inflect
 
     engine = inflect.engine()
-    spelled = re.sub(r"\d+(?:st|nd|rd|th)?", lambda number: f" {engine.number_to_words(number[0])} ", text)
+
+    def words(number: re.Match) -> str:
+        many = sum(letter.isdigit() for letter in number[0]) > LONGEST_NUMBER
+        return f" {engine.number_to_words(number[0], group=1 if many else 0)} "
+
+    spelled = re.sub(r"\d+(?:st|nd|rd|th)?", words, text)
     return spelled.replace(",", " ").strip()
 
 
