@@ -15,6 +15,7 @@ from svs.audio import Audio, AudioFile
 from svs.evaluation import check_lengths, judge, measure, take_curve, take_notes
 from svs.evaluation.listening import ListeningTest
 from svs.evaluation.page import View
+from svs.files import read_small
 from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.units import A4_HZ, PITCH_GRID, FrameGrid
@@ -273,10 +274,12 @@ def companion(audio: Path, folder: Path, suffixes: Sequence[str]) -> Path:
 def read_object(path: Path) -> dict:
     """The JSON object in a file. Raises EvaluationError when it is not there, or something else."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(read_small(path).decode("utf-8"))
     except FileNotFoundError:
         raise EvaluationError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise EvaluationError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:  # of JSON and of UTF-8
         raise EvaluationError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):
         raise EvaluationError(f"{path}: holds no JSON object")

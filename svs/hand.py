@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -32,6 +33,7 @@ import numpy as np
 
 from svs import expression
 from svs.expression import Expression
+from svs.files import read_small
 from svs.pitch import PitchCurve, Style
 from svs.score import Note
 
@@ -69,7 +71,7 @@ def read_curve(path) -> Drawn:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_small(path).decode("utf-8-sig")
     except OSError as error:
         raise HandError(f"{path}: {error.strerror}; a CSV of seconds and cents is wanted") from None
     except UnicodeDecodeError:
@@ -231,14 +233,19 @@ def read_settings(source: str | Path | Mapping) -> Settings:
 
     path = Path(source)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_small(path).decode("utf-8"))
     except OSError as error:
         raise HandError(f"{path}: {error.strerror}; a YAML of settings is wanted") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise HandError(f"{path.name}{place}: not YAML ({' '.join(str(getattr(error, 'problem', None) or error).split())})") from None
     return _settings(path.name, {} if content is None else content)
+
+
+def shown(value) -> str:
+    """A value as it is told in a message: never long, whatever it holds."""
+    return reprlib.repr(value)
 
 
 def _settings(name: str, content) -> Settings:
@@ -248,16 +255,16 @@ def _settings(name: str, content) -> Settings:
     style = {key: _amount(f"{name}, style", key, value) for key, value in style.items()}
     listed = content.get("notes") or []
     if not isinstance(listed, Sequence) or isinstance(listed, str):
-        raise HandError(f"{name}, notes: {listed!r} where a list is wanted, each entry beginning with a dash")
+        raise HandError(f"{name}, notes: {shown(listed)} where a list is wanted, each entry beginning with a dash")
     return Settings(style, tuple(_entry(f"{name}, notes, entry {i}", entry) for i, entry in enumerate(listed, 1)))
 
 
 def _mapping(where: str, content, allowed: Sequence[str]) -> None:
     if not isinstance(content, Mapping):
-        raise HandError(f"{where}: {content!r} where settings are wanted, such as {allowed[0]}: …")
+        raise HandError(f"{where}: {shown(content)} where settings are wanted, such as {allowed[0]}: …")
     for key in content:
         if key not in allowed:
-            raise HandError(f"{where}: unknown setting {key!r}; choose of {', '.join(allowed)}")
+            raise HandError(f"{where}: unknown setting {shown(key)}; choose of {', '.join(allowed)}")
 
 
 def _entry(where: str, content) -> Entry:
@@ -277,13 +284,13 @@ def _bars(where: str, value) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"(\d+)(?:\s*[-–]\s*(\d+))?", "" if isinstance(value, bool) else str(value).strip())
     if not match or int(match[2] or match[1]) < int(match[1]):
-        raise HandError(f"{where}: bar is {value!r}; a number as printed is wanted, or a range such as 9-16")
+        raise HandError(f"{where}: bar is {shown(value)}; a number as printed is wanted, or a range such as 9-16")
     return int(match[1]), int(match[2] or match[1])
 
 
 def _count(where: str, key: str, value) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise HandError(f"{where}: {key} is {value!r}; a number from 1 is wanted")
+        raise HandError(f"{where}: {key} is {shown(value)}; a number from 1 is wanted")
     return value
 
 
@@ -291,13 +298,13 @@ def _amount(where: str, key: str, value) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if key in expression.LIMITS and not (number and abs(value) <= expression.LIMITS[key]):
         limit = expression.LIMITS[key]
-        raise HandError(f"{where}: {key} is {value!r}; an amount from −{limit:g} to {limit:g} is wanted")
+        raise HandError(f"{where}: {key} is {shown(value)}; an amount from −{limit:g} to {limit:g} is wanted")
     if not number or (value < 0 and key not in SIGNED):
         unit = "cents" if "cents" in key or "limit" in key else "Hz" if key.endswith("rate") else "a number"
         unit = "seconds" if key.endswith(("_seconds", "_delay", "_ease", "_shortest", "_semitone")) else unit
-        raise HandError(f"{where}: {key} is {value!r}; {unit}{'' if key in SIGNED else ', 0 or more,'} is wanted")
+        raise HandError(f"{where}: {key} is {shown(value)}; {unit}{'' if key in SIGNED else ', 0 or more,'} is wanted")
     if key.endswith("_share") and value > 1:
-        raise HandError(f"{where}: {key} is {value!r}; a fraction from 0 to 1 is wanted")
+        raise HandError(f"{where}: {key} is {shown(value)}; a fraction from 0 to 1 is wanted")
     if key == "vibrato_rate" and value > 20:
-        raise HandError(f"{where}: vibrato_rate is {value!r}; Hz from 0 to 20 are wanted (singers: 4 to 8)")
+        raise HandError(f"{where}: vibrato_rate is {shown(value)}; Hz from 0 to 20 are wanted (singers: 4 to 8)")
     return float(value)

@@ -79,15 +79,21 @@ def load_weights(path, make: Callable[..., nn.Module]) -> nn.Module:
     if "sizes" not in header:
         raise ValueError("its header names no sizes")
     try:
-        network = make(**json.loads(header["sizes"]))
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise ValueError(f"the sizes {header['sizes']} in its header make no network: {error}") from None
-    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        sizes = json.loads(header["sizes"])
+        if any(name.endswith("depth") and value > len(weights) for name, value in sizes.items()):
+            raise ValueError("more layers than tensors")
+        with torch.device("meta"):  # shapes without memory, which a file from a stranger could ask for at will
+            planned = make(**sizes)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
+        shown = header["sizes"] if len(header["sizes"]) <= 200 else header["sizes"][:200] + "…"
+        raise ValueError(f"the sizes {shown} in its header make no network: {error}") from None
+    wanted = {name: tuple(value.shape) for name, value in planned.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise ValueError(f"{name} has shape {found.get(name)}, {wanted.get(name)} is wanted")
         if not torch.isfinite(weights[name]).all():
             raise ValueError(f"{name} is not finite")
+    network = make(**sizes)
     network.load_state_dict({name: value.float() for name, value in weights.items()})
     return network.eval()

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from svs.files import read_small
 from svs.score import Note
 from svs.units import A4_CENTS, A4_HZ
 from svs.written import fifths_of
@@ -156,7 +157,7 @@ def read_scale(path) -> Scale:
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        data = read_small(path)
     except OSError as error:
         raise TuningError(f"{path}: {error.strerror}; a Scala file (.scl) is wanted") from None
     if b"\0" in data or len(data) > 2**20:

@@ -202,7 +202,7 @@ def _read_facts(path: Path) -> dict:
 
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise VoiceError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(facts, dict):
         raise VoiceError(f"{path}: holds no JSON object")
