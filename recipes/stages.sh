@@ -1,7 +1,7 @@
 # Sourced by a recipe's run.sh: options, the choice of stages, what a stage says, and the stages that recipes share.
 #
-# The recipe sets RECIPE (its folder), STAGES (names in order), LABELLED (the corpus with phones), EXPORT (options of
-# svs.release) and OPTION[voice]; it defines a function stage-NAME for each stage that is its own, and calls `run "$@"`.
+# The recipe sets RECIPE (its folder), STAGES (names in order), LABELLED (the corpora with phones), EXPORT (options of
+# svs.release), ACOUSTIC (the last training of the acoustic model) and OPTION[voice]; it defines a function stage-NAME for each stage that is its own, and calls `run "$@"`.
 # Stages run inside the working folder --work, so the paths in their configurations are relative to it.
 
 ((BASH_VERSINFO[0] * 10 + BASH_VERSINFO[1] >= 44)) || { echo "recipes want bash 4.4 or newer, not $BASH_VERSION" >&2; exit 2; }
@@ -36,23 +36,23 @@ train() {
 
 # Stages that recipes share ---------------------------------------------------------------------------------------------
 
-stage-train-codec() { train codec "features/$LABELLED/clips.jsonl" features; }
+stage-train-codec() { train codec "features/${LABELLED[0]}/clips.jsonl" features; }
 
 stage-latents() {
     needs codec/trained.ckpt train-codec
-    "$PYTHON" -m data_prep.latents "features/$LABELLED" --codec codec/trained.ckpt
+    "$PYTHON" -m data_prep.latents "${LABELLED[@]/#/features/}" --codec codec/trained.ckpt
 }
 
-stage-train-timing() { train timing "features/$LABELLED/clips.jsonl" features; }
+stage-train-timing() { train timing "features/${LABELLED[0]}/clips.jsonl" features; }
 
-stage-train-acoustic() { train acoustic "features/$LABELLED/latents.npy" latents; }
+stage-train-acoustic() { train acoustic "features/${LABELLED[0]}/latents.npy" latents; }
 
 stage-export() {
     local part
-    for part in codec timing acoustic; do needs $part/trained.ckpt train-$part; done
-    made "${OPTION[voice]}/voice.json" {codec,timing,acoustic}/trained.ckpt ||
-        "$PYTHON" -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \
-            --features "features/$LABELLED" --out "${OPTION[voice]}" "${EXPORT[@]}"
+    for part in codec timing "$ACOUSTIC"; do needs "$part/trained.ckpt" "train-$part"; done
+    made "${OPTION[voice]}/voice.json" {codec,timing,"$ACOUSTIC"}/trained.ckpt ||
+        "$PYTHON" -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic "$ACOUSTIC/trained.ckpt" \
+            --features "${LABELLED[@]/#/features/}" --out "${OPTION[voice]}" "${EXPORT[@]}"
 }
 
 # The command line ------------------------------------------------------------------------------------------------------

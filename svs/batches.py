@@ -138,6 +138,8 @@ class AcousticBatches(NumberedBatches):
     features: folder of shards with latents (stage `latents`). corpora: shard name → share of the crops.
     phonemes, speakers: the voice's tables. frames: latent frames (20 ms) a crop; shorter clips are padded.
     balance: of the speakers of a corpus: at 0 each is drawn as often as there is of them, at 1 all alike.
+    accents: shard name → phoneme → another of the table. Of such a corpus the share `accented` of the crops goes by the
+    other symbols, so that a singer of one language learns to sing the sounds of another that are nearest to their own.
     """
 
     def __init__(
@@ -150,6 +152,8 @@ class AcousticBatches(NumberedBatches):
         batch_size: int = 12,
         frames: int = 160,
         balance: float = 0.0,
+        accents: dict[str, dict[str, str]] | None = None,
+        accented: float = 0.4,
         seed: int = 0,
     ):
         super().__init__()
@@ -164,15 +168,21 @@ class AcousticBatches(NumberedBatches):
         for name in self.hparams.corpora:
             shard = Shard.open(Path(self.hparams.features) / name)
             clips = clips_left(shard, self.hparams.heldout or [], self.hparams.speakers)
-            latents = shard.latents()
+            latents, odds = shard.latents(), chances(clips, self.hparams.balance)
+            accent = (self.hparams.accents or {}).get(name)
+            if unknown := sorted({symbol for pair in (accent or {}).items() for symbol in pair} - set(table)):
+                raise DatasetError(f"accents of {name}: the table has no phoneme {', '.join(unknown)}")
+            tables = [table] if accent is None else [table, table | {a: table[b] for a, b in accent.items()}]
             self.lines.append([
                 (
-                    clip_conditions(shard, clip, table, self.hparams.speakers),
+                    clip_conditions(shard, clip, symbols, self.hparams.speakers),
                     latents[clip["start"] : clip["start"] + clip["frames"]],
                 )
+                for symbols in tables
                 for clip in clips
             ])
-            self.chances.append(chances(clips, self.hparams.balance))
+            share = self.hparams.accented
+            self.chances.append(odds if accent is None else np.concatenate([(1.0 - share) * odds, share * odds]))
 
     def importance(self) -> torch.Tensor:
         """By how much each latent changes the sound, (latent_dim,); one codec made the latents of all corpora."""

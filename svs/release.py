@@ -45,7 +45,7 @@ def timing_of(path):
 
 def acoustic_of(path):
     """The AcousticTraining of a checkpoint; its network has the averaged weights where the run averaged them."""
-    return _trained("AcousticTraining", path).eval()
+    return _trained("AcousticTraining", path, start=None, fold=None).eval()
 
 
 def _check_checkpoint(part: str, path) -> None:
@@ -100,10 +100,13 @@ def export(
     steps: int = 4,
     guidance: dict[str, float] | None = None,
     sampler: str = "midpoint",
+    fast: dict | None = None,
+    breathes: Sequence[str] = (),
 ) -> Voice:
     """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
 
     shards: the labelled corpora, for the singers' ranges and languages. singer: the default one; the first when None.
+    fast: steps, and guidance and sampler if they differ, of a quick render. breathes: singers whose breaths are labelled.
     Raises ReleaseError, CodecError, DatasetError or VoiceError.
     """
     out = Path(out)
@@ -115,16 +118,20 @@ def export(
         if list(timing.hparams[key]) != table:
             raise ReleaseError(f"timing and acoustic model were trained with different {key}; make their configs agree")
     languages = {clip["language"] for shard in shards for clip in shard.clips if clip["speaker"] in tables["speakers"]}
+    if stray := sorted(set(breathes) - set(tables["speakers"])):
+        raise ReleaseError(f"breathes: no singer {', '.join(stray)}; there are {', '.join(tables['speakers'])}")
+    ranges = singers(shards, tables["speakers"])
     facts = {
         "name": name or out.name,
         "singer": singer or tables["speakers"][0],
-        "singers": singers(shards, tables["speakers"]),
+        "singers": {s: {**about, **({"breathes": True} if s in breathes else {})} for s, about in ranges.items()},
         "phonemes": tables["phonemes"],
         "languages": sorted(languages),
         "licence": licence,
         "steps": steps,
         "guidance": guidance or {},
         "sampler": sampler,
+        **({"fast": fast} if fast else {}),
     }
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as made:
@@ -153,6 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=4, help="of the sampler")
     parser.add_argument("--sampler", default="midpoint", help="euler or midpoint, whose steps cost two evaluations each")
     parser.add_argument("--guidance", type=float, default=1.5, help="scale on the lyrics")
+    parser.add_argument("--fast-steps", type=int, help="of a quick render, without guidance (default: half of --steps)")
+    parser.add_argument("--breathes", nargs="+", default=(), metavar="SINGER", help="singers whose breaths are labelled BR")
     options = parser.parse_args(arguments)
     try:
         voice = export(
@@ -165,8 +174,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.singer,
             options.licence,
             options.steps,
-            {"lyrics": options.guidance},
+            {} if options.guidance == 1.0 else {"lyrics": options.guidance},
             options.sampler,
+            {"steps": options.fast_steps} if options.fast_steps else None,
+            options.breathes,
         )
     except (ReleaseError, CodecError, DatasetError, VoiceError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -20,7 +20,7 @@ from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
 from svs.conditioning import GROUPS, Conditions
 from svs.dit import DiT
-from svs.flow import flow_matching_loss
+from svs.flow import flow_matching_loss, folding_loss
 from svs.timing import NUMBERS, ConsonantDurations
 
 FITTED_ON = 60  # batches that the encoder's components are found on
@@ -157,12 +157,15 @@ class CodecTraining(ResumableModule):
 
 
 class AcousticTraining(ResumableModule):
-    """Trains a DiT to turn conditions into codec latents, by flow matching.
+    """Trains a DiT to turn conditions into codec latents, by flow matching; or to do in one evaluation what another does
+    in two with guidance.
 
     phonemes, speakers: the voice's tables, in the order of their rows. steps: batches of the whole run.
     drop: share of the items that lose their lyrics, pitch or speaker, each drawn apart; what guidance needs.
     focus: power of the latents' importance that their errors are weighted by. At 0 the many latents that hold the grain
     of noises, which nobody can foretell, count as much as the few that make vowels.
+    start: acoustic.safetensors, or a checkpoint, of the same sizes to begin from.
+    fold: guidance scale on the lyrics to fold into the weights of `start`, after which none is wanted when it sings.
     """
 
     def __init__(
@@ -181,6 +184,8 @@ class AcousticTraining(ResumableModule):
         learning_rate: float = 1e-3,
         drop: float = 0.1,
         focus: float = 1.0,
+        start: str | None = None,
+        fold: float | None = None,
         bfloat16: bool = True,
         seed: int = 0,
     ):
@@ -198,6 +203,24 @@ class AcousticTraining(ResumableModule):
             patch,
             conditioner_depth,
         )
+        if fold is not None and start is None:
+            raise ValueError("fold: guidance can be folded into a trained network only; name its weights with start")
+        self._guide: list[DiT] = []  # not a submodule: it is neither trained nor saved
+        if start:
+            begun = self._begun(start)
+            self.network.load_state_dict(begun.state_dict())
+            if fold is not None:
+                self._guide.append(begun.requires_grad_(False))
+
+    @classmethod
+    def _begun(cls, start: str) -> DiT:
+        """The network in acoustic.safetensors, or in a checkpoint."""
+        from svs.voice import load_acoustic
+
+        if not start.endswith(".ckpt"):
+            return load_acoustic(start)
+        module = cls.load_from_checkpoint(start, map_location="cpu", weights_only=True, start=None, fold=None)
+        return module.network.eval()
 
     def on_fit_start(self):
         weights = self.trainer.datamodule.importance().to(self.device) ** self.hparams.focus
@@ -218,9 +241,27 @@ class AcousticTraining(ResumableModule):
             def velocity(x: Tensor, t: Tensor) -> Tensor:
                 return self.network(x, t, condition, conditions.keep)
 
-            loss = flow_matching_loss(velocity, latents, conditions.keep, self.weights)
+            if self._guide:
+                loss = folding_loss(velocity, self._guided(conditions, drop), latents, conditions.keep, self.weights)
+            else:
+                loss = flow_matching_loss(velocity, latents, conditions.keep, self.weights)
         self.log("acoustic/loss", loss.detach(), prog_bar=True, batch_size=len(latents))
         return loss
+
+
+    def _guided(self, conditions: Conditions, drop: Tensor):
+        """The velocity to be folded in: guided on the lyrics, except where an item has lost them."""
+        (guide,) = self._guide
+        without = drop.clone()
+        without[:, 0] = True
+        encoded = [guide.condition(conditions, groups) for groups in (drop, without)]
+        excess = (self.hparams.fold - 1.0) * (~drop[:, 0, None, None]).float()
+
+        def velocity(x: Tensor, t: Tensor) -> Tensor:
+            full, bare = (guide(x, t, condition, conditions.keep).float() for condition in encoded)
+            return full + excess * (full - bare)
+
+        return velocity
 
 
 class TimingTraining(ResumableModule):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_corpus import HELDOUT, TABLES
 
-from svs.batches import AcousticBatches, CodecBatches, TimingBatches, clip_spans
+from svs.batches import AcousticBatches, CodecBatches, TimingBatches, chances, clip_spans, clips_left
 from svs.dataset import Shard
 from svs.timing import observed
 from svs.units import LATENT_HOP
@@ -45,8 +45,9 @@ def codec_batches(folder, corpora=None, **options):
     return data
 
 
-def acoustic_batches(folder, frames=20, **options):
-    data = AcousticBatches(str(folder), {"one": 1.0}, ["AA"], ["ann", "bob"], batch_size=8, frames=frames, **options)
+def acoustic_batches(folder, frames=20, phonemes=("AA",), **options):
+    tables = {"phonemes": list(phonemes), "speakers": ["ann", "bob"]}
+    data = AcousticBatches(str(folder), {"one": 1.0}, **tables, **{"batch_size": 8, "frames": frames, **options})
     data.setup()
     return data
 
@@ -130,6 +131,32 @@ def test_latents_and_conditions_of_a_crop_are_in_step(shards):
     torch.testing.assert_close(conditions.position[..., 0], share, rtol=0, atol=1e-3)
     clip = (latents[:, 0, 0] // CLIP).int()
     assert torch.equal(conditions.speaker.argmax(dim=1), (clip >= 2).long())  # ann, ann, bob, bob
+
+
+def test_with_an_accent_some_crops_go_by_other_symbols(shards):
+    data = acoustic_batches(shards, phonemes=("AA", "a"), batch_size=500, accents={"one": {"AA": "a"}}, accented=0.25)
+    assert (data.batch(0)[0].phonemes == 1).float().mean() == pytest.approx(0.25, abs=0.06)
+    with pytest.raises(ValueError, match="no phoneme a"):
+        acoustic_batches(shards, accents={"one": {"AA": "a"}})
+
+
+def test_the_more_balance_the_more_often_rare_singers_are_drawn():
+    clips = [{"speaker": "ann", "frames": 100}] * 9 + [{"speaker": "bob", "frames": 100}]
+    assert chances(clips, 0.0)[-1] == pytest.approx(0.1)
+    assert chances(clips, 0.5)[-1] == pytest.approx(0.25)
+    assert chances(clips, 1.0)[-1] == pytest.approx(0.5)
+
+
+def test_clips_without_phones_train_codecs_only(shards):
+    index = shards / "one" / "clips.jsonl"
+    clips = [json.loads(line) for line in index.read_text().splitlines()]
+    for clip in clips[:2]:
+        del clip["phones"]
+    index.write_text("".join(json.dumps(clip) + "\n" for clip in clips))
+    assert len(clips_left(Shard.open(shards / "one"), [])) == 4
+    assert [clip["id"] for clip in clips_left(Shard.open(shards / "one"), [], ["ann", "bob"])] == ["bob/000", "bob/001"]
+    with pytest.raises(ValueError, match="no clip has phones"):
+        clips_left(Shard.open(shards / "one"), ["bob"], ["ann", "bob"])
 
 
 def test_a_clip_shorter_than_the_crop_is_padded_and_says_so(shards):

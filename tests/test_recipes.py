@@ -203,13 +203,16 @@ def test_configurations_of_a_recipe_agree(recipe):
 
 
 def test_what_the_default_recipe_holds_out_is_held_out_of_the_codec():
-    from svs.inventory import ARPABET, SPECIALS
+    from svs.g2p import japanese
+    from svs.inventory import ARPABET, SPECIALS, strip_stress
 
     script = (RECIPES / "default/run.sh").read_text(encoding="utf-8")
     assert re.search(r"HELDOUT=\((.*?)\)", script).group(1).split() == (
         configuration("default", "codec")["data"]["init_args"]["heldout"]
     )
     acoustic = configuration("default", "acoustic")["model"]["init_args"]
-    assert acoustic["phonemes"] == [*SPECIALS, *ARPABET]
-    teachers = [entry.partition("=")[0] for entry in re.search(r"TEACHERS=\((.*?)\)", script).group(1).split()]
-    assert sorted(teachers) == sorted(acoustic["speakers"])
+    assert acoustic["phonemes"][: len(SPECIALS) + len(ARPABET)] == [*SPECIALS, *ARPABET]  # then those of Japanese
+    assert {strip_stress(p) for p in japanese.VOWELS.values()} <= set(acoustic["phonemes"])
+    teachers = [entry.partition("=")[0] for entry in re.search(r"TEACHERS=\((.*?)\)", script, re.S).group(1).split()]
+    assert sorted([*teachers, "kumi"]) == sorted(acoustic["speakers"])
+    assert configuration("default", "folded")["model"]["init_args"]["speakers"] == acoustic["speakers"]

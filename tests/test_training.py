@@ -87,6 +87,26 @@ def test_the_acoustic_model_learns_one_batch(acoustic_batches):
     assert sum(losses.values[-20:]) < 0.75 * sum(losses.values[:20])
 
 
+def test_guidance_is_folded_into_the_weights(acoustic_batches, tmp_path):
+    """After folding, one evaluation gives what two with guidance gave before."""
+    from svs.voice import save_acoustic
+
+    learned = acoustic(120, learning_rate=3e-3)
+    fit(learned, acoustic_batches(), 120)
+    start = tmp_path / "acoustic.safetensors"
+    save_acoustic(learned.network, start)
+    folding = acoustic(60, learning_rate=1e-3, start=str(start), fold=3.0, bfloat16=False)
+    losses = Losses("acoustic/loss")
+    fit(folding, one_batch(acoustic_batches()), 60, losses)
+    assert sum(losses.values[-10:]) < 0.5 * sum(losses.values[:10])
+    assert not any("guide" in name for name in folding.state_dict())
+
+
+def test_folding_wants_a_network_to_begin_from():
+    with pytest.raises(ValueError, match="start"):
+        acoustic(fold=1.5)
+
+
 def test_consonants_get_the_durations_that_were_seen(timing_batches):
     losses = Losses("timing/error")
     fit(timing(80, learning_rate=2e-2), one_batch(timing_batches()), 80, losses)

@@ -4,7 +4,8 @@ set -euo pipefail
 RECIPE=$(cd "$(dirname "$0")" && pwd)
 STAGES=(prepare features train-codec latents train-timing train-acoustic export sing evaluate)
 source "$RECIPE/../stages.sh"
-LABELLED=synthetic
+LABELLED=(synthetic)
+ACOUSTIC=acoustic
 EXPORT=(--licence CC0-1.0)
 OPTION[voice]=voices/tiny
 
