@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-SCORES = sorted((Path(__file__).parent.parent / "assets" / "scores").glob("*.musicxml"))
+from benchmarks.common import song_list
+from data_prep.songs import is_heldout, read_heldout
+
+ROOT = Path(__file__).parent.parent
+SCORES = sorted((ROOT / "assets" / "scores").glob("*.musicxml"))
 
 
 @pytest.fixture(params=SCORES, ids=lambda path: path.stem)
@@ -14,8 +18,20 @@ def tree(request):
     return ET.parse(request.param)
 
 
-def test_there_are_at_least_twelve_songs():
-    assert len(SCORES) >= 12
+def test_twenty_songs_measure_the_voice_and_ten_of_them_the_first_figures():
+    twenty, ten = (song_list(ROOT / "benchmarks" / name) for name in ("songs20.txt", "songs.txt"))
+    assert sorted(twenty) == SCORES
+    assert len(set(twenty)) == 20 and len(set(ten)) == 10 and set(ten) < set(twenty)
+
+
+def test_no_song_that_measures_the_voice_may_be_in_its_corpus(tree):
+    verse = [n.find("lyric[@number='1']") for n in tree.findall(".//note")]
+    text = "".join(
+        lyric.findtext("text") + ("" if lyric.findtext("syllabic") in ("begin", "middle") else " ")
+        for lyric in verse
+        if lyric is not None
+    )
+    assert is_heldout(tree.findtext("work/work-title"), text, read_heldout())
 
 
 def test_every_score_names_its_authors_and_is_free(tree):
