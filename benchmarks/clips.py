@@ -2,11 +2,11 @@
 
   python -m benchmarks.clips --clips kumi=held_out.jsonl --clips real=DIR
 
-The codec's copy stands beside WORLD's and HiFi-GAN's (on the band HiFi-GAN hears, 8 kHz at 22.05 kHz). Two noises of equal
-colour already differ in log spectrum: `floor` is the distance of two such twins of the recording, that no copy with noise
-of its own can fall far below where a sound is noise. Clips of a .jsonl manifest with phones, sung by a singer of the
-voice, are also sung by the DiT (`chain`): its cepstral distortion is from the codec's copy. Naturalness (DNSMOS) and
-likeness want optional packages and are left out without them.
+The codec's copy stands beside WORLD's and HiFi-GAN's (on the band HiFi-GAN hears, 8 kHz at 22.05 kHz). Two noises of
+equal colour already differ in log spectrum: `floor` is the distance of two such twins of the recording, below which no
+copy with noise of its own falls where a sound is noise. Clips of a .jsonl manifest with phones, of a singer of the voice,
+are sung by the DiT too (`chain`); its cepstral distortion is from the codec's copy. Naturalness (DNSMOS) and likeness want
+optional packages and are left out without them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ LSD_BAR, MOS_COPY_BAR, MOS_CHAIN_BAR, MCD_BAR, LIKE_BAR = 0.92, 0.15, 0.2, 5.0, 
 
 def main(arguments=None) -> dict:
     options = parser(__doc__)
-    options.add_argument("--clips", action="append", required=True, metavar="NAME=PATH", help="a group; may be repeated")
+    options.add_argument(
+        "--clips", action="append", required=True, metavar="NAME=PATH", help="a group; may be repeated"
+    )
     options.add_argument("--voice", default="default")
     options.add_argument("--limit", type=int, default=12, help="clips of a group at most, evenly spaced (0: all)")
     options.add_argument("--heldout", nargs="+", metavar="NAME", help="only clips of these speakers, or so named")
@@ -64,7 +66,9 @@ def main(arguments=None) -> dict:
             known = clip.get("speaker") in singers and bool(clip.get("phones"))
             found = measure(sound, codec, clip if known else None, options)
             groups.setdefault(name, {})[f"{sound.parent.name}/{sound.stem}"] = found
-    means = {name: {f: mean([clip.get(f) for clip in clips.values()]) for f in FIGURES} for name, clips in groups.items()}
+    means = {
+        name: {f: mean([clip.get(f) for clip in clips.values()]) for f in FIGURES} for name, clips in groups.items()
+    }
     print_table(["clips", *FIGURES.values()], [[f"{n} ({len(groups[n])})", *m.values()] for n, m in means.items()])
     print()
     for name, figures in means.items():
@@ -86,7 +90,11 @@ def verdicts(name: str, figures: dict) -> None:
         return
     verdict(f"{name}: chain's mel-cepstral distortion from the codec's copy, dB", figures["chain_mcd"], MCD_BAR)
     if figures["chain_mos"] is not None:
-        verdict(f"{name}: DNSMOS that the chain loses on the copy", figures["mos_copy"] - figures["chain_mos"], MOS_CHAIN_BAR)
+        verdict(
+            f"{name}: DNSMOS that the chain loses on the copy",
+            figures["mos_copy"] - figures["chain_mos"],
+            MOS_CHAIN_BAR,
+        )
     if figures["chain_like"] is not None:
         at_least(f"{name}: likeness of chain and recording", figures["chain_like"], LIKE_BAR)
 
@@ -163,6 +171,7 @@ def coloured_noise(samples: np.ndarray, seed: int) -> np.ndarray:
     spectrum = stft(samples, **window)[2]
     envelope = np.sqrt(uniform_filter1d(np.abs(spectrum) ** 2, 8, axis=0))
     noise = stft(np.random.default_rng(seed).standard_normal(len(samples)), **window)[2]
+    noise /= np.sqrt(np.mean(np.abs(noise) ** 2))
     made = istft(noise * envelope, **window)[1][: len(samples)]
     return np.pad(made, (0, len(samples) - len(made))).astype(np.float32)
 

@@ -5,7 +5,7 @@
     legato       no rest for a minute               fortissimo   the phrase at +9 dB, pressed
     song         four minutes: the first and the last 30 s side by side
 
-Dropouts are frames 20 dB below the median of their 0.3 s while the pitch commanded is voiced, in ms of a minute sung.
+Dropouts are frames of vowels and sonorants 20 dB below the median of their 0.3 s while the pitch commanded is voiced.
 HNR is Praat's, beside the singer's recordings where --recordings are given. Seams are where the voice is rendered in
 stretches: the change of level, the error of F0 and the spectral flux there, beside the same at places of the same kind
 (rests, vowels, consonants with or without voice) that are no seam. Pictures (notes, contours, spectrogram) go to --out.
@@ -38,7 +38,17 @@ from svs.units import FrameGrid
 from svs.voice import Voice
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11)
-PHRASE = (("how", 0), ("clear", 4), ("the", 2), ("long", 4), ("days", 5), ("were", 4), ("by", 2), ("the", 2), ("sea", 0))
+PHRASE = (
+    ("how", 0),
+    ("clear", 4),
+    ("the", 2),
+    ("long", 4),
+    ("days", 5),
+    ("were", 4),
+    ("by", 2),
+    ("the", 2),
+    ("sea", 0),
+)
 HOP_SECONDS, WINDOW_SECONDS = 0.01, 0.02
 DROP_DB, AROUND = 20.0, 15  # frames on each side
 INSIDE_SECONDS = 0.03  # from a change of voicing
@@ -47,6 +57,7 @@ QUIET_DB = -60.0  # below the peak; quieter is as good as silence
 LONG_SECONDS, ENDS_SECONDS = 240.0, 30.0
 HNR_BAR, LIKE_BAR = 3.0, 0.9
 FORTISSIMO_DB, PRESSED = 9.0, 3.0
+OBSTRUENTS = ("stop", "fricative", "affricate")
 CASES = ("vowel", "scale", "syllables", "whisper", "fortissimo", "legato", "song")
 
 
@@ -56,7 +67,9 @@ def case(name: str, centre: float) -> tuple[Score, Expression | None]:
         return Score.from_notes([(0.0, 8.0, centre, "ah")], title=name), None
     if name == "scale":
         steps = [12 * octave + step for octave in (-1, 0) for step in MAJOR] + [12]
-        return Score.from_notes([(0.5 * i, 0.5, centre + 100.0 * s, "la") for i, s in enumerate(steps)], title=name), None
+        return Score.from_notes(
+            [(0.5 * i, 0.5, centre + 100.0 * s, "la") for i, s in enumerate(steps)], title=name
+        ), None
     if name == "syllables":
         words = ("ta", "ka", "la", "na")
         notes = [(i / 12, 1 / 12, centre + 100.0 * MAJOR[i // 4 % 5], words[i % 4]) for i in range(48)]
@@ -92,8 +105,18 @@ def frame_levels(audio: Audio) -> np.ndarray:
     return 10 * np.log10(np.maximum(means, max(means.max(initial=0.0), 1e-20) * 10 ** (QUIET_DB / 10)))
 
 
+def sonorous(take: dict, frames: int) -> np.ndarray:
+    """(frames,) bool: in a vowel, nasal, liquid or glide; a voiced stop or fricative is soft by nature."""
+    found = np.zeros(frames, dtype=bool)
+    for phone in take["phones"]:
+        symbol = phone["symbol"]
+        if symbol not in (SIL, BR) and (is_vowel(symbol) or features(symbol).manner not in OBSTRUENTS):
+            found[round(phone["start"] / HOP_SECONDS) : round(phone["end"] / HOP_SECONDS)] = True
+    return found
+
+
 def dropouts(levels: np.ndarray, voiced: np.ndarray) -> np.ndarray:
-    """(frames,) bool: commanded to be voiced all about, and DROP_DB below the median of the voiced frames near by."""
+    """(frames,) bool: voiced all about, and DROP_DB below the median of the voiced frames near by."""
     count, margin = min(len(levels), len(voiced)), round(INSIDE_SECONDS / HOP_SECONDS)
     levels, voiced = levels[:count], voiced[:count]
     found = np.zeros(count, dtype=bool)
@@ -167,7 +190,7 @@ def _samples(audio: Audio) -> int:
 
 def measure(name: str, take: dict, audio: Audio) -> dict:
     commanded, notes = take_curve(take), take_notes(take)
-    dropped = dropouts(frame_levels(audio), commanded.voiced)
+    dropped = dropouts(frame_levels(audio), commanded.voiced & sonorous(take, len(commanded.voiced)))
     margin = min(MARGIN_SECONDS, min(note.duration for note in notes) / 4)
     errors = frame_errors(commanded, track(audio, grid=FrameGrid(commanded.hop_seconds)), notes, margin)
     found = {
@@ -195,7 +218,10 @@ def sung(name: str, voice: Voice, options) -> tuple[Audio, dict]:
         if name == "song":
             notes = read_score(options.song).parts[0].notes
             middle = 0.5 * (min(n.cents for n in notes) + max(n.cents for n in notes))
-            score, expression = long_song(options.song, options.song_seconds, round((centre - middle) / 1200) * 12), None
+            score, expression = (
+                long_song(options.song, options.song_seconds, round((centre - middle) / 1200) * 12),
+                None,
+            )
         else:
             score, expression = case(name, centre)
         take = svs.sing(score, voice, singer=options.singer, seed=options.seed, pitch="exact", expression=expression)
@@ -215,7 +241,9 @@ def main(arguments=None) -> dict:
     options.add_argument("--voice", default="default")
     options.add_argument("--singer", help="of the voice (default: its own)")
     options.add_argument("--cases", nargs="+", default=CASES, choices=CASES, metavar="CASE", help=", ".join(CASES))
-    options.add_argument("--song", type=Path, default=ROOT / "assets/scores/amazing_grace.musicxml", help="of the case `song`")
+    options.add_argument(
+        "--song", type=Path, default=ROOT / "assets/scores/amazing_grace.musicxml", help="of the case `song`"
+    )
     options.add_argument("--song-seconds", type=float, default=LONG_SECONDS)
     options.add_argument("--recordings", type=Path, help="of the singer: a folder, a file or a .jsonl manifest")
     options.add_argument("--heldout", nargs="+", metavar="NAME", help="only recordings of these speakers, or so named")
@@ -235,7 +263,9 @@ def main(arguments=None) -> dict:
         if name != "song":
             curve = take_curve(take)
             measured = track(audio, grid=FrameGrid(curve.hop_seconds))
-            plot(options.out / f"{name}.png", audio, take_notes(take), measured, curve, title=f"{name}, {take['singer']}")
+            plot(
+                options.out / f"{name}.png", audio, take_notes(take), measured, curve, title=f"{name}, {take['singer']}"
+            )
     report(found, recorded)
     write_json(options.json, {"recordings_hnr": recorded, "cases": found})
     return found | {"recordings_hnr": recorded}
@@ -264,12 +294,20 @@ def report(found: dict, recorded: float | None) -> None:
         if name != "whisper":
             verdict(f"{name}: dropouts, ms", case["dropped_ms"], 0.0)
         if recorded is not None and name in ("vowel", "scale", "fortissimo", "legato"):
-            verdict(f"{name}: harmonic-to-noise below the recordings' ({recorded:.1f} dB), dB", recorded - case["hnr"], HNR_BAR)
+            verdict(
+                f"{name}: harmonic-to-noise below the recordings' ({recorded:.1f} dB), dB",
+                recorded - case["hnr"],
+                HNR_BAR,
+            )
         if case["seams"] is not None:
             for figure, unit in (("level_db", "dB"), ("flux", "nepers")):
                 value, bar = case["seams"][figure], case["seams"][f"{figure}_elsewhere_p95"]
                 if bar is not None:
-                    verdict(f"{name}: mean {figure.partition('_')[0]} change at seams, {unit}; bar is p95 elsewhere", value, bar)
+                    verdict(
+                        f"{name}: mean {figure.partition('_')[0]} change at seams, {unit}; bar is p95 elsewhere",
+                        value,
+                        bar,
+                    )
     if "song" in found:
         if found["song"]["likeness"] is not None:
             at_least("song: likeness of the first and last 30 s", found["song"]["likeness"], LIKE_BAR)
