@@ -4,9 +4,9 @@
 
 The codec's copy stands beside WORLD's and HiFi-GAN's (on the band HiFi-GAN hears, 8 kHz at 22.05 kHz). Two noises of
 equal colour already differ in log spectrum: `floor` is the distance of two such twins of the recording, below which no
-copy with noise of its own falls where a sound is noise. Clips of a .jsonl manifest with phones, of a singer of the voice,
-are sung by the DiT too (`chain`); its cepstral distortion is from the codec's copy. Naturalness (DNSMOS) and likeness want
-optional packages and are left out without them.
+copy with noise of its own falls where a sound is noise. Clips of a .jsonl manifest with phones, of a singer of the
+voice, are sung by the DiT too (`chain`); its cepstral distortion is from the codec's copy. Naturalness (DNSMOS) and
+likeness want optional packages and are left out without them.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def measure(path: Path, codec: Codec, clip: dict | None, options: Namespace) -> 
 
 
 def as_take(clip: dict, recorded: Audio) -> dict:
-    """A labelled clip as a take: its phones at their times, its measured contour. Notes without words get the phones'."""
+    """A labelled clip as a take: its phones at their times, its measured contour, its notes with their phones."""
     curve = measure_pitch(recorded)
     phonemes: dict[int, list[str]] = {}
     for phone in clip["phones"]:

@@ -136,7 +136,7 @@ def kind(spans: list[PhonemeSpan], seconds: float) -> str:
 
 
 def seams(take: dict, audio: Audio) -> dict | None:
-    """Level change (dB), F0 error (cents) and flux (nepers) at the borders of stretches and elsewhere; None without any.
+    """Level change (dB), F0 error (cents) and flux (nepers) at borders of stretches and elsewhere; None without any.
 
     Level and flux compare SEAM_SECONDS before with as much after; F0's error is the largest from the contour commanded.
     """

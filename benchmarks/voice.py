@@ -4,8 +4,8 @@ the codec's copies and the chain, stress, a song of four minutes, seams, the wei
   python -m benchmarks.voice --voice DIR --singers ann bob --songs benchmarks/songs20.txt --clips ann=held_out.jsonl
 
 It runs benchmarks.pitch, words, clips and stress, whose tables it shows, and ends in the table of bars. What needs a
-package or recordings that are not there is left out, and that is said. --skip leaves out parts; --reuse measures renders
-that are there. The bars of the last table are the stricter ones of the whole voice.
+package or recordings that are not there is left out, and that is said. --skip leaves out parts; --reuse measures
+renders that are there. The bars of the last table are the stricter ones of the whole voice.
 """
 
 from __future__ import annotations

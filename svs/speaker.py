@@ -1,9 +1,9 @@
 """Whose voice a recording is like: embeddings of speakers, and the mixture of a voice's singers nearest to one.
 
-This chooses among the timbres that a voice was trained on; it does not clone. A stranger gets the singer, or the mixture
-of singers, whose embedding points most nearly the same way, and the similarity says how near that is: of two recordings
-of one person it is about 0.8 and up, and below FAR nobody in the voice sounds like the recording. The similarity is that
-of a mixture of embeddings: the sound of a mixed singer need not lie just there.
+This chooses among the timbres that a voice was trained on; it does not clone. A stranger gets the singer, or the
+mixture of singers, whose embedding points most nearly the same way, and the similarity says how near that is: of two
+recordings of one person it is about 0.8 and up, and below FAR nobody in the voice sounds like the recording. It is the
+similarity of a mixture of embeddings: the sound of a mixed singer need not lie just there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SpeakerError(ValueError):
 
 @dataclass(frozen=True)
 class Likeness:
-    """singer: as `Voice.mixture` reads it. similarity: cosine of its embedding and the recording's. each: of every singer."""
+    """singer: as `Voice.mixture` reads it. similarity: cosine of its embedding and the recording's. each: of every one."""
 
     singer: str
     similarity: float
@@ -45,8 +45,9 @@ class Likeness:
 
     def __str__(self) -> str:
         others = sorted(self.each.items(), key=lambda item: -item[1])[:5]
+        each = ", ".join(f"{name} {similarity:.2f}" for name, similarity in others)
         far = "; far from every singer of this voice" if self.similarity < FAR else ""
-        return f"singer {self.singer}, similarity {self.similarity:.2f} ({', '.join(f'{n} {s:.2f}' for n, s in others)}){far}"
+        return f"singer {self.singer}, similarity {self.similarity:.2f} ({each}){far}"
 
     def to_json(self) -> dict:
         return {"similarity": round(self.similarity, 4), "singers": {n: round(s, 4) for n, s in self.each.items()}}
@@ -54,7 +55,7 @@ class Likeness:
 
 @cache
 def encoder() -> Encode:
-    """Audio → (windows, 256), one every 0.8 s, by resemblyzer (GE2E; Wan et al. 2018). ImportError when it is missing."""
+    """Audio → (windows, 256), one every 0.8 s, by resemblyzer (GE2E; Wan et al. 2018). ImportError without it."""
     try:
         from resemblyzer import VoiceEncoder
     except ImportError as error:
@@ -99,9 +100,9 @@ def embed_file(path, encode: Encode | None = None) -> np.ndarray:
 def nearest(embeddings: Mapping[str, np.ndarray], target: np.ndarray, most: int = MOST) -> Likeness:
     """The singer or the mixture of up to `most` singers whose mixed embedding has the greatest cosine with `target`.
 
-    Non-negative least squares projects the target onto the cone of a few singers' embeddings, and of all vectors of a cone
-    the projection has the greatest cosine; every group of `most` singers is tried. Another singer is taken into the
-    mixture only where that adds WORTH. Weights are rounded to hundredths, and the similarity is that of the rounded ones.
+    Non-negative least squares projects the target onto the cone of a few singers' embeddings, and of all vectors of a
+    cone the projection has the greatest cosine; every group of up to `most` singers is tried. Another singer is taken
+    into the mixture only where that adds WORTH. Weights are rounded to hundredths, before the similarity.
     embeddings: singer → (dim,). Raises SpeakerError where there is no singer or another dim.
     """
     from scipy.optimize import nnls

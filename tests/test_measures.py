@@ -1,4 +1,4 @@
-"""What the benchmarks of a voice measure: holes, seams and floors of known size are found, and nothing where there is none."""
+"""What the benchmarks of a voice measure: holes, seams and floors of known size are found, and none where there is none."""
 
 from itertools import pairwise
 

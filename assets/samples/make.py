@@ -2,8 +2,8 @@
 
     python -m assets.samples.make                   from the repository's root; --voice DIR for another voice
 
-For each of SAMPLES it writes NAME.mp3 and NAME.png here: the notes, the contour that was commanded and the one that Praat
-measures in the sound, in cents. It fails where a file outgrows its limit.
+For each of SAMPLES it writes NAME.mp3 and NAME.png here: the notes, the contour that was commanded and the one that
+Praat measures in the sound, in cents. It fails where a file outgrows its limit.
 """
 
 from __future__ import annotations
@@ -115,15 +115,17 @@ def make(sample: Sample, voice: Voice, folder: Path) -> str:
     errors = frame_errors(take.curve, measured, take.notes)
     sound, drawing = folder / f"{sample.name}.mp3", folder / f"{sample.name}.png"
     compress(sound, take.audio)
-    title = f"{sample.song.replace('_', ' ')}, sung by {take.singer}: {errors.mean_abs_error_cents:.1f} cents off the contour"
-    picture(drawing, take.notes, take.curve, measured, title + (", bare notes" if sample.pitch == "exact" else ""))
+    contour = "bare notes" if sample.pitch == "exact" else "contour"
+    song, cents = sample.song.replace("_", " "), errors.mean_abs_error_cents
+    title = f"{song}, sung by {take.singer}: {cents:.1f} cents off the {contour} commanded"
+    picture(drawing, take.notes, take.curve, measured, title)
     for path, limit in ((sound, SOUND_BYTES), (drawing, PICTURE_BYTES)):
         if path.stat().st_size > limit:
             raise SystemExit(f"{path}: {path.stat().st_size} bytes; {limit} at most are wanted")
     if take.seconds > SECONDS:
         raise SystemExit(f"{sound}: {take.seconds:.1f} s; {SECONDS:g} at most are wanted")
     sizes = ", ".join(f"{path.name} {path.stat().st_size / 1000:.0f} kB" for path in (sound, drawing))
-    return f"{sizes}, {take.seconds:.1f} s: {take.singer}, {errors.mean_abs_error_cents:.2f} cents off on average"
+    return f"{sizes}, {take.seconds:.1f} s: {take.singer}, {cents:.2f} cents off on average"
 
 
 def main(arguments=None) -> None:
