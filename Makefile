@@ -1,13 +1,14 @@
 # make sing   sing a song to out/
 # make test   run the tests
-# Both make .venv first, when it is missing or pyproject.toml has changed. Choose an interpreter with PYTHON=python3.12.
+# make samples   sing the samples that the README opens with, again
+# All make .venv first, when it is missing or pyproject.toml has changed. Choose an interpreter with PYTHON=python3.12.
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 SONG := amazing_grace
 
-.PHONY: sing test clean
+.PHONY: sing test samples clean
 .DELETE_ON_ERROR:
 
 sing: $(VENV)/installed
@@ -16,6 +17,9 @@ sing: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(VENV)/bin/python -m pytest -q
+
+samples: $(VENV)/installed
+	$(VENV)/bin/python -m assets.samples.make
 
 clean:
 	rm -rf $(VENV) out

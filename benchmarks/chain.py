@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +77,16 @@ def from_take(take: dict, options) -> Audio:
     """The voice singing the phones of a take at their times, on its contour."""
     from svs.rendering import render
     from svs.timing import PhonemeSpan
-    from svs.voice import Voice
 
     spans = [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in take["phones"]]
-    return render(take_notes(take), spans, take_curve(take), Voice.load(options.voice), options.singer, options.seed)
+    return render(take_notes(take), spans, take_curve(take), _voice(options.voice), options.singer, options.seed)
+
+
+@cache
+def _voice(name):
+    from svs.voice import Voice
+
+    return Voice.load(name)
 
 
 def _mean(values):

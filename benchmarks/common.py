@@ -94,6 +94,12 @@ def verdict(name: str, value: float | None, bar: float) -> None:
     print(f"{'met   ' if met else 'MISSED'}  {name}: {_cell(value)} (bar: ≤ {bar:g})")
 
 
+def at_least(name: str, value: float | None, bar: float) -> None:
+    """As `verdict`, where greater is better."""
+    met = value is not None and value >= bar
+    print(f"{'met   ' if met else 'MISSED'}  {name}: {_cell(value)} (bar: ≥ {bar:g})")
+
+
 def write_json(path: Path | None, figures) -> None:
     if path is not None:
         path.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

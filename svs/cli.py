@@ -70,6 +70,10 @@ def sing(
     singer: Annotated[
         str | None, typer.Option(help="Singer of the voice, or a mixture: ann:0.6+bob:0.4; its own default if not given.")
     ] = None,
+    singer_from: Annotated[
+        Path | None,
+        typer.Option(help="Recording whose nearest singer or mixture of the voice's singers is taken; no cloning.", metavar="FILE"),
+    ] = None,
     part: Annotated[
         str | None, typer.Option(help="Part by name or number, or all together; the first sung one if not given.")
     ] = None,
@@ -120,6 +124,10 @@ def sing(
     """
     if not score.is_file():  # found out before anything heavy is loaded
         raise UsageError(f"{score}: no such file")
+    if singer_from is not None and not singer_from.is_file():
+        raise UsageError(f"{singer_from}: no such file")
+    if singer is not None and singer_from is not None:
+        raise UsageError("--singer and --singer-from: give one of them")
     _writable_outputs(output)
     if stems is not None:
         _writable_stems(stems, part)
@@ -134,6 +142,7 @@ def sing(
     options = {
         "voice": voice,
         "singer": singer,
+        "singer_from": singer_from,
         "verse": verse if verse == "all" else _whole(verse, "--verse"),
         "language": language,
         "transpose": transpose,
@@ -157,7 +166,7 @@ def sing(
 
         options["cache"] = PhraseCache()
     if part == "all":
-        audio, seconds_taken = _sing_parts(score, output, stems, options)
+        audio, seconds_taken, likeness = _sing_parts(score, output, stems, options)
         factor = seconds_taken / max(audio.seconds, 1e-9)
     else:
         from svs.sing import sing as render
@@ -170,14 +179,16 @@ def sing(
         with _progress() as progress:
             take = render(score, part=part, progress=progress, to=output, **options)
         _write_beside(output, take.to_json())
-        audio, factor = take.audio, take.real_time_factor
+        audio, factor, likeness = take.audio, take.real_time_factor, take.likeness
+    if likeness is not None:
+        print(f"svs: nearest to {singer_from}: {likeness}", file=sys.stderr)
     kept = f" ({options['cache'].hits} phrases were there from before)" if cache and options["cache"].hits else ""
     last = f"{audio.seconds:.1f} s sung at {factor:.3f} × real time by voice {voice} with seed {seed}{kept}: {output}"
     print(last, file=sys.stderr if stream else sys.stdout)
 
 
 def _sing_parts(score: Path, output: Path, stems: Path | None, options: dict):
-    """Sing all parts, write the mix and the stems. Returns the mix and the seconds that rendering took."""
+    """Sing all parts, write the mix and the stems. Returns the mix, the seconds that rendering took and the likeness."""
     from svs.sing import mix, sing_parts
 
     with _progress() as progress:
@@ -189,7 +200,7 @@ def _sing_parts(score: Path, output: Path, stems: Path | None, options: dict):
             _write_take(stems / f"{_stem_name(number, take.part)}.wav", take.audio, take.to_json())
     facts = {"sample_rate": audio.sample_rate, "seed": options["seed"], "voice": takes[0].voice, "part": "all"}
     _write_take(output, audio, {**facts, "parts": [take.to_json() for take in takes]})
-    return audio, sum(take.seconds_taken for take in takes)
+    return audio, sum(take.seconds_taken for take in takes), takes[0].likeness
 
 
 @app.command()

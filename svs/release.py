@@ -19,8 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from svs import timbre
+from svs.audio import AudioError
 from svs.codec import CodecError, load_network, save_network
 from svs.dataset import DatasetError, Shard
+from svs.speaker import EMBEDDINGS
 from svs.voice import Voice, VoiceError, save_acoustic
 
 RANGE_PERCENTILES = (1, 99)  # of a singer's notes, or voiced frames: what lies outside is too rare to be learned
@@ -141,6 +144,7 @@ def export(
         save_acoustic(acoustic.network, made / PARTS[2])
         (made / PARTS[3]).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         Voice.load(made)
+        (out / EMBEDDINGS).unlink(missing_ok=True)  # of singers that are no more
         for part in PARTS:
             os.replace(made / part, out / part)
     return Voice.load(out)
@@ -159,6 +163,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--licence", default="", help="of the voice, such as Apache-2.0")
     parser.add_argument("--steps", type=int, default=4, help="of the sampler")
     parser.add_argument("--sampler", default="midpoint", help="euler or midpoint, whose steps cost two evaluations each")
+    parser.add_argument(
+        "--clips", type=Path, nargs="+", default=(), metavar="MANIFEST",
+        help="of the singers' recordings, for --singer-from; the voice's own singing if not given",
+    )  # fmt: skip
     parser.add_argument("--guidance", type=float, default=1.5, help="scale on the lyrics")
     parser.add_argument("--fast-steps", type=int, help="of a quick render, without guidance (default: half of --steps)")
     parser.add_argument("--breathes", nargs="+", default=(), metavar="SINGER", help="singers whose breaths are labelled BR")
@@ -180,6 +188,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.breathes,
         )
     except (ReleaseError, CodecError, DatasetError, VoiceError) as error:
+        print(f"export: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    try:
+        timbre.add(voice, options.clips)
+    except (ImportError, VoiceError) as error:
+        print(f"{voice.folder}: without {EMBEDDINGS}, so that --singer-from is refused ({error})")
+    except (DatasetError, AudioError) as error:
         print(f"export: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     print(f"{voice.folder}: voice {voice.name}, singers {', '.join(voice.singers)}, {len(voice.phonemes)} phonemes")

@@ -28,6 +28,7 @@ from svs.phonemes import pronounce
 from svs.pitch import PitchCurve, exact, natural
 from svs.rendering import Progress, Sampling, limited, pieces
 from svs.score import Grid, Note, Part, Score, note_to_json, read_score, select_part
+from svs.speaker import Likeness
 from svs.timing import LEAD_IN, PhonemeSpan, delay, place
 from svs.tuning import Scale, Tuning, tune
 from svs.units import A4_HZ, SAMPLE_RATE
@@ -40,7 +41,7 @@ class Take:
 
     audio: the sound; a file when it was asked to go to one. notes, spans: as sung. curve: the commanded contour.
     seconds_taken: wall-clock time of rendering. grid: where the beats and bars of the score fall; None of a score
-    without them. expressions: of the notes, if any.
+    without them. expressions: of the notes, if any. likeness: how the singer was found, when a recording chose it.
     """
 
     audio: Audio | AudioFile
@@ -54,6 +55,7 @@ class Take:
     seconds_taken: float
     grid: Grid | None = None
     expressions: tuple[Expression, ...] = ()
+    likeness: Likeness | None = None
 
     @property
     def seconds(self) -> float:
@@ -80,6 +82,7 @@ class Take:
             "seed": self.seed,
             "voice": self.voice,
             "singer": self.singer,
+            **({} if self.likeness is None else {"singer_from": self.likeness.to_json()}),
             "part": self.part,
             "notes": notes,
             "phones": phones,
@@ -114,6 +117,7 @@ def sing(
     sampler: str | None = None,
     fast: bool = False,
     singer: str | None = None,
+    singer_from: str | Path | None = None,
     breaths: bool | None = None,
     expression: Expression | None = None,
     progress: Progress | None = None,
@@ -130,7 +134,8 @@ def sing(
     when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
     steps, sampler: "euler" or "midpoint", whose steps cost two evaluations each; guidance: on the lyrics. The voice's own
     when None. fast: the voice's quick setting for those three. singer: of the voice, or a mixture such as
-    "ann:0.6+bob:0.4". breaths: whether inhalations are heard in rests; when None, if the voice's singer has any.
+    "ann:0.6+bob:0.4". singer_from: a recording instead; the nearest singer or mixture sings, and the take's likeness says
+    how near that is: it chooses among the voice's timbres and does not clone (svs.speaker). breaths: whether inhalations are heard in rests; when None, if the voice's singer has any.
     expression: of the whole line, where the settings say nothing else: breath, tension, formants, consonants.
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
     to: a WAV to write while singing, whole or not at all; the take's audio is then that file, and memory holds no more
@@ -146,6 +151,8 @@ def sing(
         raise ValueError(f"seed is {seed}; a whole number from 0 is wanted")
     if steps is not None and steps < 1:
         raise ValueError(f"steps is {steps}; at least 1 is needed")
+    if singer is not None and singer_from is not None:
+        raise ValueError(f"singer {singer!r} and singer_from {singer_from}: give one of them")
     if guidance is not None and not np.isfinite(guidance):
         raise ValueError(f"guidance is {guidance}; a scale such as 1.5 is wanted")
     tuned = Tuning.read(tuning, temperament, tonic)
@@ -160,7 +167,8 @@ def sing(
     line = pronounce(line, g2p.load(line.language))
     if not isinstance(voice, Voice):
         voice = Voice.load(voice)
-    singer = singer or voice.singer
+    likeness = None if singer_from is None else voice.like(singer_from)
+    singer = likeness.singer if likeness else singer or voice.singer
     sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
     breaths = voice.breathes(singer) if breaths is None else breaths
     line = as_sung_by(voice, line, singer)
@@ -179,7 +187,7 @@ def sing(
     audio = Audio(np.concatenate(list(sung)), SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
-    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid, expressions)
+    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid, expressions, likeness)
 
 
 def stream(score: Score | str | Path, voice: Voice | str | Path = "default", **options) -> Iterator[Audio]:

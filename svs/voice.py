@@ -5,6 +5,7 @@
     codec.safetensors     the source-filter codec
     acoustic.safetensors  the DiT
     timing.safetensors    consonant durations
+    speakers.json         what the singers are like, for --singer-from (svs/speaker.py); may be missing
     CARD.md               data, licences, credits, measured numbers
 """
 
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from svs.speaker import EMBEDDINGS, Likeness, embed_file, nearest, read_embeddings
 
 FOLDERS = (Path(__file__).parent / "voices", Path(__file__).parent.parent / "assets" / "voices")
 
@@ -157,6 +160,28 @@ class Voice:
         weights = self.mixture(singer)
         low, high = (sum(w * self.singers[name]["range_cents"][end] for name, w in weights.items()) for end in (0, 1))
         return low, high
+
+    def like(self, recording) -> Likeness:
+        """The singer or mixture nearest to a sound file; it chooses among the singers and does not clone.
+
+        Raises VoiceError where the voice has no embeddings, they are not its singers', or the encoder is missing;
+        AudioError or SpeakerError of the recording.
+        """
+        path = self.folder / EMBEDDINGS
+        if not path.is_file():
+            raise VoiceError(
+                f"voice {self.name!r} has no {EMBEDDINGS} to compare a recording with; python -m svs.timbre {self.folder} "
+                f"makes it, or choose a singer by name: {', '.join(self.singers)}"
+            )
+        embeddings = read_embeddings(path)
+        if strangers := sorted(set(embeddings) ^ set(self.singers)):
+            raise VoiceError(
+                f"{path}: {', '.join(strangers)} not in it and the voice both; python -m svs.timbre {self.folder} makes it anew"
+            )
+        try:
+            return nearest(embeddings, embed_file(recording))
+        except ImportError as error:
+            raise VoiceError(str(error)) from None
 
     def durations(self, singer: str | None):
         """The consonant durations of a singer, or of a mixture. Raises VoiceError."""

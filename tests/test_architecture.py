@@ -14,7 +14,7 @@ FLOW = [
     *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch"),
     *("expression", "hand", "f0", "speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "cache", "rendering", "sing", "export"),
-    *("evaluation", "evaluator", "dataset", "batches", "checkpoints", "training", "release", "cli"),
+    *("evaluation", "evaluator", "dataset", "batches", "checkpoints", "training", "timbre", "release", "cli"),
 ]
 
 

@@ -5,8 +5,16 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from tiny_voices import write_voice
 
-SCORES = sorted((Path(__file__).parent.parent / "assets" / "scores").glob("*.musicxml"))
+from assets.samples.make import PICTURE_BYTES, SAMPLES, SECONDS, SOUND_BYTES, make
+from benchmarks.common import song_list
+from data_prep.songs import is_heldout, read_heldout
+from svs.audio import Audio
+from svs.voice import Voice
+
+ROOT = Path(__file__).parent.parent
+SCORES = sorted((ROOT / "assets" / "scores").glob("*.musicxml"))
 
 
 @pytest.fixture(params=SCORES, ids=lambda path: path.stem)
@@ -14,8 +22,20 @@ def tree(request):
     return ET.parse(request.param)
 
 
-def test_there_are_at_least_twelve_songs():
-    assert len(SCORES) >= 12
+def test_twenty_songs_measure_the_voice_and_ten_of_them_the_first_figures():
+    twenty, ten = (song_list(ROOT / "benchmarks" / name) for name in ("songs20.txt", "songs.txt"))
+    assert sorted(twenty) == SCORES
+    assert len(set(twenty)) == 20 and len(set(ten)) == 10 and set(ten) < set(twenty)
+
+
+def test_no_song_that_measures_the_voice_may_be_in_its_corpus(tree):
+    verse = [n.find("lyric[@number='1']") for n in tree.findall(".//note")]
+    text = "".join(
+        lyric.findtext("text") + ("" if lyric.findtext("syllabic") in ("begin", "middle") else " ")
+        for lyric in verse
+        if lyric is not None
+    )
+    assert is_heldout(tree.findtext("work/work-title"), text, read_heldout())
 
 
 def test_every_score_names_its_authors_and_is_free(tree):
@@ -56,3 +76,17 @@ def test_every_verse_has_a_syllable_or_a_melisma_on_every_note(tree):
 def test_slurs_open_and_close_by_turns(tree):
     turns = [slur.get("type") for slur in tree.findall(".//slur")]
     assert turns == ["start", "stop"] * (len(turns) // 2)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_the_samples_are_short_and_small(sample):
+    sound, picture = (ROOT / "assets" / "samples" / f"{sample.name}{suffix}" for suffix in (".mp3", ".png"))
+    assert sound.stat().st_size <= SOUND_BYTES and picture.stat().st_size <= PICTURE_BYTES
+    assert 5.0 < Audio.read(sound).seconds <= SECONDS + 0.1
+
+
+def test_samples_are_made_by_any_voice(tmp_path):
+    voice = Voice.load(write_voice(tmp_path / "tiny"))
+    said = make(SAMPLES[-1], voice, tmp_path)
+    assert said.startswith(f"{SAMPLES[-1].name}.mp3 ") and ": ann, " in said
+    assert (tmp_path / f"{SAMPLES[-1].name}.png").read_bytes().startswith(b"\x89PNG")

@@ -92,11 +92,12 @@ def test_without_notes_the_range_is_what_was_heard(shards):
 
 def test_the_card_is_left_alone_and_the_rest_replaced(runs, shards, tmp_path):
     (tmp_path / "mine").mkdir()
-    for name in ("CARD.md", "voice.json", "codec.safetensors"):
+    for name in ("CARD.md", "voice.json", "codec.safetensors", "speakers.json"):
         (tmp_path / "mine" / name).write_text("by hand")
     export(**runs, shards=shards, out=tmp_path / "mine", name="renamed")
     assert (tmp_path / "mine" / "CARD.md").read_text() == "by hand"
     assert Voice.load(tmp_path / "mine").name == "renamed"
+    assert not (tmp_path / "mine" / "speakers.json").exists()  # other singers' than these weights'
 
 
 def test_a_voice_that_cannot_be_made_leaves_the_old_one(runs, shards, tmp_path):

@@ -19,6 +19,7 @@ from functools import cache
 import numpy as np
 
 from svs.audio import Audio
+from svs.speaker import direction, encoder
 
 RATE = 16_000
 VGGISH_URL = "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"
@@ -86,8 +87,8 @@ def moments(sounds: Iterable[Audio], embedding: str = DEFAULT) -> Moments:
 
 def speaker_similarity(reference: Audio, estimate: Audio) -> float:
     """Cosine between the two voices' mean embeddings by resemblyzer, −1 … 1; one speaker's clips are near 0.8 and up."""
-    x, y = (load("resemblyzer")(audio).mean(axis=0) for audio in (reference, estimate))
-    return float(x @ y / max(np.linalg.norm(x) * np.linalg.norm(y), 1e-9))
+    x, y = (direction(encoder()(audio)) for audio in (reference, estimate))
+    return float(x @ y)
 
 
 @cache
@@ -126,26 +127,6 @@ def _whisper():
             piece = min(30.0, (len(samples) - start) / RATE)
             windows.append(np.array(model.encode(features), dtype=np.float64)[0][: max(1, int(50 * piece))])
         return np.concatenate(windows)
-
-    return embed
-
-
-def _resemblyzer():
-    try:
-        from resemblyzer import VoiceEncoder
-    except ImportError as error:
-        raise ImportError(
-            f"speaker embedding: {error.name} is missing: pip install resemblyzer==0.1.4 'setuptools<81'"
-        ) from None
-    encoder = VoiceEncoder("cpu", verbose=False)
-
-    def embed(audio):
-        samples = _at_least(audio.resample(RATE).samples, 8 * RATE // 5)
-        level = np.sqrt(np.mean(samples**2))
-        if level > 0:
-            samples = samples * (10 ** (-30 / 20) / level)  # the −30 dBFS it was trained at
-        _, partials, _ = encoder.embed_utterance(samples, return_partials=True)
-        return partials
 
     return embed
 
@@ -254,4 +235,4 @@ def _reason(error):
     return " ".join(str(error).split())[:120]
 
 
-EMBEDDINGS = {"whisper": _whisper, "resemblyzer": _resemblyzer, "mfcc": _mfcc, "vggish": _vggish, "clap": _clap}
+EMBEDDINGS = {"whisper": _whisper, "resemblyzer": encoder, "mfcc": _mfcc, "vggish": _vggish, "clap": _clap}
