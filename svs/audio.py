@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from svs.mistakes import Mistake
+
 READ_SAMPLES = 1 << 20
 
 
-class AudioError(ValueError):
+class AudioError(Mistake):
     """A sound file that cannot be read or written; the message says which and why."""
 
 

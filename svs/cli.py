@@ -18,6 +18,8 @@ from typing import Annotated
 
 import typer
 
+from svs.mistakes import Mistake
+
 app = typer.Typer(
     name="svs",
     help="Singing voice synthesis: a score goes in, a voice comes out.",
@@ -38,7 +40,7 @@ class PitchStyle(StrEnum):
     exact = "exact"
 
 
-class UsageError(ValueError):
+class UsageError(Mistake):
     """Options that do not fit together or name what is not there; the message says which and what to do."""
 
 

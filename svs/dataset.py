@@ -17,6 +17,7 @@ import numpy as np
 
 from svs.audio import Audio, write_atomically
 from svs.f0 import track
+from svs.mistakes import Mistake
 from svs.pitch import PitchCurve
 from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
 
@@ -27,7 +28,7 @@ ENCODER = "encoder.txt"  # fingerprint of the encoder that made the latents, wri
 LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
 
-class DatasetError(ValueError):
+class DatasetError(Mistake):
     """A manifest or shard that is missing or unusable; the message says which stage makes it."""
 
 

@@ -21,13 +21,14 @@ import numpy as np
 
 from svs.codec import CodecError, load_network, save_network
 from svs.dataset import DatasetError, Shard
+from svs.mistakes import Mistake
 from svs.voice import Voice, VoiceError, save_acoustic
 
 RANGE_PERCENTILES = (1, 99)  # of a singer's notes, or voiced frames: what lies outside is too rare to be learned
 PARTS = ("codec.safetensors", "timing.safetensors", "acoustic.safetensors", "voice.json")
 
 
-class ReleaseError(ValueError):
+class ReleaseError(Mistake):
     """Checkpoints that are missing, are not what was asked for, or do not belong together."""
 
 

@@ -21,6 +21,7 @@ from svs.codec.source_filter import SourceFilterNetwork
 from svs.conditioning import GROUPS, Conditions
 from svs.dit import DiT
 from svs.flow import flow_matching_loss
+from svs.mistakes import Mistake
 from svs.timing import NUMBERS, ConsonantDurations
 
 FITTED_ON = 60  # batches that the encoder's components are found on
@@ -275,7 +276,7 @@ class TimingTraining(ResumableModule):
         return ConsonantDurations(arrays, phones, tuple(self.hparams.speakers), self.hparams.speakers[0])
 
 
-class TrainingError(ValueError):
+class TrainingError(Mistake):
     """A run that cannot begin; the message says why."""
 
 

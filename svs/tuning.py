@@ -22,6 +22,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from svs.files import read_small
+from svs.mistakes import Mistake
 from svs.score import Note
 from svs.units import A4_CENTS, A4_HZ
 from svs.written import fifths_of
@@ -31,12 +32,13 @@ LARGEST_SCALE = 10_000  # notes
 FIFTH_OF_A = 3  # fifths above C
 
 
-class TuningError(ValueError):
+class TuningError(Mistake):
     """A temperament, tonic or Scala file that cannot be used; the message says what was found and what is wanted."""
 
 
 def _cents(ratio) -> float:
-    return 1200.0 * math.log2(ratio)
+    ratio = Fraction(ratio)
+    return 1200.0 * (math.log2(ratio.numerator) - math.log2(ratio.denominator))
 
 
 # Fifths in cents: 3/2 (Pythagoras), and the one of quarter-comma meantone, of which four make a pure third, 5/1
@@ -171,7 +173,7 @@ def read_scale(path) -> Scale:
         raise TuningError(f"{path.name}: ends before the number of notes; a description and a number are wanted first")
     (_, name), (number, count), *pitches = lines
     words = count.split()
-    if not words or not words[0].isdecimal() or int(words[0]) > LARGEST_SCALE:
+    if not words or not re.fullmatch(r"\d{1,6}", words[0]) or int(words[0]) > LARGEST_SCALE:
         raise TuningError(f"{path.name}, line {number}: {count.strip()!r} where the number of notes is wanted")
     notes = int(words[0])
     pitches = [(number, line) for number, line in pitches if line.strip()]

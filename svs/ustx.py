@@ -12,6 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+from svs.files import load_yaml
 from svs.g2p.syllables import split
 from svs.musicxml import clean_lyric
 from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
@@ -27,7 +28,7 @@ def read_ustx(path) -> WrittenScore:
     project = _load(path)
     try:
         return _read(project, path.name)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         if isinstance(error, ScoreError):
             raise
         raise ScoreError(f"{path.name}: not a whole OpenUtau project ({type(error).__name__}: {error})") from None
@@ -40,12 +41,17 @@ def _load(path):
     if len(data) > MAX_BYTES:
         raise ScoreError(f"{path.name}: {len(data) >> 20} MB; projects above {MAX_BYTES >> 20} MB are refused")
     try:
-        project = yaml.load(data.decode("utf-8-sig"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        project = load_yaml(data.decode("utf-8-sig"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ScoreError(f"{path.name}: not YAML ({' '.join(str(error).split())[:160]})") from None
     if not isinstance(project, dict) or "voice_parts" not in project:
         raise ScoreError(f"{path.name}: no voice_parts; an OpenUtau project is wanted")
     return project
+
+
+def _text(value) -> str:
+    """A scalar as it is written; of anything else nothing, since aliases can make it endless."""
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _read(project, file):
@@ -57,7 +63,7 @@ def _read(project, file):
             onset, length = start + int(note["position"]), int(note["duration"])
             cents = 100.0 * float(note["tone"]) + float(note.get("tuning") or 0)
             tracks.setdefault(int(voice_part.get("track_no") or 0), []).append(
-                (Fraction(onset) / beat, Fraction(length) / beat, cents, str(note.get("lyric") or ""))
+                (Fraction(onset) / beat, Fraction(length) / beat, cents, _text(note.get("lyric")))
             )
     if not tracks:
         raise ScoreError(f"{file}: a project without notes; there is nothing to sing")
@@ -69,7 +75,7 @@ def _read(project, file):
     }
     if not signatures:
         signatures = {0: Fraction(4 * int(project.get("beat_per_bar") or 4), int(project.get("beat_unit") or 4))}
-    score = WrittenScore(file, str(project.get("name") or ""))
+    score = WrittenScore(file, _text(project.get("name")))
     ends = [onset + length for notes in tracks.values() for onset, length, *_ in notes]
     score.measures = regular_measures(signatures, max(ends), file)
     starts = score.starts()
@@ -77,7 +83,7 @@ def _read(project, file):
         score.tempos.append((*place_in(starts, Fraction(int(tempo["position"])) / beat), float(tempo["bpm"])))
     names = {number: track.get("track_name") for number, track in enumerate(project.get("tracks") or ())}
     for number, notes in sorted(tracks.items()):
-        part = WrittenPart(str(names.get(number) or f"Track {number + 1}"), f"P{number + 1}", legato=Fraction(1, 16))
+        part = WrittenPart(_text(names.get(number)) or f"Track {number + 1}", f"P{number + 1}", legato=Fraction(1, 16))
         fill(part, starts, notes)
         score.parts.append(part)
     return score

@@ -11,6 +11,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from svs.mistakes import Mistake
+
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # What may be written at a note about how it is sung; "glide" stands for <glissando>, <slide> and "port." from a note to
 # the next. The names are MusicXML's.
@@ -21,7 +23,7 @@ MARKS = (
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
-class ScoreError(ValueError):
+class ScoreError(Mistake):
     """A score that cannot be read or sung; the message says where, what was found and what to do."""
 
 

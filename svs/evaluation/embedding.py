@@ -19,6 +19,7 @@ from functools import cache
 import numpy as np
 
 from svs.audio import Audio
+from svs.mistakes import Mistake
 
 RATE = 16_000
 VGGISH_URL = "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"
@@ -28,7 +29,7 @@ DEFAULT = "whisper"
 Embed = Callable[[Audio], np.ndarray]
 
 
-class EmbeddingError(ValueError):
+class EmbeddingError(Mistake):
     """An embedding whose weights are not to be had here; the message says what to do."""
 
 

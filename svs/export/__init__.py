@@ -15,6 +15,8 @@ import importlib
 from bisect import bisect_right
 from pathlib import Path
 
+from svs.mistakes import Mistake
+
 FORMATS = {
     ".textgrid": "svs.export.textgrid",
     ".mid": "svs.export.midi",
@@ -27,10 +29,10 @@ FORMATS = {
 }
 
 
-LONGEST = 1e6  # seconds, or quarters
+LONGEST = 1e5  # seconds, or quarters
 
 
-class ExportError(ValueError):
+class ExportError(Mistake):
     """A take or a name that cannot be exported; the message says what and what to do."""
 
 
