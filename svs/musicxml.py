@@ -21,9 +21,10 @@ from pathlib import Path
 from xml.parsers import expat
 
 from svs.tempo import DEFAULT_TEMPO, change, of_words, settle_changes
-from svs.written import MARKS, STEPS, Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore, fifths_of
+from svs.written import MARKS, MOST_NOTES, STEPS, Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore, fifths_of
 
 MAX_BYTES = 64 * 2**20
+MOST_TAGS = 5_000_000  # with attributes; each takes some hundred bytes of memory
 DYNAMICS_DB = {
     "pppppp": -24.0,
     "ppppp": -21.0,
@@ -130,6 +131,8 @@ def _member(archive, name, file):
 def _tree(data, file):
     """Parse XML from strangers: entity definitions are refused before anything is expanded."""
     data = _as_utf8(data)
+    if data.count(b"<") + data.count(b"=") > MOST_TAGS:
+        raise ScoreError(f"{file}: more than {MOST_TAGS:,} tags and attributes; scores of so many are refused")
 
     def refuse(name, *_):
         raise ScoreError(f"{file}: defines the XML entity {name!r}; scores with entity definitions are refused")
@@ -393,6 +396,8 @@ class _PartWalk:
         for accent in (a for n in notations for a in n.iterfind("dynamics")):
             self.dynamic(accent, note.offset)
         self.part.notes.append(note)
+        if len(self.part.notes) > MOST_NOTES:
+            raise ScoreError(f"{self.where()}: more than {MOST_NOTES:,} notes; scores of so many are refused")
 
     def skip(self, what):
         self.part.skipped[what] = self.part.skipped.get(what, 0) + 1

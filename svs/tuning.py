@@ -29,6 +29,7 @@ from svs.written import fifths_of
 
 TEMPERAMENTS = ("equal", "just", "pythagorean", "meantone")
 LARGEST_SCALE = 10_000  # notes
+WIDEST = 120_000.0  # cents, a hundred octaves
 FIFTH_OF_A = 3  # fifths above C
 
 
@@ -192,11 +193,9 @@ def _pitch(file: str, number: int, line: str) -> float:
     match = re.match(r"\s*(-?\d*\.\d*|(-?\d+)(?:\s*/\s*(-?\d+))?)(?=\s|$|[^\d./-])", line)
     text = match[1] if match else ""
     try:
-        if "." in text:
-            return float(text)
-        ratio = Fraction(int(match[2]), int(match[3] or 1))
-        if ratio > 0:
-            return _cents(ratio)
+        cents = float(text) if "." in text else _cents(Fraction(int(match[2]), int(match[3] or 1)))
+        if abs(cents) <= WIDEST:
+            return cents
     except (TypeError, ValueError, ZeroDivisionError):
         pass
     found = line.strip()[:40]

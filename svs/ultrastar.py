@@ -31,7 +31,7 @@ LANGUAGES = {
     "latin": "la",
 }
 BEATS = 4  # of a quarter
-MAX_BYTES = 8 * 2**20
+MAX_BYTES = 2 * 2**20
 NUMBER = re.compile(r"\s*[-+]?(\d{1,9}([.,]\d{0,9})?|[.,]\d{1,9})\s*")
 
 

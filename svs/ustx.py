@@ -17,7 +17,7 @@ from svs.g2p.syllables import split
 from svs.musicxml import clean_lyric
 from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 8 * 2**20
 RESTS = {"R", "r", "SP", "AP", "br", "rest", "pau", "sil", "息"}
 VOWEL_LETTERS = "aeiouyáéíóúàèìòùâêîôûäöüåæœø"
 

@@ -148,6 +148,7 @@ class WrittenScore:
         return starts
 
 
+MOST_NOTES = 250_000  # heads of a file, all parts; and notes of a line as it is played
 MOST_BARS = 20_000  # hours of music; beyond them a file is damaged
 
 

@@ -45,11 +45,12 @@ def export(take: dict, output, title: str = "") -> bytes:
     try:
         _check_bounds(takes)
         written = importlib.import_module(FORMATS[suffix]).write(takes, title or Path(output).stem)
+        written = written if isinstance(written, bytes) else written.encode("utf-8")  # lone surrogates cannot be
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError) as error:
         if isinstance(error, ExportError):
             raise
         raise ExportError(f"not a whole take ({type(error).__name__}: {error}); sing it again") from None
-    return written if isinstance(written, bytes) else written.encode("utf-8")
+    return written
 
 
 def _check_bounds(takes: list[dict]) -> None:
