@@ -51,6 +51,7 @@ def save_weights(network: nn.Module, path) -> None:
     Its constructor's arguments, `network.sizes`, go into the header.
     Raises ValueError for weights that are not finite in fp16, which no reader would take.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     from svs.audio import write_atomically
@@ -63,7 +64,14 @@ def save_weights(network: nn.Module, path) -> None:
         if not torch.isfinite(value).all():
             raise ValueError(f"{path}: not written, since {name} is not finite in 16 bits; has the training diverged?")
     header = {"sizes": json.dumps(network.sizes)}
-    write_atomically(path, lambda temporary: save_file(weights, temporary, metadata=header))
+
+    def save(temporary):
+        try:
+            save_file(weights, temporary, metadata=header)
+        except SafetensorError as error:
+            raise ValueError(f"{path}: cannot be written ({error})") from None
+
+    write_atomically(path, save)
 
 
 def load_weights(path, make: Callable[..., nn.Module]) -> nn.Module:
