@@ -1,5 +1,6 @@
 # make sing   sing a song to out/
 # make test   run the tests
+# make types and make coverage want the tools of pip install -e .[dev] in it
 # Both make .venv first, when it is missing or pyproject.toml has changed. Choose an interpreter with PYTHON=python3.12.
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -7,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 SONG := amazing_grace
 
-.PHONY: sing test clean
+.PHONY: sing test types coverage licences clean
 .DELETE_ON_ERROR:
 
 sing: $(VENV)/installed
@@ -16,6 +17,18 @@ sing: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(VENV)/bin/python -m pytest -q
+
+types: $(VENV)/installed
+	$(VENV)/bin/python -m mypy
+
+coverage: $(VENV)/installed
+	$(VENV)/bin/python -m coverage erase
+	$(VENV)/bin/python -m coverage run -m pytest -q
+	$(VENV)/bin/python -m coverage combine -q
+	$(VENV)/bin/python -m coverage report
+
+licences: $(VENV)/installed
+	$(VENV)/bin/python -m benchmarks.licences > docs/LICENCES.md
 
 clean:
 	rm -rf $(VENV) out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
@@ -15,7 +16,8 @@ LAST, TRAINED = "last.ckpt", "trained.ckpt"
 
 def batches_done(trainer: Trainer) -> int:
     """Batches trained on so far, in this run and those it continues; true inside callbacks too."""
-    return trainer.fit_loop.epoch_loop.batch_progress.total.processed
+    total: Any = trainer.fit_loop.epoch_loop.batch_progress.total
+    return total.processed
 
 
 def _save(trainer: Trainer, path: Path) -> None:

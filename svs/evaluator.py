@@ -139,7 +139,8 @@ def compare(reference: Audio, estimate: Audio, figures: Sequence[str] | None = N
     unknown = [name for name in figures or () if name not in FIGURES]
     if unknown:
         raise EvaluationError(f"figure {unknown[0]!r} is not known; choose of {', '.join(FIGURES)}")
-    found, remarks = {}, []
+    found: dict = {}
+    remarks: list[str] = []
     for name in USUAL_FIGURES if figures is None else figures:
         try:
             found |= _FIGURES[name](reference, estimate.resample(reference.sample_rate))

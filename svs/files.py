@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 MOST_BYTES = 64 << 20
 
@@ -32,7 +33,9 @@ def load_yaml(text: str):
     """
     import yaml
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):
         def flatten_mapping(self, node):
             super().flatten_mapping(node)
             if len(node.value) > MOST_MERGED:

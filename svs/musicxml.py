@@ -638,7 +638,7 @@ def _level_at(levels, time):
         else:
             after = point
             break
-    else:
+    if after[0] <= before[0]:  # beyond the last, or before the first
         return before[1]
     return before[1] + (after[1] - before[1]) * (time - before[0]) / (after[0] - before[0])
 

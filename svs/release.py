@@ -128,8 +128,8 @@ def export(
         "sampler": sampler,
     }
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as made:
-        made = Path(made)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        made = Path(folder)
         save_network(codec, made / PARTS[0])
         timing.durations().save(made / PARTS[1])
         save_acoustic(acoustic.network, made / PARTS[2])

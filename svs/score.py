@@ -21,6 +21,7 @@ import itertools
 import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -329,15 +330,16 @@ def vocal_lines(score: WrittenScore, missing_lyric: str | None = None):
 
     Chords are reduced to their top note. Raises ScoreError when no part has lyrics.
     """
-    found, remarks = [], []
+    found: list[tuple[WrittenPart, str, list[WrittenNote]]] = []
+    remarks: list[str] = []
     for part in score.parts:
         found += [(part, label, _without_breaths(part, line, remarks)) for label, line in _lines_of(part, remarks)]
         for what, count in sorted(part.skipped.items()):
             remarks.append(f"{part.name}: {count} {what} left out")
     if not found and missing_lyric is not None:
-        part = next((p for p in score.parts if p.notes), None)
-        if part is not None:
-            found = [(part, "", _top_notes(_voice(part, Counter(n.voice for n in part.notes).most_common(1)[0][0])))]
+        first = next((p for p in score.parts if p.notes), None)
+        if first is not None:
+            found = [(first, "", _top_notes(_voice(first, Counter(n.voice for n in first.notes).most_common(1)[0][0])))]
     if not found:
         counts = [f"{part.name}: {len(part.notes)} notes" for part in score.parts if part.notes]
         what = f"no lyrics in any part ({'; '.join(counts[:6])})" if counts else "no notes in any part"

@@ -160,7 +160,7 @@ class TypicalDurations:
         """Duration of every consonant in seconds, (consonants,) float64."""
         result = np.empty(len(consonants))
         for index, consonant in enumerate(consonants):
-            milliseconds = self.MILLISECONDS.get(consonant.symbol, self.OTHER)
+            milliseconds = float(self.MILLISECONDS.get(consonant.symbol, self.OTHER))
             neighbours = {consonant.before, consonant.after} - {SILENCE, BREATH}
             if not neighbours <= VOWELS:
                 milliseconds *= self.CLUSTER

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ def cosine_with_warmup(step: int, warmup: int, total: int, floor: float = 0.03) 
 
 class ResumableModule(LightningModule):
     """Counts its batches and seeds each of them, so that stopping and resuming changes nothing."""
+
+    hparams: Any  # the constructor's arguments
 
     def __init__(self, seed: int):
         super().__init__()

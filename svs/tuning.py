@@ -118,7 +118,7 @@ class Tuning:
             if fifths is None:
                 fifths = self.tonic + (7 * (key - 7 * self.tonic) + 3) % 12 - 3
             return (fifths - self.tonic) * (fifth - 700.0)
-        scale = JUST if self.temperament == "just" else self.temperament
+        scale = self.temperament if isinstance(self.temperament, Scale) else JUST
         tonic = 7 * self.tonic % 12  # a key of the lowest octave
         if len(scale.degrees) == 12:
             return scale.keyed(key - tonic - 60) - 100.0 * (key - tonic - 60)
@@ -193,7 +193,7 @@ def _pitch(file: str, number: int, line: str) -> float:
     match = re.match(r"\s*(-?\d*\.\d*|(-?\d+)(?:\s*/\s*(-?\d+))?)(?=\s|$|[^\d./-])", line)
     text = match[1] if match else ""
     try:
-        cents = float(text) if "." in text else _cents(Fraction(int(match[2]), int(match[3] or 1)))
+        cents = float(text) if match is None or "." in text else _cents(Fraction(int(match[2]), int(match[3] or 1)))
         if abs(cents) <= WIDEST:
             return cents
     except (TypeError, ValueError, ZeroDivisionError):

@@ -84,9 +84,9 @@ def read_ultrastar(path) -> WrittenScore:
                 continue
             measure, offset = place_in(starts, lead + Fraction(beat, BEATS))
             ordinals[measure] = ordinals.get(measure, 0) + 1
-            note = WrittenNote(measure, offset, Fraction(beats, BEATS), 6000.0 + 100.0 * semitone, str(number))
-            note.ordinal, note.lyrics, note.slurred = ordinals[measure], (lyric,) if lyric else (), slurred
-            part.notes.append(note)
+            head = WrittenNote(measure, offset, Fraction(beats, BEATS), 6000.0 + 100.0 * semitone, str(number))
+            head.ordinal, head.lyrics, head.slurred = ordinals[measure], (lyric,) if lyric else (), slurred
+            part.notes.append(head)
         score.parts.append(part)
     return score
 

@@ -14,10 +14,15 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from svs.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from svs.codec.source_filter import SourceFilterNetwork
+    from svs.dit import DiT
 
 FOLDERS = (Path(__file__).parent / "voices", Path(__file__).parent.parent / "assets" / "voices")
 
@@ -68,8 +73,8 @@ class Voice:
     steps: int
     guidance: dict[str, float]
     sampler: str
-    acoustic: object
-    codec: object
+    acoustic: DiT
+    codec: SourceFilterNetwork
     fast: dict | None = None
 
     @classmethod
@@ -229,7 +234,7 @@ def _read_facts(path: Path) -> dict:
         return type(value) is int and 1 <= value <= MOST_STEPS
 
     def is_singers(value) -> bool:
-        return isinstance(value, dict) and value and all(map(lowest_and_highest, value.values()))
+        return isinstance(value, dict) and len(value) > 0 and all(map(lowest_and_highest, value.values()))
 
     def is_guidance(value) -> bool:
         return isinstance(value, dict) and set(value) <= set(GROUPS) and all(map(number, value.values()))

@@ -157,7 +157,8 @@ def regular_measures(signatures: dict[int, Fraction], end: Fraction, file: str) 
 
     Raises ScoreError where there would be more than MOST_BARS.
     """
-    measures, reached, length = [], Fraction(0), Fraction(4)
+    measures: list[Measure] = []
+    reached, length = Fraction(0), Fraction(4)
     while reached < end or not measures:
         length = signatures.get(len(measures), length)
         if len(measures) == MOST_BARS or length <= 0:

@@ -41,7 +41,7 @@ def export(take: dict, output, title: str = "") -> bytes:
     suffix = Path(output).suffix.lower()
     if suffix not in FORMATS:
         raise ExportError(f"{output}: written are .TextGrid, .mid, .csv, .ds, .ustx and .musicxml; end the name in one")
-    takes = take.get("parts") if take.get("part") == "all" else [take]
+    takes: list[dict] = take.get("parts") or [] if take.get("part") == "all" else [take]
     try:
         _check_bounds(takes)
         written = importlib.import_module(FORMATS[suffix]).write(takes, title or Path(output).stem)
