@@ -94,6 +94,14 @@ def test_compound_time_signatures_are_still_summed(file):
     assert _bar_length("4", "4") == 4
 
 
+def test_loudness_before_its_first_mark_is_that_of_the_mark():
+    from svs.musicxml import _level_at
+
+    assert _level_at([(1.0, -3.0), (2.0, -5.0)], 0.0) == -3.0
+    assert _level_at([(1.0, -3.0), (2.0, -5.0)], 1.5) == -4.0
+    assert _level_at([(1.0, -3.0), (1.0, -9.0)], 1.0) == _level_at([(1.0, -3.0), (1.0, -9.0)], 5.0) == -9.0
+
+
 USTX = {"voice_parts": [{"notes": [{"position": 0, "duration": 480, "tone": 60, "lyric": "la"}]}]}
 
 
