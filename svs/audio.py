@@ -161,7 +161,7 @@ def write_atomically(path, save) -> None:
     the same path: its writer's lock is gone, and it is older than STALE_SECONDS.
     """
     path = Path(path)
-    _sweep(path)
+    sweep(path.parent, path.name)
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
@@ -181,9 +181,9 @@ def write_atomically(path, save) -> None:
         os.close(handle)
 
 
-def _sweep(path: Path) -> None:
-    """Delete what killed processes left of writing to `path`."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Delete what killed processes left of writing to a file in a folder, or to any of its files."""
+    for left in folder.glob(f".{glob.escape(name) if name else '*'}.*.part"):
         with suppress(OSError):
             handle = os.open(left, os.O_RDWR)
             try:

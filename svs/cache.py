@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from svs.audio import AudioError, write_atomically
+from svs.audio import AudioError, sweep, write_atomically
 
 MEGABYTES = 512
 CODE = (  # what makes sound
@@ -73,6 +73,7 @@ class PhraseCache:
         return self.folder / f"{key}.npy"
 
     def _bound(self) -> None:
+        sweep(self.folder)
         files = sorted(((path.stat(), path) for path in self.folder.glob("*.npy")), key=lambda item: item[0].st_mtime_ns)
         excess = sum(stat.st_size for stat, _ in files) - self.limit
         for stat, path in files:

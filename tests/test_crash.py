@@ -105,13 +105,23 @@ def test_what_a_killed_write_leaves_is_hidden_and_goes_with_the_next(tmp_path):
     assert (tmp_path / "song.txt").read_text() == "whole"
 
 
+def test_phrases_that_a_killed_render_left_half_are_swept_from_the_cache(tmp_path):
+    from svs.cache import PhraseCache
+
+    left = killed_write(tmp_path / "old.npy")
+    os.utime(left, (0, 0))
+    PhraseCache(tmp_path).keep("new", np.zeros(9, np.float32))
+    assert [path.name for path in tmp_path.iterdir()] == ["new.npy"]
+
+
 def test_what_another_process_still_writes_is_left_alone(tmp_path):
     path = tmp_path / "song.txt"
 
     def save(temporary):
         Path(temporary).write_text("slow")
         os.utime(temporary, (0, 0))
-        code = "import sys; from svs.audio import write_atomically as w; w(sys.argv[1], lambda t: open(t, 'w').write('quick'))"
+        write = "write_atomically(sys.argv[1], lambda temporary: open(temporary, 'w').write('quick'))"
+        code = f"import sys; from svs.audio import write_atomically; {write}"
         subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, check=True)
         assert path.read_text() == "quick"
 
@@ -157,15 +167,17 @@ def test_a_full_disk_spoils_no_file_that_was_there(tmp_path, full, features):
     cache = PhraseCache(tmp_path / "cache")
     cache.keep("key", np.zeros(FULL, np.float32))
     assert cache.find("key", FULL) is None and not list((tmp_path / "cache").iterdir())
-    clips = [{key: clip[key] for key in ("id", "speaker", "audio")} for clip in Shard.open(features / "synthetic").clips]
+    shard = Shard.open(features / "synthetic")
+    clips = [{key: clip[key] for key in ("id", "speaker", "audio")} for clip in shard.clips]
     with pytest.raises(AudioError, match="cannot be written"):
         build_shard(clips, tmp_path / "shard")
 
 
 def test_a_full_disk_ends_training_in_one_line_and_keeps_the_last_checkpoint(tmp_path, features):
+    from tiny_corpus import fit
+
     from benchmarks.crash import _timing
     from svs.checkpoints import RunCheckpoint
-    from tiny_corpus import fit
 
     fit(*_timing(features), 3, run := RunCheckpoint(str(tmp_path), 1))
     assert run.trained.exists()
