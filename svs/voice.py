@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from svs.files import read_small
 from svs.mistakes import Mistake
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _read_facts(path: Path) -> dict:
     from svs.flow import SAMPLERS
 
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(read_small(path).decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise VoiceError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(facts, dict):

@@ -3,11 +3,15 @@
 import argparse
 import json
 import math
+import os
+import pickle
 import random
+import resource
 import time
 from fractions import Fraction
 
 import pytest
+import torch
 from tiny_voices import write_voice
 
 from benchmarks import damage, fuzz
@@ -236,6 +240,66 @@ def test_takes_that_no_format_can_hold_are_refused_or_written_short(change, suff
 )
 def test_facts_of_a_voice_that_no_singer_has_are_refused(tmp_path, facts):
     assert "voice.json" in refused(VoiceError, Voice.load, write_voice(tmp_path / "voice", **facts))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_other_files_of_a_voice_folder_are_not_opened(tmp_path):
+    """Neither pipes, which would be waited for, nor what links lead to."""
+    from svs.cache import PhraseCache
+    from svs.score import Score
+    from svs.sing import sing
+
+    folder = write_voice(tmp_path / "voice")
+    os.mkfifo(folder / "more.safetensors")
+    (folder / "endless.safetensors").symlink_to("/dev/zero")
+    (folder / "CARD.md").symlink_to("/dev/zero")
+    line = Score.from_notes([(0.0, 0.3, "A4", "la")])
+    assert sing(line, Voice.load(folder), cache=PhraseCache(tmp_path / "cache")).seconds > 0
+    for name in ("codec.safetensors", "acoustic.safetensors", "timing.safetensors", "voice.json"):
+        whole = (folder / name).read_bytes()
+        (folder / name).unlink()
+        (folder / name).symlink_to("/dev/zero")
+        refused(VoiceError, Voice.load, folder)
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        refused(VoiceError, Voice.load, folder)
+        (folder / name).unlink()
+        (folder / name).write_bytes(whole)
+
+
+def test_weights_of_other_shapes_are_refused_before_they_are_read(tmp_path):
+    """A sparse file of a gigabyte, whose header tells tensors of a gigabyte."""
+    folder = write_voice(tmp_path / "voice")
+    for name in ("codec", "acoustic"):
+        path = folder / f"{name}.safetensors"
+        whole = path.read_bytes()
+        length = int.from_bytes(whole[:8], "little")
+        sizes = json.loads(whole[8 : 8 + length])["__metadata__"]
+        header = json.dumps({"__metadata__": sizes, "w": {"dtype": "F16", "shape": [2**29], "data_offsets": [0, 2**30]}})
+        with open(path, "wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header.encode())
+            file.truncate(8 + len(header) + 2**30)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        refused(VoiceError, Voice.load, folder)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
+        path.write_bytes(whole)
+
+
+def test_a_run_is_not_resumed_from_a_pickle_that_would_run(tmp_path, features):
+    from tiny_corpus import fit
+
+    from benchmarks.crash import _timing
+    from svs.release import ReleaseError, timing_of
+
+    class Bad:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    torch.save({"state_dict": Bad(), "pytorch-lightning_version": "2.6"}, tmp_path / "last.ckpt")
+    with pytest.raises(pickle.UnpicklingError):
+        fit(*_timing(features), 1, resume=str(tmp_path / "last.ckpt"))
+    refused(ReleaseError, timing_of, tmp_path / "last.ckpt")
+    assert not (tmp_path / "ran").exists()
 
 
 # The fuzzer ----------------------------------------------------------------------------------------------------------
