@@ -28,7 +28,7 @@ def main() -> None:
     python = f"{sys.platform}, Python {sys.version_info[0]}.{sys.version_info[1]}"
     print("# Licences of what svs depends on\n")
     print(f"Made by `make licences` on {python}, from the metadata of the packages installed there.")
-    print("The last column names the extra of `pyproject.toml` that wants a package; `pip install .` brings those of svs.\n")
+    print("The last column names the extra that wants a package; `pip install .` brings those of svs.\n")
     print(f"Under the GPL, which binds whoever ships a product together with them: {', '.join(bound) or 'none'}.\n")
     print("| package | version | licence | wanted by |\n|---|---|---|---|")
     for name, dist, by in rows:

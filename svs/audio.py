@@ -166,8 +166,10 @@ def write_atomically(path, save) -> None:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise AudioError(f"{path}: cannot be written ({error.strerror}); choose a folder that exists and is yours") from None
+    held = _locked(handle)
+    if not held:  # an open file without a lock serves nothing, and some systems do not move it
+        os.close(handle)
     try:
-        _locked(handle)
         save(temporary)
         mask = os.umask(0)
         os.umask(mask)
@@ -178,7 +180,8 @@ def write_atomically(path, save) -> None:
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
-        os.close(handle)
+        if held:
+            os.close(handle)
 
 
 def sweep(folder: Path, name: str | None = None) -> None:

@@ -200,7 +200,8 @@ class Shard:
     def open(cls, folder) -> Shard:
         folder = Path(folder)
         try:
-            audio, cents, voiced = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("audio", "cents", "voiced"))
+            names = ("audio", "cents", "voiced")
+            audio, cents, voiced = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in names)
             clips = [json.loads(line) for line in (folder / INDEX).read_text(encoding="utf-8").splitlines()]
         except OSError:
             raise DatasetError(f"{folder}: no features there; run the recipe's stage `features` first") from None

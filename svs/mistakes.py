@@ -5,7 +5,7 @@ from __future__ import annotations
 LONGEST = 800  # characters
 
 
-class Mistake(ValueError):  # noqa: N818 (the names of its kinds end in Error)
+class Mistake(ValueError):
     """A message in one printable line, whatever the file it quotes holds; what is too long loses its middle."""
 
     def __init__(self, message: object = ""):

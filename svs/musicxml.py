@@ -21,7 +21,18 @@ from pathlib import Path
 from xml.parsers import expat
 
 from svs.tempo import DEFAULT_TEMPO, change, of_words, settle_changes
-from svs.written import MARKS, MOST_NOTES, STEPS, Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore, fifths_of
+from svs.written import (
+    MARKS,
+    MOST_NOTES,
+    STEPS,
+    Lyric,
+    Measure,
+    ScoreError,
+    WrittenNote,
+    WrittenPart,
+    WrittenScore,
+    fifths_of,
+)
 
 MAX_BYTES = 64 * 2**20
 MOST_TAGS = 5_000_000  # with attributes; each takes some hundred bytes of memory

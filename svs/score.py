@@ -32,7 +32,17 @@ from svs.files import MOST_BYTES
 from svs.language import detect
 from svs.repeats import play_order
 from svs.tempo import DEFAULT_TEMPO, of_words
-from svs.written import MOST_NOTES, Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_fifths, note_name
+from svs.written import (
+    MOST_NOTES,
+    Lyric,
+    ScoreError,
+    WrittenNote,
+    WrittenPart,
+    WrittenScore,
+    note_cents,
+    note_fifths,
+    note_name,
+)
 
 __all__ = ["Grid", "Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
 
@@ -510,7 +520,7 @@ def _play(score, line, playing, first, before):
             items.append(item)
         if len(items) > MOST_NOTES:
             raise ScoreError(
-                f"{score.file}, bar {score.measures[index].number}: with its repeats a song of more than {MOST_NOTES:,} notes; "
+                f"{score.file}, bar {score.measures[index].number}: with repeats a song of more than {MOST_NOTES:,} notes; "
                 "look at the numbers of its repeats and voltas"
             )
         start += score.measures[index].length

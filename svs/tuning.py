@@ -193,7 +193,10 @@ def _pitch(file: str, number: int, line: str) -> float:
     match = re.match(r"\s*(-?\d*\.\d*|(-?\d+)(?:\s*/\s*(-?\d+))?)(?=\s|$|[^\d./-])", line)
     text = match[1] if match else ""
     try:
-        cents = float(text) if match is None or "." in text else _cents(Fraction(int(match[2]), int(match[3] or 1)))
+        if match is None or "." in text:
+            cents = float(text)
+        else:
+            cents = _cents(Fraction(int(match[2]), int(match[3] or 1)))
         if abs(cents) <= WIDEST:
             return cents
     except (TypeError, ValueError, ZeroDivisionError):

@@ -88,7 +88,8 @@ def test_odd_numbers_of_bars_verses_and_repeats_are_read_past(file, number):
 @pytest.mark.parametrize("beats", ["1e999999999", "0+0", "3+", "1/0"])
 def test_time_signatures_that_are_none_are_read_past(file, beats):
     time = f"<attributes><time><beats>{beats}</beats><beat-type>4</beat-type></time></attributes>"
-    assert len(read_score(file("song.musicxml", page(f"<measure number='1'>{time}{note()}</measure>"))).parts[0].notes) == 1
+    path = file("song.musicxml", page(f"<measure number='1'>{time}{note()}</measure>"))
+    assert len(read_score(path).parts[0].notes) == 1
 
 
 def test_compound_time_signatures_are_still_summed(file):
@@ -180,6 +181,26 @@ def test_two_voices_in_one_endless_bar_are_read_in_linear_time(file):
     began = time.process_time()
     assert [len(part.notes) for part in read_score(file("song.musicxml", page(bar))).parts] == [4000, 4000]
     assert time.process_time() - began < 8
+
+
+def test_notes_outside_a_line_are_those_that_never_sound_with_it():
+    from svs.score import _outside
+    from svs.written import WrittenNote
+
+    rng = random.Random(0)
+    for _ in range(300):
+        line, notes = (
+            [
+                WrittenNote(rng.randrange(2), Fraction(rng.randrange(8)), Fraction(rng.randrange(1, 4)), 6000.0)
+                for _ in range(rng.randrange(6))
+            ]
+            for _ in range(2)
+        )
+
+        def together(a, b):
+            return a.measure == b.measure and a.offset < b.offset + b.duration and b.offset < a.offset + a.duration
+
+        assert _outside(notes, line) == [n for n in notes if not any(together(n, other) for other in line)]
 
 
 def test_repeats_that_multiply_a_song_beyond_all_bounds_are_refused(file):
@@ -275,7 +296,8 @@ def test_weights_of_other_shapes_are_refused_before_they_are_read(tmp_path):
         whole = path.read_bytes()
         length = int.from_bytes(whole[:8], "little")
         sizes = json.loads(whole[8 : 8 + length])["__metadata__"]
-        header = json.dumps({"__metadata__": sizes, "w": {"dtype": "F16", "shape": [2**29], "data_offsets": [0, 2**30]}})
+        tensor = {"dtype": "F16", "shape": [2**29], "data_offsets": [0, 2**30]}
+        header = json.dumps({"__metadata__": sizes, "w": tensor})
         with open(path, "wb") as file:
             file.write(len(header).to_bytes(8, "little") + header.encode())
             file.truncate(8 + len(header) + 2**30)
