@@ -25,7 +25,7 @@ TARGETS = {  # function → tests that ought to notice
     "svs/tuning.py:Tuning._place": "tests/test_tuning.py",
     "svs/tuning.py:Scale.nearest": "tests/test_tuning.py",
     "svs/units.py:cents_to_hz": "tests/test_pitch.py tests/test_f0.py",
-    "svs/pitch.py:exact": "tests/test_pitch.py",
+    "svs/pitch.py:_written": "tests/test_pitch.py tests/test_articulation.py",
     "svs/hand.py:follow": "tests/test_hand.py",
     "svs/timing.py:place": "tests/test_timing.py",
     "svs/timing.py:delay": "tests/test_timing.py",

@@ -519,8 +519,9 @@ def _play(score, line, playing, first, before):
             item.ending = bool(endings)
             items.append(item)
         if len(items) > MOST_NOTES:
+            bar = score.measures[index].number
             raise ScoreError(
-                f"{score.file}, bar {score.measures[index].number}: with repeats a song of more than {MOST_NOTES:,} notes; "
+                f"{score.file}, bar {bar}: with its repeats a song of more than {MOST_NOTES:,} notes; "
                 "look at the numbers of its repeats and voltas"
             )
         start += score.measures[index].length

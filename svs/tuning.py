@@ -193,10 +193,8 @@ def _pitch(file: str, number: int, line: str) -> float:
     match = re.match(r"\s*(-?\d*\.\d*|(-?\d+)(?:\s*/\s*(-?\d+))?)(?=\s|$|[^\d./-])", line)
     text = match[1] if match else ""
     try:
-        if match is None or "." in text:
-            cents = float(text)
-        else:
-            cents = _cents(Fraction(int(match[2]), int(match[3] or 1)))
+        ratio = None if match is None or "." in text else Fraction(int(match[2]), int(match[3] or 1))
+        cents = float(text) if ratio is None else _cents(ratio)
         if abs(cents) <= WIDEST:
             return cents
     except (TypeError, ValueError, ZeroDivisionError):

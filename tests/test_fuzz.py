@@ -119,6 +119,9 @@ USTX = {"voice_parts": [{"notes": [{"position": 0, "duration": 480, "tone": 60, 
         {"tempos": [{"position": ".inf", "bpm": 120}]},
         {"tempos": [{"position": 0, "bpm": 10**400}]},
         {"resolution": 0.25},
+        {"voice_parts": [{"notes": [{"position": 10**300, "duration": 9, "tone": 60, "lyric": "la"}]}]},
+        {"voice_parts": [{"notes": [{"position": 0, "duration": 9, "tone": ".inf"}]}]},
+        {"voice_parts": [{"notes": [{"position": 0, "duration": 9, "tone": 60, "tuning": 1e308}]}]},
         {"voice_parts": [{"notes": [{"position": 0, "duration": ".inf", "tone": 60}]}]},
         {"voice_parts": [{"notes": [{"position": 0, "duration": 9, "tone": 10**400}]}]},
     ],
@@ -213,7 +216,8 @@ def test_a_million_notes_are_refused_in_every_format(file):
     many = 1_000_000
     assert many > MOST_NOTES
     refused(ScoreError, read_score, file("song.txt", "#TITLE:x\n#BPM:9000\n" + ": 1 1 4 la\n" * many))
-    refused(ScoreError, read_score, file("song.ustx", '{"voice_parts": [{"notes": [' + "{position: 0}," * many + "]}]}"))
+    notes = "{position: 0}," * many
+    refused(ScoreError, read_score, file("song.ustx", f'{{"voice_parts": [{{"notes": [{notes}]}}]}}'))
     refused(ScoreError, read_score, file("song.mid", "MThd" + "\x00\x01\x02\x03\x04\x05\x06" * many))
     assert "tags" in refused(ScoreError, read_score, file("song.musicxml", "<score-partwise>" + "<a/>" * 5_000_001))
 
@@ -240,6 +244,12 @@ def test_takes_that_no_format_can_hold_are_refused_or_written_short(change, suff
         assert len(export(take, f"take{suffix}")) < 1_000_000
     except ExportError as error:
         assert "\n" not in str(error)
+
+
+def test_bars_that_all_begin_at_once_do_not_fill_the_memory():
+    take = fuzz._take()
+    take["grid"]["bars"] = [[0.0, 1], [0.0, 1]]
+    assert b"<measure" in export(take, "take.musicxml")
 
 
 @pytest.mark.parametrize(
