@@ -1,6 +1,7 @@
 # make sing   sing a song to out/
 # make test   run the tests
 # make samples   sing the samples that the README opens with, again
+# make types and make coverage want the tools of pip install -e .[dev] in it
 # All make .venv first, when it is missing or pyproject.toml has changed. Choose an interpreter with PYTHON=python3.12.
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -8,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 SONG := amazing_grace
 
-.PHONY: sing test samples clean
+.PHONY: sing test samples types coverage licences clean
 .DELETE_ON_ERROR:
 
 sing: $(VENV)/installed
@@ -20,6 +21,18 @@ test: $(VENV)/installed
 
 samples: $(VENV)/installed
 	$(VENV)/bin/python -m assets.samples.make
+
+types: $(VENV)/installed
+	$(VENV)/bin/python -m mypy
+
+coverage: $(VENV)/installed
+	$(VENV)/bin/python -m coverage erase
+	$(VENV)/bin/python -m coverage run -m pytest -q
+	$(VENV)/bin/python -m coverage combine -q
+	$(VENV)/bin/python -m coverage report
+
+licences: $(VENV)/installed
+	$(VENV)/bin/python -m benchmarks.licences > docs/LICENCES.md
 
 clean:
 	rm -rf $(VENV) out

@@ -2,17 +2,21 @@
 
   python -m benchmarks.fuzz musicxml --inputs 100000 --seconds 600
 
-Inputs are seeds from tests and assets with pieces cut, doubled, swapped, overwritten and their numbers made extreme, each
-a function of the seed and its number alone (--first repeats one). What counts as a fault: any other exception, a message
-of several lines, more than --limit seconds, or memory beyond --megabytes. Faults are printed, and kept with --keep DIR.
+Inputs are seeds with pieces cut, doubled, swapped, overwritten and their numbers made extreme: as bytes, and where the
+format has a structure as its elements (benchmarks/damage.py). Each is a function of its number alone; --first repeats
+one. --seeds DIR adds files of yours to begin from. --engine atheris lets coverage choose what to damage further, where
+that package is installed. What counts as a fault: any other exception, a message of several lines or of more than 2 000
+characters, more than --limit seconds, memory beyond --megabytes, and any file written, process begun or connection
+made outside the folder of the input. Faults are printed, and kept with --keep DIR.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
-import re
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -26,10 +30,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from benchmarks import damage
 from benchmarks.common import ROOT, parser, say
 
-EXTREME = ["0", "-1", "1e308", "-1e308", "nan", "inf", "1e-308", "9" * 30, "1/0", "4294967296", "", "é", "\x00", "\ud800"]
-NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
+LONGEST_MESSAGE = 2000
+RICH = Path(__file__).with_name("seeds") / "rich.musicxml"  # something of everything that the reader knows
 
 
 class TooSlowError(Exception):
@@ -38,12 +43,12 @@ class TooSlowError(Exception):
 
 @dataclass(frozen=True)
 class Format:
-    """seeds: whole files to begin from. read: what is done with a damaged one, at a path."""
+    """seeds: whole files to begin from. read: what is done with a damaged one, at a path. wound: by its structure."""
 
     suffix: str
     seeds: Callable[[], list[bytes]]
     read: Callable[[Path], object]
-    damage: Callable[[bytes, random.Random], bytes] | None = None
+    wound: Callable[[bytes, random.Random], bytes] | None = None
 
 
 def main(arguments=None):
@@ -54,8 +59,12 @@ def main(arguments=None):
     options.add_argument("--limit", type=float, default=10.0, help="seconds that one input may take")
     options.add_argument("--megabytes", type=int, default=3000, help="address space at most, beyond what is in use")
     options.add_argument("--first", type=int, default=0, help="number of the first input")
+    options.add_argument("--seeds", type=Path, help="folder of more files to begin from")
     options.add_argument("--keep", type=Path, help="folder for inputs that are faults")
+    options.add_argument("--engine", choices=["numbered", "atheris"], default="numbered")
     options = options.parse_args(arguments)
+    if options.engine == "atheris":
+        return _with_coverage(options)
     failed = 0
     for name in FORMATS if options.format == "all" else [options.format]:
         failed += fuzz(name, options)
@@ -63,38 +72,131 @@ def main(arguments=None):
 
 
 def fuzz(name: str, options) -> int:
-    """Try so many inputs of a format; returns how many are faults."""
+    """Try so many inputs of a format; returns how many kinds of faults there were."""
     kind = FORMATS[name]
     seeds = kind.seeds()
+    if options.seeds:
+        suffixes = SUFFIXES.get(name, (kind.suffix,))
+        found = sorted(path for path in options.seeds.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+        seeds += [path.read_bytes() for path in found if path.stat().st_size < 200_000]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"input{kind.suffix}"
         path.write_bytes(seeds[0])
         attempt(kind.read, path, 60.0)  # imports are not the input's fault
         _bound(options.megabytes)
         signal.signal(signal.SIGALRM, _too_slow)
-        began, outcomes, faults, slowest = time.monotonic(), Counter(), {}, 0.0
-        number = options.first
-        while number < options.first + options.inputs and time.monotonic() - began < options.seconds:
-            path.write_bytes(damaged(seeds, random.Random(f"{name}/{number}"), kind.damage))
-            started = time.monotonic()
-            outcome, fault = attempt(kind.read, path, options.limit)
-            slowest = max(slowest, time.monotonic() - started)
-            outcomes[outcome] += 1
-            if fault:
-                if fault not in faults:
-                    say(f"{name} {number}: {fault}")
-                    if options.keep:
-                        options.keep.mkdir(parents=True, exist_ok=True)
-                        (options.keep / f"{name}-{number}{kind.suffix}").write_bytes(path.read_bytes())
-                faults[fault] = faults.get(fault, 0) + 1
-            number += 1
-        extra = sorted(p.name for p in Path(folder).iterdir() if p != path and not p.name.startswith("."))
-        if extra:
-            faults[f"left behind: {', '.join(extra)}"] = 1
-    tried = number - options.first
-    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
-    print(f"{name}: {tried} inputs ({told}), {sum(faults.values())} faults of {len(faults)} kinds, slowest {slowest:.2f} s")
-    return len(faults)
+        watch = _Watch(Path(folder))
+        began, tried = time.monotonic(), _Tried(name, kind, options, watch)
+
+        def further() -> bool:
+            return tried.count < options.inputs and time.monotonic() - began < options.seconds
+
+        if options.engine == "atheris":
+            _let_coverage_choose(seeds, path, tried, further, options)
+        else:
+            while further():
+                rng = random.Random(f"{name}/{options.first + tried.count}")
+                path.write_bytes(damage.wounded(seeds, rng, kind.wound))
+                tried.one(path)
+    tried.tell()
+    return len(tried.faults)
+
+
+class _Tried:
+    """Counts of what came of the inputs, and the faults among them."""
+
+    def __init__(self, name: str, kind: Format, options, watch: _Watch):
+        self.name, self.kind, self.options, self.watch = name, kind, options, watch
+        self.count, self.slowest, self.outcomes, self.faults = 0, 0.0, Counter(), Counter()
+
+    def one(self, path: Path) -> None:
+        started = time.monotonic()
+        with self.watch:
+            outcome, fault = attempt(self.kind.read, path, self.options.limit)
+        self.slowest = max(self.slowest, time.monotonic() - started)
+        if self.watch.seen:
+            outcome, fault = "fault", self.watch.seen.pop()
+            self.watch.seen.clear()
+        self.outcomes[outcome] += 1
+        if fault:
+            number = self.options.first + self.count
+            if fault.partition(": ")[0] not in {known.partition(": ")[0] for known in self.faults}:
+                say(f"{self.name} {number}: {fault}")
+                if self.options.keep:
+                    self.options.keep.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(path, self.options.keep / f"{self.name}-{number}{self.kind.suffix}")
+            self.faults[fault] += 1
+        self.count += 1
+
+    def tell(self) -> None:
+        told = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.most_common())
+        print(
+            f"{self.name}: {self.count} inputs ({told}), {self.faults.total()} faults of {len(self.faults)} kinds, "
+            f"slowest {self.slowest:.2f} s",
+            flush=True,
+        )
+
+
+def _with_coverage(options) -> int:
+    """fuzz, with the modules of the package instrumented as they are imported. One format."""
+    try:
+        import atheris
+    except ImportError:
+        raise SystemExit("--engine atheris wants the package atheris: pip install atheris") from None
+    if options.format == "all":
+        raise SystemExit("--engine atheris: name one format; libFuzzer ends the process")
+    with atheris.instrument_imports(include=["svs"]):
+        return fuzz(options.format, options)
+
+
+def _let_coverage_choose(seeds: list[bytes], path: Path, tried: _Tried, further, options) -> None:
+    """Let atheris mutate the seeds by what they reach in the package, as long as the options say."""
+    import atheris
+
+    def one(data: bytes) -> None:
+        path.write_bytes(data)
+        tried.one(path)
+        if not further():
+            tried.tell()
+            os._exit(1 if tried.faults else 0)  # libFuzzer never returns
+
+    with tempfile.TemporaryDirectory() as corpus:
+        for number, seed in enumerate(seeds):
+            (Path(corpus) / str(number)).write_bytes(seed)
+        atheris.Setup([sys.argv[0], "-rss_limit_mb=0", f"-seed={options.first + 1}", corpus], one)
+        atheris.Fuzz()
+
+
+class _Watch:
+    """Notes what a reader does outside its folder: files opened for writing, processes, connections."""
+
+    FORBIDDEN = ("socket.connect", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
+    CHANGES = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.link", "os.truncate")
+
+    def __init__(self, folder: Path):
+        self.folder, self.seen, self.active = str(folder), set(), False
+        sys.addaudithook(self._hook)
+
+    def __enter__(self) -> None:
+        self.active = True
+
+    def __exit__(self, *_) -> None:
+        self.active = False
+
+    def _hook(self, event: str, arguments) -> None:
+        if not self.active:
+            return
+        if event == "open":
+            path, mode, flags = arguments
+            writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) if mode is None else set(mode) & set("wax+")
+            if writes and isinstance(path, str) and not path.startswith((self.folder, "/dev/null")):
+                self.seen.add(f"writes {path}")
+        elif event in self.FORBIDDEN:
+            self.seen.add(f"{event} {str(arguments)[:80]}")
+        elif event in self.CHANGES:
+            path = str(arguments[0])
+            if path.startswith("/") and not path.startswith(self.folder):
+                self.seen.add(f"{event} {path}")
 
 
 def attempt(read, path: Path, limit: float) -> tuple[str, str | None]:
@@ -111,7 +213,10 @@ def attempt(read, path: Path, limit: float) -> tuple[str, str | None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if not _raised_by_us(error):
             return "fault", _place(error)
-        return ("fault", f"message of several lines: {type(error).__name__}") if "\n" in str(error) else ("refused", None)
+        message = str(error)
+        if len(message.splitlines()) > 1 or len(message) > LONGEST_MESSAGE:
+            return "fault", f"message of several lines, or endless: {_place(error)}"
+        return "refused", None
     except BaseException as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if isinstance(error, KeyboardInterrupt):
@@ -124,6 +229,8 @@ def attempt(read, path: Path, limit: float) -> tuple[str, str | None]:
 def _raised_by_us(error: Exception) -> bool:
     """Whether a statement of the package raises it: either an exception of its own, or a ValueError with its own words."""
     last = traceback.extract_tb(error.__traceback__)[-1]
+    if last.filename == __file__:
+        return True
     return "/svs/" in last.filename and (type(error).__module__.startswith("svs") or (last.line or "").startswith("raise"))
 
 
@@ -145,66 +252,12 @@ def _bound(megabytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-# Damage -----------------------------------------------------------------------------------------------------------
-
-
-def damaged(seeds: list[bytes], rng: random.Random, damage=None) -> bytes:
-    """A seed with one to six wounds."""
-    data = rng.choice(seeds)
-    if damage is not None and rng.random() < 0.8:
-        return damage(data, rng)
-    for _ in range(rng.choice([1, 1, 2, 3, 6])):
-        data = _wound(data, rng, seeds)
-    return data
-
-
-def _wound(data: bytes, rng: random.Random, seeds: list[bytes]) -> bytes:
-    a, b = sorted(rng.randrange(len(data) + 1) for _ in range(2))
-    b = min(b, a + rng.choice([1, 4, 40, 400]))
-    kind = rng.randrange(8)
-    if kind == 0:
-        return data[:a] + data[b:]
-    if kind == 1:
-        return data[:b] + data[a:b] * rng.choice([1, 2, 20]) + data[b:]
-    if kind == 2:
-        return data[:a] + bytes(rng.randrange(256) for _ in range(min(b - a, 8))) + data[b:]
-    if kind == 3:
-        other = rng.choice(seeds)
-        c = rng.randrange(len(other) + 1)
-        return data[:a] + other[c : c + (b - a)] + data[b:]
-    if kind == 4:
-        return data[:a]
-    if kind in (5, 6) and (numbers := list(NUMBER.finditer(data))):
-        found = rng.choice(numbers)
-        value = rng.choice(EXTREME).encode("utf-8", "surrogatepass")
-        return data[: found.start()] + value + data[found.end() :]
-    lines = data.split(b"\n")
-    rng.shuffle(lines) if rng.random() < 0.2 else lines.insert(rng.randrange(len(lines) + 1), rng.choice(lines))
-    return b"\n".join(lines)
-
-
-def damaged_archive(data: bytes, rng: random.Random) -> bytes:
-    """A zip whose members are damaged and which is whole itself."""
-    out = BytesIO()
-    with zipfile.ZipFile(BytesIO(data)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            content = source.read(name)
-            if rng.random() < 0.7:
-                content = _wound(content, rng, [content])
-            if rng.random() < 0.1:
-                name = rng.choice(["../../escape.xml", "/tmp/escape.xml", "META-INF/container.xml", "x" * 300])
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                target.writestr(name, content)
-    return out.getvalue()
-
-
 # Formats ----------------------------------------------------------------------------------------------------------
 
 
 def _scores() -> list[bytes]:
     names = ["twinkle_twinkle_little_star", "row_your_boat", "drink_to_me_only", "silent_night"]
-    return [(ROOT / "assets" / "scores" / f"{name}.musicxml").read_bytes() for name in names]
+    return [RICH.read_bytes(), *((ROOT / "assets" / "scores" / f"{name}.musicxml").read_bytes() for name in names)]
 
 
 def _archives() -> list[bytes]:
@@ -236,7 +289,11 @@ def _take() -> dict:
         "sample_rate": 44_100, "seed": 0, "voice": "default", "singer": "ann", "part": "Voice",
         "notes": [note_to_json(note) for note in notes],
         "phones": [{"symbol": s.symbol, "start": s.start, "end": s.end, "note": s.note} for s in spans],
-        "f0": {"hop_seconds": curve.hop_seconds, "cents": list(curve.cents[:200]), "voiced": [bool(v) for v in curve.voiced[:200]]},
+        "f0": {
+            "hop_seconds": curve.hop_seconds,
+            "cents": list(curve.cents[:60]),
+            "voiced": [bool(v) for v in curve.voiced[:60]],
+        },
         "grid": {"quarters": [0.0], "seconds": [0.0], "bars": [[0.0, 1]]},
     }  # fmt: skip
 
@@ -328,8 +385,8 @@ def _read_lyrics(path: Path):
             try:
                 pronouncer.phones(word, g2p.Context(words, number))
             except ValueError as error:
-                if "\n" in str(error):
-                    raise AssertionError("message of several lines") from None
+                if not _raised_by_us(error) or len(str(error).splitlines()) > 1:
+                    raise AssertionError(f"{language}, {_place(error)}") from error
 
 
 def _read_settings(path: Path):
@@ -362,26 +419,60 @@ def _read_take(path: Path):
         export(take, f"take{suffix}")
 
 
+def _voices() -> list[bytes]:
+    """Voice folders as archives."""
+    from tests.tiny_voices import write_voice
+
+    out = BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(out, "w") as archive:
+        for path in sorted(write_voice(Path(folder) / "voice").iterdir()):
+            archive.write(path, path.name)
+    return [out.getvalue()]
+
+
+def _read_voice(path: Path):
+    """Load the voice, and sing a note with it."""
+    from svs.score import Score
+    from svs.sing import sing
+    from svs.voice import Voice, VoiceError
+
+    folder = path.with_suffix("")
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+    except Exception as error:  # the archive only carries the folder from the damage to here
+        raise VoiceError(f"no archive ({error})") from None
+    if path.stat().st_size % 8:  # most are refused in loading; a few of the others are sung with
+        return Voice.load(folder)
+    return sing(Score.from_notes([(0.0, 0.2, "A4", "la")]), Voice.load(folder), steps=1)
+
+
 def _read_facts(path: Path):
     from svs.voice import _read_facts
 
     return _read_facts(path)
 
 
+SUFFIXES = {"musicxml": (".musicxml", ".xml"), "midi": (".mid", ".midi", ".kar")}
 FORMATS = {
-    "musicxml": Format(".musicxml", _scores, _read_score),
-    "mxl": Format(".mxl", _archives, _read_score, damaged_archive),
-    "midi": Format(".mid", _midis, _read_score),
-    "ustx": Format(".ustx", lambda: [USTX], _read_score),
+    "musicxml": Format(".musicxml", _scores, _read_score, damage.xml),
+    "mxl": Format(".mxl", _archives, _read_score, damage.archive),
+    "midi": Format(".mid", _midis, _read_score, damage.midi),
+    "ustx": Format(".ustx", lambda: [USTX], _read_score, damage.yaml_tree),
     "ultrastar": Format(".txt", lambda: [ULTRASTAR], _read_score),
-    "lyrics": Format(".lyrics", lambda: [text.encode() for text in LYRICS], _read_lyrics),
-    "settings": Format(".yaml", lambda: [SETTINGS], _read_settings),
+    "lyrics": Format(".lyrics", lambda: [text.encode() for text in LYRICS], _read_lyrics, damage.words),
+    "settings": Format(".yaml", lambda: [SETTINGS], _read_settings, damage.yaml_tree),
     "curve": Format(".csv", lambda: [CURVE.encode()], _read_curve),
     "scale": Format(".scl", lambda: [SCALE], _read_scale),
-    "take": Format(".json", lambda: [json.dumps(_take()).encode()], _read_take),
-    "voice": Format(".json", lambda: [(ROOT / "assets" / "voices" / "default" / "voice.json").read_bytes()], _read_facts),
+    "take": Format(".json", lambda: [json.dumps(_take()).encode()], _read_take, damage.json_tree),
+    "facts": Format(
+        ".json", lambda: [(ROOT / "assets/voices/default/voice.json").read_bytes()], _read_facts, damage.json_tree
+    ),
+    "voice": Format(".voice", _voices, _read_voice, damage.voice),
 }
 
 
 if __name__ == "__main__":
+    sys.dont_write_bytecode = True
     sys.exit(main())

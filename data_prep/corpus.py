@@ -8,11 +8,12 @@ from pathlib import Path
 
 from data_prep import stages
 from svs.dataset import write_manifest
+from svs.mistakes import Mistake
 
 SUFFIXES = {".wav", ".flac"}
 
 
-class CorpusError(ValueError):
+class CorpusError(Mistake):
     """A corpus that is not where it was said to be, or cannot be fetched."""
 
 

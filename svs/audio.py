@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from svs.mistakes import Mistake
+
 READ_SAMPLES = 1 << 20
 
 
-class AudioError(ValueError):
+class AudioError(Mistake):
     """A sound file that cannot be read or written; the message says which and why."""
 
 
@@ -110,9 +114,12 @@ def write_pieces(path, pieces: Iterable[np.ndarray], sample_rate: int) -> AudioF
     import soundfile
 
     def save(temporary):
-        with soundfile.SoundFile(temporary, "w", sample_rate, channels=1, subtype="PCM_16", format="WAV") as file:
-            for samples in pieces:
-                file.write(samples)
+        try:
+            with soundfile.SoundFile(temporary, "w", sample_rate, channels=1, subtype="PCM_16", format="WAV") as file:
+                for samples in pieces:
+                    file.write(samples)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path}: cannot be written ({error.error_string} is the disk full?)") from None
 
     write_atomically(path, save)
     return AudioFile.open(path)
@@ -144,14 +151,24 @@ def _readable(path):
         raise AudioError(f"{path}: not a sound file that can be read ({error})") from None
 
 
+STALE_SECONDS = 60.0
+
+
 def write_atomically(path, save) -> None:
-    """Call save(temporary path) beside `path`, then move the result over it; raises AudioError."""
+    """Call save(temporary path) beside `path`, then move the result over it; raises AudioError.
+
+    The temporary file is hidden, .NAME.….part. One that a killed process left behind is deleted by the next write to
+    the same path: its writer's lock is gone, and it is older than STALE_SECONDS.
+    """
     path = Path(path)
+    sweep(path.parent, path.name)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise AudioError(f"{path}: cannot be written ({error.strerror}); choose a folder that exists and is yours") from None
+    held = _locked(handle)
+    if not held:  # an open file without a lock serves nothing, and some systems do not move it
+        os.close(handle)
     try:
         save(temporary)
         mask = os.umask(0)
@@ -163,3 +180,28 @@ def write_atomically(path, save) -> None:
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
+        if held:
+            os.close(handle)
+
+
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Delete what killed processes left of writing to a file in a folder, or to any of its files."""
+    for left in folder.glob(f".{glob.escape(name) if name else '*'}.*.part"):
+        with suppress(OSError):
+            handle = os.open(left, os.O_RDWR)
+            try:
+                if time.time() - os.fstat(handle).st_mtime > STALE_SECONDS and _locked(handle):
+                    left.unlink()
+            finally:
+                os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Lock an open file; False where another process holds it, or locks are unknown."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True

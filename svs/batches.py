@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,10 @@ class _Endless(IterableDataset):
 class NumberedBatches(LightningDataModule):
     """Feeds `batch(number)`, starting where the module's `batches_seen` stands."""
 
-    def batch(self, number: int) -> dict[str, torch.Tensor]:
+    hparams: Any  # the constructor's arguments
+    trainer: Any
+
+    def batch(self, number: int) -> Any:
         raise NotImplementedError
 
     def train_dataloader(self) -> DataLoader:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from svs.audio import AudioError, write_atomically
+from svs.audio import AudioError, sweep, write_atomically
 
 MEGABYTES = 512
+WEIGHTS = ("acoustic.safetensors", "codec.safetensors", "timing.safetensors")
 CODE = (  # what makes sound
     *("conditioning.py", "dit.py", "flow.py", "layers.py", "rendering.py", "stretches.py", "units.py", "codec/*.py", "codec/*.npy"),
 )
@@ -73,6 +74,7 @@ class PhraseCache:
         return self.folder / f"{key}.npy"
 
     def _bound(self) -> None:
+        sweep(self.folder)
         files = sorted(((path.stat(), path) for path in self.folder.glob("*.npy")), key=lambda item: item[0].st_mtime_ns)
         excess = sum(stat.st_size for stat, _ in files) - self.limit
         for stat, path in files:
@@ -104,6 +106,6 @@ def _made_by(voice: Path) -> str:
     package = Path(__file__).parent
     paths = [path for pattern in CODE for path in sorted(package.glob(pattern))]
     digest = hashlib.blake2b(f"{torch.__version__} {torch.backends.cpu.get_cpu_capability()}".encode())
-    for path in (*paths, *sorted(voice.glob("*.safetensors"))):
+    for path in (*paths, *(voice / name for name in WEIGHTS)):  # no other file of the folder, whatever it may be
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -151,7 +151,7 @@ def _signs(path: Path) -> list[Unsung]:
         if part.find(".//lyric/text") is None:
             continue
         for measure in part.findall("measure"):
-            digits = "".join(c for c in measure.get("number") or "" if c.isdigit())
+            digits = "".join(c for c in measure.get("number") or "" if c.isdecimal())[:9]
             for element in measure.iter():
                 if element.tag in SIGNS:
                     name = names.get(part.get("id")) or part.get("id") or "?"

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+
+from svs.audio import write_atomically
 
 LAST, TRAINED = "last.ckpt", "trained.ckpt"
 
 
 def batches_done(trainer: Trainer) -> int:
     """Batches trained on so far, in this run and those it continues; true inside callbacks too."""
-    return trainer.fit_loop.epoch_loop.batch_progress.total.processed
+    total: Any = trainer.fit_loop.epoch_loop.batch_progress.total
+    return total.processed
+
+
+def _save(trainer: Trainer, path: Path) -> None:
+    """Write a checkpoint, whole or not at all: Lightning itself moves it from another folder, which may be a copy."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda temporary: trainer.save_checkpoint(temporary, weights_only=False))
 
 
 class RunCheckpoint(Checkpoint):
@@ -32,10 +42,10 @@ class RunCheckpoint(Checkpoint):
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         done = batches_done(trainer)
         if done == trainer.num_training_batches:
-            trainer.save_checkpoint(self.trained, weights_only=False)
+            _save(trainer, self.trained)
             self.last.unlink(missing_ok=True)
         elif done % self.every == 0 or trainer.should_stop:
-            trainer.save_checkpoint(self.last, weights_only=False)
+            _save(trainer, self.last)
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
         if isinstance(exception, KeyboardInterrupt):

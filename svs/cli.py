@@ -14,9 +14,11 @@ import warnings
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from svs.mistakes import Mistake
 
 app = typer.Typer(
     name="svs",
@@ -38,7 +40,7 @@ class PitchStyle(StrEnum):
     exact = "exact"
 
 
-class UsageError(ValueError):
+class UsageError(Mistake):
     """Options that do not fit together or name what is not there; the message says which and what to do."""
 
 
@@ -139,7 +141,7 @@ def sing(
 
     if settings is None and (settings := beside(score)) is not None:
         print(f"svs: with the settings of {settings}", file=sys.stderr)
-    options = {
+    options: dict[str, Any] = {
         "voice": voice,
         "singer": singer,
         "singer_from": singer_from,
@@ -221,7 +223,7 @@ def score(
     from svs.phonemes import pronounce
     from svs.score import read_score, score_to_json, select_part
 
-    options = {} if language is None else {"language": language}
+    options: dict[str, Any] = {} if language is None else {"language": language}
     if check:
         from svs.check import unsung
 
@@ -485,9 +487,9 @@ def _is_mistake(error: Exception) -> bool:
     if type(error) is not ValueError:
         return False
     trace = error.__traceback__
-    while trace.tb_next is not None:
+    while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return Path(trace.tb_frame.f_code.co_filename).is_relative_to(Path(__file__).parent)
+    return trace is not None and Path(trace.tb_frame.f_code.co_filename).is_relative_to(Path(__file__).parent)
 
 
 def _one_line(error: Exception) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from svs.audio import Audio, write_atomically
 from svs.f0 import track
+from svs.mistakes import Mistake
 from svs.pitch import PitchCurve
 from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
 
@@ -27,7 +28,7 @@ ENCODER = "encoder.txt"  # fingerprint of the encoder that made the latents, wri
 LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
 
-class DatasetError(ValueError):
+class DatasetError(Mistake):
     """A manifest or shard that is missing or unusable; the message says which stage makes it."""
 
 
@@ -112,16 +113,16 @@ def build_shard(clips: list[dict], folder, progress=None) -> int:
     for name in (INDEX, LATENTS, IMPORTANCE, ENCODER):
         (folder / name).unlink(missing_ok=True)
     start, index = 0, []
-    audio, cents, voiced = [], [], []
+    sounds, cents, voiced = [], [], []
     for clip, target in zip(clips, targets, strict=True):
         with np.load(target) as stored:
-            audio.append(stored["audio"])
+            sounds.append(stored["audio"])
             cents.append(stored["cents"])
             voiced.append(stored["voiced"])
-        frames = len(audio[-1]) // LATENT_HOP
+        frames = len(sounds[-1]) // LATENT_HOP
         index.append(dict(clip, start=start, frames=frames))
         start += frames
-    for name, arrays in (("audio", audio), ("cents", cents), ("voiced", voiced)):
+    for name, arrays in (("audio", sounds), ("cents", cents), ("voiced", voiced)):
         _save(folder / f"{name}.npy", np.save, np.concatenate(arrays))
     write_manifest(folder / INDEX, index)
     return start
@@ -199,11 +200,12 @@ class Shard:
     def open(cls, folder) -> Shard:
         folder = Path(folder)
         try:
-            arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("audio", "cents", "voiced")]
+            names = ("audio", "cents", "voiced")
+            audio, cents, voiced = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in names)
             clips = [json.loads(line) for line in (folder / INDEX).read_text(encoding="utf-8").splitlines()]
         except OSError:
             raise DatasetError(f"{folder}: no features there; run the recipe's stage `features` first") from None
-        return cls(folder, *arrays, clips)
+        return cls(folder, audio, cents, voiced, clips)
 
     def latents(self) -> np.ndarray:
         """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`."""

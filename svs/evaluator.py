@@ -16,6 +16,7 @@ from svs.evaluation import check_lengths, judge, measure, take_curve, take_notes
 from svs.evaluation.listening import ListeningTest
 from svs.evaluation.page import View
 from svs.files import read_small
+from svs.mistakes import Mistake
 from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.units import A4_HZ, PITCH_GRID, FrameGrid
@@ -27,7 +28,7 @@ SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 SCORES = (".musicxml", ".mxl", ".xml", ".mid", ".midi")
 
 
-class EvaluationError(ValueError):
+class EvaluationError(Mistake):
     """Files that cannot be evaluated together; the message says which and what to do."""
 
 
@@ -138,7 +139,8 @@ def compare(reference: Audio, estimate: Audio, figures: Sequence[str] | None = N
     unknown = [name for name in figures or () if name not in FIGURES]
     if unknown:
         raise EvaluationError(f"figure {unknown[0]!r} is not known; choose of {', '.join(FIGURES)}")
-    found, remarks = {}, []
+    found: dict = {}
+    remarks: list[str] = []
     for name in USUAL_FIGURES if figures is None else figures:
         try:
             found |= _FIGURES[name](reference, estimate.resample(reference.sample_rate))

@@ -66,14 +66,15 @@ def colour(notes: Sequence[Note], expressions: Sequence[Expression], frames: int
     if not any(e.breathiness or e.tension or e.formant_shift for e in expressions):
         return None
     times = np.arange(frames) * hop_seconds
-    at, of = [], []
+    at: list[float] = []
+    of: list[Expression] = []
     for note, expression in zip(notes, expressions, strict=True):
         at += [note.onset - 0.5 * GLIDE_SECONDS, note.onset + 0.5 * GLIDE_SECONDS]
         of += [of[-1] if of else expression, expression]
-    at = np.maximum.accumulate(at)
+    ascending = np.maximum.accumulate(at)
 
     def curve(name):
-        return np.interp(times, at, [getattr(expression, name) for expression in of]).astype(np.float32)
+        return np.interp(times, ascending, [getattr(expression, name) for expression in of]).astype(np.float32)
 
     return Colour(curve("breathiness"), curve("tension"), curve("formant_shift"))
 
@@ -103,4 +104,4 @@ def consonant_glide(spans: Sequence[PhonemeSpan], expressions: Sequence[Expressi
     for span, before, after in zip(spans[1:], decibels, decibels[1:]):
         at += [span.start - 0.5 * GAIN_GLIDE_SECONDS, span.start + 0.5 * GAIN_GLIDE_SECONDS]
         of += [before, after]
-    return Glide(np.maximum.accumulate(at), of)
+    return Glide(np.maximum.accumulate(at).tolist(), of)

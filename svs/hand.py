@@ -33,7 +33,8 @@ import numpy as np
 
 from svs import expression
 from svs.expression import Expression
-from svs.files import read_small
+from svs.files import load_yaml, read_small
+from svs.mistakes import Mistake
 from svs.pitch import PitchCurve, Style
 from svs.score import Note
 
@@ -43,9 +44,10 @@ PLACES = ("bar", "note", "time", "lyric", "part")
 AS_SET = {"vibrato_variation": 0.0, "vibrato_full_cycles": 0.0}
 OWN = ("detune_cents",)  # settings of a note that are no part of a style
 SIGNED = (*OWN, *expression.AMOUNTS)
+LARGEST = 1e6  # of any amount
 
 
-class HandError(ValueError):
+class HandError(Mistake):
     """A contour or settings that cannot be used; the message says where, what was found and what is wanted."""
 
 
@@ -233,10 +235,10 @@ def read_settings(source: str | Path | Mapping) -> Settings:
 
     path = Path(source)
     try:
-        content = yaml.safe_load(read_small(path).decode("utf-8"))
+        content = load_yaml(read_small(path).decode("utf-8"))
     except OSError as error:
         raise HandError(f"{path}: {error.strerror}; a YAML of settings is wanted") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise HandError(f"{path.name}{place}: not YAML ({' '.join(str(getattr(error, 'problem', None) or error).split())})") from None
@@ -272,7 +274,7 @@ def _entry(where: str, content) -> Entry:
     amounts = {key: _amount(where, key, value) for key, value in content.items() if key not in PLACES}
     if not amounts:
         raise HandError(f"{where}: says no amount; add one of {', '.join((*OWN, *AMOUNTS))}")
-    lyric, part = (None if content.get(key) is None else str(content[key]) for key in ("lyric", "part"))
+    lyric, part = (_text(where, key, content.get(key)) for key in ("lyric", "part"))
     note, time = (_count(where, key, content.get(key)) for key in ("note", "time"))
     if note is not None and content.get("bar") is None:
         raise HandError(f"{where}: note {note} of no bar; add bar: …")
@@ -282,10 +284,17 @@ def _entry(where: str, content) -> Entry:
 def _bars(where: str, value) -> tuple[int, int] | None:
     if value is None:
         return None
-    match = re.fullmatch(r"(\d+)(?:\s*[-–]\s*(\d+))?", "" if isinstance(value, bool) else str(value).strip())
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    match = re.fullmatch(r"(\d{1,9})(?:\s*[-–]\s*(\d{1,9}))?", text)
     if not match or int(match[2] or match[1]) < int(match[1]):
         raise HandError(f"{where}: bar is {shown(value)}; a number as printed is wanted, or a range such as 9-16")
     return int(match[1]), int(match[2] or match[1])
+
+
+def _text(where: str, key: str, value) -> str | None:
+    if value is not None and not isinstance(value, str | int | float):
+        raise HandError(f"{where}: {key} is {shown(value)}; a text is wanted")
+    return None if value is None else str(value)
 
 
 def _count(where: str, key: str, value) -> int | None:
@@ -295,7 +304,7 @@ def _count(where: str, key: str, value) -> int | None:
 
 
 def _amount(where: str, key: str, value) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     if key in expression.LIMITS and not (number and abs(value) <= expression.LIMITS[key]):
         limit = expression.LIMITS[key]
         raise HandError(f"{where}: {key} is {shown(value)}; an amount from −{limit:g} to {limit:g} is wanted")

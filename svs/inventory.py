@@ -36,7 +36,8 @@ class Phone:
 
 
 def _phones(manner: str, symbols: str, voiced: bool = True) -> list[Phone]:
-    return [Phone(*(pair.split(":") * 2)[:2], manner, voiced) for pair in symbols.split()]
+    pairs = [(pair.split(":") * 2)[:2] for pair in symbols.split()]
+    return [Phone(symbol, ipa, manner, voiced) for symbol, ipa in pairs]
 
 
 ENGLISH_VOWELS = "AA:ɑ AE:æ AH:ʌ AO:ɔ AW:aʊ AY:aɪ EH:ɛ ER:ɝ EY:eɪ IH:ɪ IY:i OW:oʊ OY:ɔɪ UH:ʊ UW:u"
@@ -114,5 +115,5 @@ def nearest(symbol: str, available: Collection[str], beyond: frozenset[str] = fr
     for option in NEAREST.get(symbol, "").split(" | "):
         parts = [None if part in beyond else nearest(part, available, beyond | {symbol}) for part in option.split()]
         if parts and None not in parts:
-            return tuple(phone for part in parts for phone in part)
+            return tuple(phone for part in parts if part for phone in part)
     return None

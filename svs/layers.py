@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MOST_BYTES = 4 << 30  # of a file of weights
+
 
 class ConvNeXtBlock(nn.Module):
     """Depthwise convolution over time, then a pointwise MLP, added to the input (Liu et al. 2022, in one dimension).
@@ -51,6 +53,7 @@ def save_weights(network: nn.Module, path) -> None:
     Its constructor's arguments, `network.sizes`, go into the header.
     Raises ValueError for weights that are not finite in fp16, which no reader would take.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     from svs.audio import write_atomically
@@ -63,37 +66,55 @@ def save_weights(network: nn.Module, path) -> None:
         if not torch.isfinite(value).all():
             raise ValueError(f"{path}: not written, since {name} is not finite in 16 bits; has the training diverged?")
     header = {"sizes": json.dumps(network.sizes)}
-    write_atomically(path, lambda temporary: save_file(weights, temporary, metadata=header))
+
+    def save(temporary):
+        try:
+            save_file(weights, temporary, metadata=header)
+        except SafetensorError as error:
+            raise ValueError(f"{path}: cannot be written ({error})") from None
+
+    write_atomically(path, save)
 
 
 def load_weights(path, make: Callable[..., nn.Module]) -> nn.Module:
-    """The network make(**sizes) that `save_weights` wrote, in evaluation mode. Raises ValueError saying what is off."""
+    """The network make(**sizes) that `save_weights` wrote, in evaluation mode. Raises ValueError saying what is off.
+
+    The file may be a stranger's: sizes and shapes are compared in its header before memory is taken for either.
+    """
     from safetensors import SafetensorError, safe_open
 
+    path = Path(path)
     try:
-        with safe_open(Path(path), "pt") as stored:
-            header = stored.metadata() or {}
-            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dict)
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"larger than {MOST_BYTES >> 30} GB")
+        with safe_open(path, "pt") as stored:
+            sizes, planned = _planned(stored.metadata() or {}, len(stored.keys()), make)
+            found = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118 (no dict)
+            for name in sorted(planned.keys() | found.keys()):
+                if planned.get(name) != found.get(name):
+                    raise ValueError(f"{name} has shape {found.get(name)}, {planned.get(name)} is wanted")
+            weights = {name: stored.get_tensor(name) for name in found}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"damaged, or no safetensors: {error}") from None
-    if "sizes" not in header:
-        raise ValueError("its header names no sizes")
-    try:
-        sizes = json.loads(header["sizes"])
-        if any(name.endswith("depth") and value > len(weights) for name, value in sizes.items()):
-            raise ValueError("more layers than tensors")
-        with torch.device("meta"):  # shapes without memory, which a file from a stranger could ask for at will
-            planned = make(**sizes)
-    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
-        shown = header["sizes"] if len(header["sizes"]) <= 200 else header["sizes"][:200] + "…"
-        raise ValueError(f"the sizes {shown} in its header make no network: {error}") from None
-    wanted = {name: tuple(value.shape) for name, value in planned.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            raise ValueError(f"{name} has shape {found.get(name)}, {wanted.get(name)} is wanted")
-        if not torch.isfinite(weights[name]).all():
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
             raise ValueError(f"{name} is not finite")
     network = make(**sizes)
     network.load_state_dict({name: value.float() for name, value in weights.items()})
     return network.eval()
+
+
+def _planned(header: dict[str, str], tensors: int, make: Callable[..., nn.Module]) -> tuple[dict, dict[str, tuple]]:
+    """(sizes in a header, shapes of the weights that make(**sizes) has). Raises ValueError where they make nothing."""
+    if "sizes" not in header:
+        raise ValueError("its header names no sizes")
+    try:
+        sizes = json.loads(header["sizes"])
+        if any(name.endswith("depth") and value > tensors for name, value in sizes.items()):
+            raise ValueError("more layers than tensors")
+        with torch.device("meta"):  # shapes without memory
+            planned = make(**sizes)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError, RecursionError) as error:
+        shown = header["sizes"] if len(header["sizes"]) <= 200 else header["sizes"][:200] + "…"
+        raise ValueError(f"the sizes {shown} in its header make no network: {error}") from None
+    return sizes, {name: tuple(value.shape) for name, value in planned.state_dict().items()}

@@ -29,7 +29,7 @@ from svs.language import detect
 from svs.musicxml import HYPHENS, clean_lyric
 from svs.written import Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
 
-MAX_BYTES = 16 * 2**20
+MAX_BYTES = 4 * 2**20
 DRUMS = 9
 LEGATO = Fraction(1, 4)  # quarters; played notes are a little shorter than written
 ENDINGS = {"ed", "er", "ers", "es", "est", "eth", "ing", "ings", "ly", "less", "ness", "sion", "tion", "ty", "ry"}

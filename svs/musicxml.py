@@ -21,9 +21,21 @@ from pathlib import Path
 from xml.parsers import expat
 
 from svs.tempo import DEFAULT_TEMPO, change, of_words, settle_changes
-from svs.written import MARKS, STEPS, Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore, fifths_of
+from svs.written import (
+    MARKS,
+    MOST_NOTES,
+    STEPS,
+    Lyric,
+    Measure,
+    ScoreError,
+    WrittenNote,
+    WrittenPart,
+    WrittenScore,
+    fifths_of,
+)
 
 MAX_BYTES = 64 * 2**20
+MOST_TAGS = 5_000_000  # with attributes; each takes some hundred bytes of memory
 DYNAMICS_DB = {
     "pppppp": -24.0,
     "ppppp": -21.0,
@@ -130,6 +142,8 @@ def _member(archive, name, file):
 def _tree(data, file):
     """Parse XML from strangers: entity definitions are refused before anything is expanded."""
     data = _as_utf8(data)
+    if data.count(b"<") + data.count(b"=") > MOST_TAGS:
+        raise ScoreError(f"{file}: more than {MOST_TAGS:,} tags and attributes; scores of so many are refused")
 
     def refuse(name, *_):
         raise ScoreError(f"{file}: defines the XML entity {name!r}; scores with entity definitions are refused")
@@ -278,7 +292,7 @@ class _PartWalk:
         self.index, self.cursor, self.previous = index, Fraction(0), Fraction(0)
         self.ordinal, self.here = 0, self.score.measures[index]
         self.quarter_tones.clear()
-        digits = re.match(r"\d+", element.get("number") or "")
+        digits = re.match(r"\d{1,9}", element.get("number") or "")
         if digits:
             self.number = int(digits[0])
         if not self.part.notes or self.here.number == 1:
@@ -337,16 +351,7 @@ class _PartWalk:
         for time in element.iterfind("time"):
             beats = [b.text or "" for b in time.iterfind("beats")]
             units = [u.text or "" for u in time.iterfind("beat-type")]
-            try:
-                self.bar_length = sum(
-                    (
-                        sum(Fraction(n) for n in b.split("+")) * 4 / Fraction(u)
-                        for b, u in zip(beats, units, strict=False)
-                    ),
-                    Fraction(0),
-                )
-            except (ValueError, ZeroDivisionError):
-                self.bar_length = None
+            self.bar_length = sum((_bar_length(b, u) for b, u in zip(beats, units, strict=False)), Fraction(0)) or None
         for transpose in element.iterfind("transpose"):
             semitones = self.number_of(transpose.findtext("chromatic") or "0", "chromatic")
             octaves = self.number_of(transpose.findtext("octave-change") or "0", "octave-change")
@@ -402,6 +407,8 @@ class _PartWalk:
         for accent in (a for n in notations for a in n.iterfind("dynamics")):
             self.dynamic(accent, note.offset)
         self.part.notes.append(note)
+        if len(self.part.notes) > MOST_NOTES:
+            raise ScoreError(f"{self.where()}: more than {MOST_NOTES:,} notes; scores of so many are refused")
 
     def skip(self, what):
         self.part.skipped[what] = self.part.skipped.get(what, 0) + 1
@@ -457,7 +464,7 @@ class _PartWalk:
     def lyrics(self, element):
         found: dict[int, Lyric] = {}
         for position, lyric in enumerate(element.iterfind("lyric"), 1):
-            digits = re.search(r"(\d+)\D*$", lyric.get("number") or "")
+            digits = re.search(r"(\d{1,4})\D*$", lyric.get("number") or "")
             verse = int(digits[1]) if digits else position
             parsed = read_lyric(lyric, verse)
             if parsed is not None:
@@ -576,7 +583,7 @@ class _PartWalk:
                 self.here.repeat_start = True
             else:
                 times = repeat.get("times") or ""
-                self.here.repeat_end = max(1, int(times)) if times.isdigit() else 2
+                self.here.repeat_end = max(1, int(times)) if re.fullmatch(r"\d{1,4}", times) else 2
                 self.here.repeat_after_jump = repeat.get("after-jump") == "yes"
         if element.find("segno") is not None or element.get("segno"):
             self.here.segno.add(element.get("segno") or "segno")
@@ -642,15 +649,22 @@ def _level_at(levels, time):
         else:
             after = point
             break
-    else:
+    if after[0] <= before[0]:  # beyond the last, or before the first
         return before[1]
     return before[1] + (after[1] - before[1]) * (time - before[0]) / (after[0] - before[0])
+
+
+def _bar_length(beats, unit):
+    """Quarters of a time signature such as 3+2 over 8; 0 where it is none."""
+    if not re.fullmatch(r"\s*\d{1,4}(\s*\+\s*\d{1,4})*\s*", beats) or not re.fullmatch(r"\s*\d{1,5}\s*", unit):
+        return Fraction(0)
+    return Fraction(4 * sum(map(int, beats.split("+"))), int(unit) or 1)
 
 
 def _ending_numbers(text):
     """{1, 2, 3} of "1, 2, 3" or "1-3"; empty when the bracket has no number."""
     numbers = set()
-    for first, last in re.findall(r"(\d+)(?:\s*[-–]\s*(\d+))?", text):
+    for first, last in re.findall(r"(\d{1,4})(?:\s*[-–]\s*(\d{1,4}))?", text):
         numbers.update(range(int(first), min(int(last or first), int(first) + 99) + 1))
     return numbers
 

@@ -142,6 +142,7 @@ def _elide(phones: tuple[str, ...]) -> tuple[str, ...] | None:
         beside = bool(before) and is_vowel(before[0])
         onward = bool(after) and is_vowel(after[0])
         inner = 0 < number < len(places) - 1
+        rest: tuple[str, ...]
         if vowel == "ER0":
             cost, rest = (1 if beside else 2 if onward else 6), ("R",)
         elif vowel in ("IY0", "IH0") and onward and before:
@@ -262,7 +263,7 @@ def _owners(syllables: list[Syllable], count: int, spelling: Sequence[str] | Non
 
     paths = {0: (enters(0, 0), [0])}
     for note in range(1, count):
-        following = {}
+        following: dict[int, tuple] = {}
         for number, (cost, path) in paths.items():
             for new, extra in ((number, stays(note, number)), (number + 1, 0)):
                 if new >= len(syllables):
@@ -345,8 +346,8 @@ def pronounce(part: Part, g2p: Pronouncer) -> Part:
                 sung = [syllable.phones for syllable in _spoken(word, line, g2p, Context(texts, number))]
         except ValueError as error:
             raise ScoreError(f"{where(part, word.notes[0])}: lyric {word.text!r}: {error}") from None
-        for note, phones in zip(word.notes, sung, strict=True):
-            phonemes[note] = phonemes.get(note, ()) + phones
+        for index, phones in zip(word.notes, sung, strict=True):
+            phonemes[index] = phonemes.get(index, ()) + phones
     for index, note in enumerate(part.notes):
         if note.lyric is not None and not note.melisma and index not in phonemes:
             raise ScoreError(

@@ -224,7 +224,7 @@ class _Line:
             if steady:
                 inside = _between(self.times, note.onset, note.end)
                 means = [(at, added[first:end].mean()) for first, end in sorted(steady) for at in (first, end - 1)]
-                mean = np.interp(np.arange(inside.start, inside.stop), *zip(*means, strict=True))
+                mean = np.interp(np.arange(inside.start, inside.stop), *np.transpose(means))
                 added[inside] -= mean * self.steadiness[inside]
                 leaning = _leaning(added[slice(*steady[0])], round(CYCLE_SECONDS / (self.times[1] - self.times[0])))
                 added[inside] *= 1.0 - (1.0 - min(1.0, LEANING / max(leaning, 1e-9))) * self.steadiness[inside]

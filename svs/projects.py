@@ -37,6 +37,8 @@ def read_project(path) -> WrittenScore:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             plugin = get_svs_plugin_by_suffix(path.suffix.lower().lstrip("."))
+            if plugin is None:
+                raise ValueError(f"libresvip does not know {path.suffix}")
             project = plugin.load(path, {})
     except Exception as error:  # libresvip raises whatever its parsers meet
         reason = " ".join(str(error).split()) or type(error).__name__

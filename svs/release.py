@@ -23,6 +23,7 @@ from svs import timbre
 from svs.audio import AudioError
 from svs.codec import CodecError, load_network, save_network
 from svs.dataset import DatasetError, Shard
+from svs.mistakes import Mistake
 from svs.speaker import EMBEDDINGS
 from svs.voice import Voice, VoiceError, save_acoustic
 
@@ -30,7 +31,7 @@ RANGE_PERCENTILES = (1, 99)  # of a singer's notes, or voiced frames: what lies 
 PARTS = ("codec.safetensors", "timing.safetensors", "acoustic.safetensors", "voice.json")
 
 
-class ReleaseError(ValueError):
+class ReleaseError(Mistake):
     """Checkpoints that are missing, are not what was asked for, or do not belong together."""
 
 
@@ -137,8 +138,8 @@ def export(
         **({"fast": fast} if fast else {}),
     }
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as made:
-        made = Path(made)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        made = Path(folder)
         save_network(codec, made / PARTS[0])
         timing.durations().save(made / PARTS[1])
         save_acoustic(acoustic.network, made / PARTS[2])

@@ -105,7 +105,8 @@ def pieces(
     coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
     line = stretches(spans, conditions.frames)
     gain = Gain.of(notes, spans, expressions)
-    at, tail = 0, np.zeros(0, np.float32)  # what the stretch before left to fade into
+    at = 0
+    tail: np.ndarray = np.zeros(0, np.float32)  # what the stretch before left to fade into
     for number, stretch in enumerate(line):
         first, last = max(0, stretch.start - OVERLAP), min(conditions.frames, stretch.end + OVERLAP)
         with torch.inference_mode():
@@ -153,7 +154,7 @@ def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
     from svs.flow import guided, sample
 
     network = voice.acoustic
-    encoded = {None: network.condition(conditions)}
+    encoded: dict[str | None, torch.Tensor] = {None: network.condition(conditions)}
     for index, group in enumerate(GROUPS):
         if sampling.scales.get(group, 1.0) != 1.0:
             drop = torch.zeros(1, len(GROUPS), dtype=torch.bool)

@@ -21,16 +21,28 @@ import itertools
 import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from svs.files import MOST_BYTES
 from svs.language import detect
 from svs.repeats import play_order
 from svs.tempo import DEFAULT_TEMPO, of_words
-from svs.written import Lyric, ScoreError, WrittenNote, WrittenPart, WrittenScore, note_cents, note_fifths, note_name
+from svs.written import (
+    MOST_NOTES,
+    Lyric,
+    ScoreError,
+    WrittenNote,
+    WrittenPart,
+    WrittenScore,
+    note_cents,
+    note_fifths,
+    note_name,
+)
 
 __all__ = ["Grid", "Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
 
@@ -267,7 +279,13 @@ def read_written(path, language: str | None = None) -> WrittenScore:
 
     language: by which syllables of MIDI files are joined to words; None finds out.
     """
-    path = Path(path)
+    score = _read_written(Path(path), language)
+    if (heads := sum(len(part.notes) for part in score.parts)) > MOST_NOTES:
+        raise ScoreError(f"{score.file}: {heads:,} notes; scores of at most {MOST_NOTES:,} are read")
+    return score
+
+
+def _read_written(path: Path, language: str | None) -> WrittenScore:
     if path.is_dir():
         raise ScoreError(f"{path}: a folder, not a score")
     if not path.is_file():
@@ -277,6 +295,8 @@ def read_written(path, language: str | None = None) -> WrittenScore:
             head = stream.read(4096)
     except OSError as error:
         raise ScoreError(f"{path}: cannot be read ({error.strerror})") from None
+    if path.stat().st_size > MOST_BYTES:
+        raise ScoreError(f"{path.name}: larger than {MOST_BYTES >> 20} MB; no score is")
     suffix = path.suffix.lower()
     if not head:
         raise ScoreError(f"{path.name}: an empty file, not a score")
@@ -320,15 +340,16 @@ def vocal_lines(score: WrittenScore, missing_lyric: str | None = None):
 
     Chords are reduced to their top note. Raises ScoreError when no part has lyrics.
     """
-    found, remarks = [], []
+    found: list[tuple[WrittenPart, str, list[WrittenNote]]] = []
+    remarks: list[str] = []
     for part in score.parts:
         found += [(part, label, _without_breaths(part, line, remarks)) for label, line in _lines_of(part, remarks)]
         for what, count in sorted(part.skipped.items()):
             remarks.append(f"{part.name}: {count} {what} left out")
     if not found and missing_lyric is not None:
-        part = next((p for p in score.parts if p.notes), None)
-        if part is not None:
-            found = [(part, "", _top_notes(_voice(part, Counter(n.voice for n in part.notes).most_common(1)[0][0])))]
+        first = next((p for p in score.parts if p.notes), None)
+        if first is not None:
+            found = [(first, "", _top_notes(_voice(first, Counter(n.voice for n in first.notes).most_common(1)[0][0])))]
     if not found:
         counts = [f"{part.name}: {len(part.notes)} notes" for part in score.parts if part.notes]
         what = f"no lyrics in any part ({'; '.join(counts[:6])})" if counts else "no notes in any part"
@@ -398,17 +419,21 @@ def _lines_of(part: WrittenPart, remarks):
 
 def _outside(notes, line):
     """The notes that do not sound together with any note of the line."""
-    spans: dict[int, list] = {}
-    for note in line:
+    sounding: dict[int, list[list]] = {}  # measure → stretches of sound in order, apart from each other
+    for note in sorted(line, key=lambda n: (n.measure, n.offset)):
         if not note.grace:
-            spans.setdefault(note.measure, []).append((note.offset, note.offset + note.duration))
-    return [
-        note
-        for note in notes
-        if not any(
-            start < note.offset + note.duration and note.offset < end for start, end in spans.get(note.measure, ())
-        )
-    ]
+            stretches, end = sounding.setdefault(note.measure, []), note.offset + note.duration
+            if stretches and note.offset < stretches[-1][1]:
+                stretches[-1][1] = max(stretches[-1][1], end)
+            else:
+                stretches.append([note.offset, end])
+
+    def free(note):
+        stretches = sounding.get(note.measure, [])
+        after = bisect_right(stretches, note.offset, key=lambda stretch: stretch[1])  # the first that ends later
+        return after == len(stretches) or stretches[after][0] >= note.offset + note.duration
+
+    return [note for note in notes if free(note)]
 
 
 def _top_notes(notes):
@@ -493,6 +518,12 @@ def _play(score, line, playing, first, before):
             item = _Item(start + note.offset, note.duration, note, place, wanted, bar, tie_start=note.tie_start)
             item.ending = bool(endings)
             items.append(item)
+        if len(items) > MOST_NOTES:
+            bar = score.measures[index].number
+            raise ScoreError(
+                f"{score.file}, bar {bar}: with its repeats a song of more than {MOST_NOTES:,} notes; "
+                "look at the numbers of its repeats and voltas"
+            )
         start += score.measures[index].length
     return items
 

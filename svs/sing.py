@@ -195,7 +195,8 @@ def stream(score: Score | str | Path, voice: Voice | str | Path = "default", **o
 
     The next stretch is sung while the caller plays the last one. Errors are those of `sing`, raised in turn.
     """
-    ready, closed = queue.Queue(maxsize=1), threading.Event()
+    ready: queue.Queue = queue.Queue(maxsize=1)
+    closed = threading.Event()
 
     def hand_over(item) -> None:
         while not closed.is_set():
@@ -265,9 +266,10 @@ def sing_parts(
 
 def mix(takes: Sequence[Take]) -> Audio:
     """All takes at once, as long as the longest; peaks that would clip are bent."""
-    total = np.zeros(max(len(take.audio.samples) for take in takes), np.float32)
-    for take in takes:
-        total[: len(take.audio.samples)] += take.audio.samples
+    sounds = [take.audio if isinstance(take.audio, Audio) else Audio.read(take.audio.path) for take in takes]
+    total = np.zeros(max(len(sound.samples) for sound in sounds), np.float32)
+    for sound in sounds:
+        total[: len(sound.samples)] += sound.samples
     return Audio(limited(total), SAMPLE_RATE)
 
 
@@ -308,7 +310,8 @@ def as_sung_by(voice: Voice, line: Part, singer: str) -> Part:
     Raises VoiceError where the voice has no such singer, or a phone has no substitute (svs/inventory.py).
     """
     voice.singer_weights(singer)
-    notes, instead = [], {}
+    notes: list[Note] = []
+    instead: dict[str, str] = {}
     for note in line.notes:
         phones, replaced = adapt(note.phonemes, voice.phonemes)
         instead |= replaced

@@ -115,7 +115,7 @@ def nearest(embeddings: Mapping[str, np.ndarray], target: np.ndarray, most: int 
     each = units @ target
     best = (float(each.max()), {names[int(each.argmax())]: 1.0})
     for count in range(2, min(most, len(names)) + 1):
-        found = (-1.0, {})
+        found: tuple[float, dict[str, float]] = (-1.0, {})
         for group in combinations(range(len(names)), count):
             weights = nnls(units[list(group)].T, target)[0]
             if not weights.sum() > 0:

@@ -62,8 +62,8 @@ def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[Stretch]:
 def _rests(spans: Sequence[PhonemeSpan]) -> list[tuple[float, float]]:
     """From where to where nothing is sung, a breath notwithstanding; not at the line's end."""
     found = []
-    for rest, run in groupby(spans[:-1], key=lambda span: span.symbol in (SIL, BR)):
-        run = list(run)
+    for rest, alike in groupby(spans[:-1], key=lambda span: span.symbol in (SIL, BR)):
+        run = list(alike)
         if rest:
             found.append((run[0].start, run[-1].end))
     return found

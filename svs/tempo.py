@@ -71,9 +71,9 @@ def settle_changes(score: WrittenScore, changes: list[tuple[int, Fraction, str]]
         following = min((place for place in [*fixed, *events] if place > at), default=None)
         end = starts[-1] if following is None else following
         stop = min(end, at + LONGEST)
-        goal = marks.get(stop) if stop == following else None
-        right_way = goal is not None and (goal < current if kind == "slower" else goal > current)
-        goal = goal if right_way else current * (SLOWEST if kind == "slower" else FASTEST)
+        mark = marks.get(stop) if stop == following else None
+        right_way = mark is not None and (mark < current if kind == "slower" else mark > current)
+        goal = mark if mark is not None and right_way else current * (SLOWEST if kind == "slower" else FASTEST)
         place = at
         while place < stop:
             settled[place] = current + (goal - current) * float((place + STEP / 2 - at) / (stop - at))

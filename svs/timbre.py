@@ -47,7 +47,9 @@ def _tune(voice: Voice, singer: str, lowest: float) -> Audio:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return sing(Score.from_notes(notes), voice, singer=singer, breaths=False).audio
+        audio = sing(Score.from_notes(notes), voice, singer=singer, breaths=False).audio
+    assert isinstance(audio, Audio)  # no file was asked for
+    return audio
 
 
 def of_clips(clips: list[dict], singers, encode: Encode) -> dict[str, np.ndarray]:

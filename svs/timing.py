@@ -12,6 +12,7 @@ always as many, so that parts of one score stay together.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -29,6 +30,7 @@ BREATH = BR
 
 LEAD_IN = 0.3  # seconds before the first bar
 TAIL = 0.3  # seconds after the last note
+MOST_BYTES = 64 << 20  # of timing.safetensors
 SHORTEST_REST = 0.06  # seconds; a shorter silence is heard as a mistake, and goes to the vowel before it
 VOWEL_SHARE = 0.4  # of the time between two vowels stays with the first, however many consonants follow it
 SHORTEST_VOWEL = 0.05  # seconds
@@ -160,7 +162,7 @@ class TypicalDurations:
         """Duration of every consonant in seconds, (consonants,) float64."""
         result = np.empty(len(consonants))
         for index, consonant in enumerate(consonants):
-            milliseconds = self.MILLISECONDS.get(consonant.symbol, self.OTHER)
+            milliseconds = float(self.MILLISECONDS.get(consonant.symbol, self.OTHER))
             neighbours = {consonant.before, consonant.after} - {SILENCE, BREATH}
             if not neighbours <= VOWELS:
                 milliseconds *= self.CLUSTER
@@ -202,6 +204,8 @@ class ConsonantDurations:
         from safetensors import SafetensorError, safe_open
 
         try:
+            if os.path.getsize(path) > MOST_BYTES:
+                raise ValueError(f"{path}: larger than {MOST_BYTES >> 20} MB; no file of consonant durations")
             with safe_open(str(path), framework="numpy") as file:
                 tables = file.metadata() or {}
                 weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from svs.codec.source_filter import SourceFilterNetwork
 from svs.conditioning import GROUPS, Conditions
 from svs.dit import DiT
 from svs.flow import flow_matching_loss, folding_loss
+from svs.mistakes import Mistake
 from svs.timing import NUMBERS, ConsonantDurations
 
 FITTED_ON = 60  # batches that the encoder's components are found on
@@ -36,6 +38,8 @@ def cosine_with_warmup(step: int, warmup: int, total: int, floor: float = 0.03) 
 
 class ResumableModule(LightningModule):
     """Counts its batches and seeds each of them, so that stopping and resuming changes nothing."""
+
+    hparams: Any  # the constructor's arguments
 
     def __init__(self, seed: int):
         super().__init__()
@@ -316,7 +320,7 @@ class TimingTraining(ResumableModule):
         return ConsonantDurations(arrays, phones, tuple(self.hparams.speakers), self.hparams.speakers[0])
 
 
-class TrainingError(ValueError):
+class TrainingError(Mistake):
     """A run that cannot begin; the message says why."""
 
 

@@ -22,21 +22,24 @@ from fractions import Fraction
 from pathlib import Path
 
 from svs.files import read_small
+from svs.mistakes import Mistake
 from svs.score import Note
 from svs.units import A4_CENTS, A4_HZ
 from svs.written import fifths_of
 
 TEMPERAMENTS = ("equal", "just", "pythagorean", "meantone")
 LARGEST_SCALE = 10_000  # notes
+WIDEST = 120_000.0  # cents, a hundred octaves
 FIFTH_OF_A = 3  # fifths above C
 
 
-class TuningError(ValueError):
+class TuningError(Mistake):
     """A temperament, tonic or Scala file that cannot be used; the message says what was found and what is wanted."""
 
 
 def _cents(ratio) -> float:
-    return 1200.0 * math.log2(ratio)
+    ratio = Fraction(ratio)
+    return 1200.0 * (math.log2(ratio.numerator) - math.log2(ratio.denominator))
 
 
 # Fifths in cents: 3/2 (Pythagoras), and the one of quarter-comma meantone, of which four make a pure third, 5/1
@@ -115,7 +118,7 @@ class Tuning:
             if fifths is None:
                 fifths = self.tonic + (7 * (key - 7 * self.tonic) + 3) % 12 - 3
             return (fifths - self.tonic) * (fifth - 700.0)
-        scale = JUST if self.temperament == "just" else self.temperament
+        scale = self.temperament if isinstance(self.temperament, Scale) else JUST
         tonic = 7 * self.tonic % 12  # a key of the lowest octave
         if len(scale.degrees) == 12:
             return scale.keyed(key - tonic - 60) - 100.0 * (key - tonic - 60)
@@ -171,7 +174,7 @@ def read_scale(path) -> Scale:
         raise TuningError(f"{path.name}: ends before the number of notes; a description and a number are wanted first")
     (_, name), (number, count), *pitches = lines
     words = count.split()
-    if not words or not words[0].isdecimal() or int(words[0]) > LARGEST_SCALE:
+    if not words or not re.fullmatch(r"\d{1,6}", words[0]) or int(words[0]) > LARGEST_SCALE:
         raise TuningError(f"{path.name}, line {number}: {count.strip()!r} where the number of notes is wanted")
     notes = int(words[0])
     pitches = [(number, line) for number, line in pitches if line.strip()]
@@ -190,11 +193,10 @@ def _pitch(file: str, number: int, line: str) -> float:
     match = re.match(r"\s*(-?\d*\.\d*|(-?\d+)(?:\s*/\s*(-?\d+))?)(?=\s|$|[^\d./-])", line)
     text = match[1] if match else ""
     try:
-        if "." in text:
-            return float(text)
-        ratio = Fraction(int(match[2]), int(match[3] or 1))
-        if ratio > 0:
-            return _cents(ratio)
+        ratio = None if match is None or "." in text else Fraction(int(match[2]), int(match[3] or 1))
+        cents = float(text) if ratio is None else _cents(ratio)
+        if abs(cents) <= WIDEST:
+            return cents
     except (TypeError, ValueError, ZeroDivisionError):
         pass
     found = line.strip()[:40]

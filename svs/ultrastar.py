@@ -18,7 +18,7 @@ from pathlib import Path
 from svs.musicxml import clean_lyric
 from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
-NOTE = re.compile(r"\s*([:*FRG])\s*(-?\d+)\s+(\d+)\s+(-?\d+)(?: (.*))?$")
+NOTE = re.compile(r"\s*([:*FRG])\s*(-?\d{1,9})\s+(\d{1,9})\s+(-?\d{1,4})(?: (.*))?$")
 SPOKEN = {"F": "spoken notes", "R": "rapped notes", "G": "rapped notes"}
 LANGUAGES = {
     "english": "en",
@@ -31,12 +31,17 @@ LANGUAGES = {
     "latin": "la",
 }
 BEATS = 4  # of a quarter
+MAX_BYTES = 2 * 2**20
+NUMBER = re.compile(r"\s*[-+]?(\d{1,9}([.,]\d{0,9})?|[.,]\d{1,9})\s*")
 
 
 def read_ultrastar(path) -> WrittenScore:
     """Read an UltraStar text. Raises ScoreError of one line."""
     path = Path(path)
-    text = _decode(path.read_bytes())
+    data = path.read_bytes()
+    if len(data) > MAX_BYTES:
+        raise ScoreError(f"{path.name}: {len(data) >> 20} MB; texts above {MAX_BYTES >> 20} MB are refused")
+    text = _decode(data)
     tags = {name.upper(): value.strip() for name, value in re.findall(r"(?m)^#(\w+):(.*)$", text)}
     bpm, gap = _number(tags.get("BPM"), "BPM", path), _number(tags.get("GAP", "0"), "GAP", path)
     if bpm is None or bpm <= 0:
@@ -51,7 +56,7 @@ def read_ultrastar(path) -> WrittenScore:
             kind, beat, beats, semitone, syllable = note.groups()
             row = (number, kind, base + int(beat), int(beats), int(semitone), syllable or "")
             singers.setdefault(singer, []).append(row)
-        elif pause := re.match(r"-\s*(-?\d+)(?:\s+(-?\d+))?", line):
+        elif pause := re.match(r"-\s*(-?\d{1,9}\b)(?:\s+(-?\d{1,9}\b))?", line):
             singers.setdefault(singer, []).append(None)
             base += int(pause[2] or pause[1]) if relative else 0
         elif voice := re.match(r"P\s*([123])\s*$", line):
@@ -79,9 +84,9 @@ def read_ultrastar(path) -> WrittenScore:
                 continue
             measure, offset = place_in(starts, lead + Fraction(beat, BEATS))
             ordinals[measure] = ordinals.get(measure, 0) + 1
-            note = WrittenNote(measure, offset, Fraction(beats, BEATS), 6000.0 + 100.0 * semitone, str(number))
-            note.ordinal, note.lyrics, note.slurred = ordinals[measure], (lyric,) if lyric else (), slurred
-            part.notes.append(note)
+            head = WrittenNote(measure, offset, Fraction(beats, BEATS), 6000.0 + 100.0 * semitone, str(number))
+            head.ordinal, head.lyrics, head.slurred = ordinals[measure], (lyric,) if lyric else (), slurred
+            part.notes.append(head)
         score.parts.append(part)
     return score
 
@@ -107,9 +112,13 @@ def _words(rows):
         plain.append([kind, beat, beats, semitone, bare, begins, held])
         apart = text[-1:].isspace() or (apart and held and not bare)
     following = False  # the next note with a syllable goes on in this word
+    goes_on_after, goes_on = [], False  # whether the next syllable is of the same word
+    for _, _, _, _, bare, begins, _ in reversed(plain):
+        goes_on_after.append(goes_on)
+        goes_on = not begins if bare else goes_on
+    goes_on_after.reverse()
     for place, (kind, beat, beats, semitone, bare, begins, held) in enumerate(plain):
-        after = next((later for later in plain[place + 1 :] if later[4]), None)
-        goes_on = after is not None and not after[5]
+        goes_on = goes_on_after[place]
         lyric = None
         if bare:
             inside = following and not begins
@@ -130,7 +139,6 @@ def _decode(data: bytes) -> str:
 def _number(text, tag, path):
     if text is None:
         return None
-    try:
-        return Fraction(text.replace(",", "."))
-    except (ValueError, ZeroDivisionError):
-        raise ScoreError(f"{path.name}: #{tag} is {text!r}; a number is wanted") from None
+    if not NUMBER.fullmatch(text):
+        raise ScoreError(f"{path.name}: #{tag} is {text!r}; a number is wanted")
+    return Fraction(text.replace(",", ".").strip())

@@ -12,11 +12,13 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+from svs.files import load_yaml
 from svs.g2p.syllables import split
 from svs.musicxml import clean_lyric
 from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 8 * 2**20
+LARGEST = 1e9  # of any number
 RESTS = {"R", "r", "SP", "AP", "br", "rest", "pau", "sil", "息"}
 VOWEL_LETTERS = "aeiouyáéíóúàèìòùâêîôûäöüåæœø"
 
@@ -27,7 +29,7 @@ def read_ustx(path) -> WrittenScore:
     project = _load(path)
     try:
         return _read(project, path.name)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         if isinstance(error, ScoreError):
             raise
         raise ScoreError(f"{path.name}: not a whole OpenUtau project ({type(error).__name__}: {error})") from None
@@ -40,44 +42,61 @@ def _load(path):
     if len(data) > MAX_BYTES:
         raise ScoreError(f"{path.name}: {len(data) >> 20} MB; projects above {MAX_BYTES >> 20} MB are refused")
     try:
-        project = yaml.load(data.decode("utf-8-sig"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        project = load_yaml(data.decode("utf-8-sig"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ScoreError(f"{path.name}: not YAML ({' '.join(str(error).split())[:160]})") from None
     if not isinstance(project, dict) or "voice_parts" not in project:
         raise ScoreError(f"{path.name}: no voice_parts; an OpenUtau project is wanted")
     return project
 
 
+def _text(value) -> str:
+    """A scalar as it is written; of anything else nothing, since aliases can make it endless."""
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _number(value) -> float:
+    """Of a number that a song may have. Raises ValueError, TypeError or OverflowError."""
+    number = float(value)
+    if not abs(number) <= LARGEST:
+        raise ValueError(f"{number:g} is beyond all songs")
+    return number
+
+
+def _whole(value) -> int:
+    return int(_number(value))
+
+
 def _read(project, file):
-    beat = Fraction(int(project.get("resolution") or 480))
+    beat = Fraction(_whole(project.get("resolution") or 480))
     tracks: dict[int, list] = {}
     for voice_part in project["voice_parts"] or ():
-        start = int(voice_part.get("position") or 0)
+        start = _whole(voice_part.get("position") or 0)
         for note in voice_part.get("notes") or ():
-            onset, length = start + int(note["position"]), int(note["duration"])
-            cents = 100.0 * float(note["tone"]) + float(note.get("tuning") or 0)
-            tracks.setdefault(int(voice_part.get("track_no") or 0), []).append(
-                (Fraction(onset) / beat, Fraction(length) / beat, cents, str(note.get("lyric") or ""))
+            onset, length = start + _whole(note["position"]), _whole(note["duration"])
+            cents = 100.0 * _number(note["tone"]) + _number(note.get("tuning") or 0)
+            tracks.setdefault(_whole(voice_part.get("track_no") or 0), []).append(
+                (Fraction(onset) / beat, Fraction(length) / beat, cents, _text(note.get("lyric")))
             )
     if not tracks:
         raise ScoreError(f"{file}: a project without notes; there is nothing to sing")
 
     signatures = {
-        int(each["bar_position"]): Fraction(4 * int(each["beat_per_bar"]), int(each["beat_unit"]))
+        _whole(each["bar_position"]): Fraction(4 * _whole(each["beat_per_bar"]), _whole(each["beat_unit"]))
         for each in project.get("time_signatures") or ()
-        if int(each["beat_per_bar"]) > 0
+        if _whole(each["beat_per_bar"]) > 0
     }
     if not signatures:
-        signatures = {0: Fraction(4 * int(project.get("beat_per_bar") or 4), int(project.get("beat_unit") or 4))}
-    score = WrittenScore(file, str(project.get("name") or ""))
+        signatures = {0: Fraction(4 * _whole(project.get("beat_per_bar") or 4), _whole(project.get("beat_unit") or 4))}
+    score = WrittenScore(file, _text(project.get("name")))
     ends = [onset + length for notes in tracks.values() for onset, length, *_ in notes]
     score.measures = regular_measures(signatures, max(ends), file)
     starts = score.starts()
     for tempo in project.get("tempos") or [{"position": 0, "bpm": project.get("bpm") or 120}]:
-        score.tempos.append((*place_in(starts, Fraction(int(tempo["position"])) / beat), float(tempo["bpm"])))
+        score.tempos.append((*place_in(starts, Fraction(_whole(tempo["position"])) / beat), float(tempo["bpm"])))
     names = {number: track.get("track_name") for number, track in enumerate(project.get("tracks") or ())}
     for number, notes in sorted(tracks.items()):
-        part = WrittenPart(str(names.get(number) or f"Track {number + 1}"), f"P{number + 1}", legato=Fraction(1, 16))
+        part = WrittenPart(_text(names.get(number)) or f"Track {number + 1}", f"P{number + 1}", legato=Fraction(1, 16))
         fill(part, starts, notes)
         score.parts.append(part)
     return score

@@ -15,15 +15,26 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from svs.files import read_small
+from svs.mistakes import Mistake
 from svs.speaker import EMBEDDINGS, Likeness, embed_file, nearest, read_embeddings
+
+if TYPE_CHECKING:
+    from svs.codec.source_filter import SourceFilterNetwork
+    from svs.dit import DiT
 
 FOLDERS = (Path(__file__).parent / "voices", Path(__file__).parent.parent / "assets" / "voices")
 
 
-class VoiceError(ValueError):
+LARGEST = 1e6  # of any number in voice.json
+MOST_STEPS = 1000
+
+
+class VoiceError(Mistake):
     """A voice that is not installed, is damaged, or cannot sing what was asked."""
 
 
@@ -65,8 +76,8 @@ class Voice:
     steps: int
     guidance: dict[str, float]
     sampler: str
-    acoustic: object
-    codec: object
+    acoustic: DiT
+    codec: SourceFilterNetwork
     fast: dict | None = None
 
     @classmethod
@@ -226,7 +237,7 @@ def _read_facts(path: Path) -> dict:
     from svs.flow import SAMPLERS
 
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(read_small(path).decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise VoiceError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(facts, dict):
@@ -238,14 +249,17 @@ def _read_facts(path: Path) -> dict:
         return strings and len(set(values)) == len(values) > 0
 
     def number(value) -> bool:
-        return isinstance(value, int | float) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
     def lowest_and_highest(singer) -> bool:
         cents = singer.get("range_cents") if isinstance(singer, dict) else None
         return isinstance(cents, list) and len(cents) == 2 and all(map(number, cents)) and cents[0] <= cents[1]
 
+    def is_steps(value) -> bool:
+        return type(value) is int and 1 <= value <= MOST_STEPS
+
     def is_singers(value) -> bool:
-        return isinstance(value, dict) and value and all(map(lowest_and_highest, value.values()))
+        return isinstance(value, dict) and len(value) > 0 and all(map(lowest_and_highest, value.values()))
 
     def is_guidance(value) -> bool:
         return isinstance(value, dict) and set(value) <= set(GROUPS) and all(map(number, value.values()))
@@ -261,10 +275,10 @@ def _read_facts(path: Path) -> dict:
     checks = {
         "name": (lambda value: isinstance(value, str), "a name"),
         "singers": (is_singers, "singers by name, each with range_cents [lowest, highest]"),
-        "singer": (lambda value: value in facts["singers"], "one of the singers"),
+        "singer": (lambda value: isinstance(value, str) and value in facts["singers"], "one of the singers"),
         "phonemes": (names, "a list of symbols, none twice"),
         "languages": (names, "a list of language codes"),
-        "steps": (lambda value: type(value) is int and value >= 1, "a whole number from 1"),
+        "steps": (is_steps, f"a whole number from 1 to {MOST_STEPS}"),
         "guidance": (is_guidance, f"scales of {', '.join(GROUPS)}"),
         "sampler": (lambda value: isinstance(value, str) and value in SAMPLERS, f"one of {', '.join(SAMPLERS)}"),
         "fast": (is_fast, "steps, and guidance and sampler if they differ"),

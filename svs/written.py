@@ -11,6 +11,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from svs.mistakes import Mistake
+
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # What may be written at a note about how it is sung; "glide" stands for <glissando>, <slide> and "port." from a note to
 # the next. The names are MusicXML's.
@@ -21,7 +23,7 @@ MARKS = (
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
-class ScoreError(ValueError):
+class ScoreError(Mistake):
     """A score that cannot be read or sung; the message says where, what was found and what to do."""
 
 
@@ -146,6 +148,7 @@ class WrittenScore:
         return starts
 
 
+MOST_NOTES = 250_000  # heads of a file, all parts; and notes of a line as it is played
 MOST_BARS = 20_000  # hours of music; beyond them a file is damaged
 
 
@@ -154,7 +157,8 @@ def regular_measures(signatures: dict[int, Fraction], end: Fraction, file: str) 
 
     Raises ScoreError where there would be more than MOST_BARS.
     """
-    measures, reached, length = [], Fraction(0), Fraction(4)
+    measures: list[Measure] = []
+    reached, length = Fraction(0), Fraction(4)
     while reached < end or not measures:
         length = signatures.get(len(measures), length)
         if len(measures) == MOST_BARS or length <= 0:

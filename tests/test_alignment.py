@@ -126,3 +126,13 @@ def test_forty_repeated_notes_keep_the_beat():
     found = warp_notes(notes, measure(audio)[0]["praat"])
     late = [a.onset - (1.25 * b.onset + 1) for a, b in zip(found.notes, notes)]
     assert np.abs(late).max() < 0.03
+
+
+def test_the_local_tempo_of_a_beat_is_that_of_six_notes_on_each_side():
+    notes = [Note(0.5 * i, 0.4, 6000, "la") for i in range(20)]
+
+    def moved(index):
+        return [replace(note, onset=note.onset + 0.1 * (i == index)) for i, note in enumerate(notes)]
+
+    for index, heard in ((3, False), (4, True), (9, True), (16, True), (17, False)):
+        assert (abs(beat_errors(notes, moved(index))[10]) > 1e-9) == heard, index

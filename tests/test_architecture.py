@@ -11,6 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
+    *("mistakes", "files"),
     *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch"),
     *("expression", "hand", "f0", "speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "cache", "rendering", "sing", "export"),

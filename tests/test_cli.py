@@ -53,7 +53,7 @@ def voice(monkeypatch):
         options["progress"]("singing", 1, 2)
         audio = Audio(np.zeros(RATE // 2, np.float32), RATE)
         audio.write(options["to"])
-        return SimpleNamespace(audio=audio, real_time_factor=0.125, to_json=lambda: {"seed": options["seed"]})
+        return SimpleNamespace(audio=audio, real_time_factor=0.125, likeness=None, to_json=lambda: {"seed": options["seed"]})
 
     module = ModuleType("svs.sing")
     module.sing = sing

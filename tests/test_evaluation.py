@@ -564,3 +564,11 @@ def test_benchmarks_explain_themselves(name, capsys):
     with pytest.raises(SystemExit, match="0"):
         importlib.import_module(f"benchmarks.{name}").main(["--help"])
     assert "usage" in capsys.readouterr().out
+
+
+def test_frames_that_nobody_sang_have_no_pitch_error():
+    cents = np.full(100, 6000.0)
+    silent = PitchCurve(cents, np.zeros(100, bool), 0.01)
+    errors = frame_errors(PitchCurve(cents, np.ones(100, bool), 0.01), silent, [Note(0.0, 1.0, 6000, "la")])
+    assert errors.frames == 0 and errors.mean_abs_error_cents is None and errors.p95_abs_error_cents is None
+    assert errors.unsung == 100.0 and errors.octave_errors == 0.0

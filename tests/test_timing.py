@@ -51,6 +51,14 @@ def test_spans_fill_the_line_to_the_sample(notes, spans):
     assert sum(samples) == round(spans[-1].end * SAMPLE_RATE)
 
 
+def test_silence_is_of_no_note_and_without_a_tail_there_is_none_at_the_end(notes, spans):
+    assert {span.note for span in spans if span.symbol == SILENCE} == {-1}
+    assert spans[-1].symbol == SILENCE
+    bare = place(notes, TypicalDurations(), tail=0.0)
+    assert bare[-1].symbol != SILENCE and bare[-1].end == pytest.approx(notes[-1].end, abs=1e-9)
+    assert bare == spans[:-1]
+
+
 def test_every_vowel_starts_at_its_notes_onset(notes, spans):
     for index, note in enumerate(notes):
         if not note.melisma:

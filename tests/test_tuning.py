@@ -262,3 +262,10 @@ def test_spellings_are_read_and_transposing_instruments_sound_in_theirs(tmp_path
     clarinet = "<transpose><diatonic>-1</diatonic><chromatic>-2</chromatic></transpose>"
     notes = page(tmp_path, sign("D") + sign("E"), attributes=clarinet)
     assert [(note.cents, note.fifths) for note in notes] == [(6000, 0), (6200, 2)]
+
+
+def test_the_nearest_degree_may_lie_in_the_next_period():
+    scale = Scale("two", (0.0, 500.0), 1200.0)
+    assert scale.nearest(1190.0) == 1200.0
+    assert scale.nearest(840.0) == 500.0 and scale.nearest(860.0) == 1200.0
+    assert scale.nearest(-10.0) == 0.0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from svs.mistakes import Mistake
 
-class CodecError(ValueError):
+
+class CodecError(Mistake):
     """Codec weights that are missing or do not fit."""
 
 

@@ -37,7 +37,7 @@ class SpectralLoss(nn.Module):
 
     def forward(self, estimate: Tensor, target: Tensor) -> dict[str, Tensor]:
         """(batch, samples) twice. Returns the terms `log`, `linear`, `mel` and their weighted sum `total`."""
-        terms = {"log": 0.0, "linear": 0.0, "mel": 0.0}
+        terms = {name: estimate.new_zeros(()) for name in ("log", "linear", "mel")}
         for size in (512, 1024, 2048):
             ours, theirs = self.amplitude(estimate, size), self.amplitude(target, size)
             apart, weight = ours.log() - theirs.log(), torch.where(theirs > FAINT, 1.0, FAINT_WEIGHT)
@@ -62,6 +62,8 @@ class STFTDiscriminator(nn.Module):
 
     The spectrum is compressed (amplitude to the power 0.3) so that quiet high partials are seen.
     """
+
+    window: Tensor
 
     def __init__(self, size: int, channels: int = 16):
         super().__init__()
@@ -109,7 +111,7 @@ class Discriminators(nn.Module):
         with torch.no_grad():
             _, wanted = judge(real)
         verdict, features = judge(fake)
-        matching = 0.0
+        matching = verdict.new_zeros((), dtype=torch.float32)
         for ours, theirs in zip(features, wanted, strict=True):
             theirs = theirs.float()
             matching = matching + (ours.float() - theirs).abs().mean() / theirs.abs().mean() / len(features)

@@ -45,7 +45,7 @@ def make_table(steps: int = 1500, seed: int = 0) -> np.ndarray:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.04, steps, pct_start=0.1)
     random = np.random.default_rng(seed)
     for _ in range(steps):
-        loss = 0.0
+        loss = torch.zeros(())
         for size in SIZES:
             level = 0.5 * np.log(0.375 * size) - 0.5 * np.euler_gamma  # mean log amplitude of a unit Gaussian's bins
             window = torch.hann_window(size)

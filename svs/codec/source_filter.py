@@ -55,7 +55,8 @@ def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Te
 
 def _mel_edges(bands: int, sample_rate: int) -> np.ndarray:
     """(bands + 2,) Hz: where the triangles begin, peak and end, the middle ones being the peaks."""
-    return _mels_to_hz(np.linspace(*_hz_to_mels(np.array([30.0, sample_rate / 2])), bands + 2))
+    low, high = _hz_to_mels(np.array([30.0, sample_rate / 2]))
+    return _mels_to_hz(np.linspace(low, high, bands + 2))
 
 
 def _hz_to_mels(hz):
@@ -74,6 +75,12 @@ class Features(nn.Module):
     bands: how far the mean of the bins' logs lies below the log of their mean. It is least for noise and grows with the
     depth of the valleys between partials, which the wide bands of a mel spectrum hide.
     """
+
+    coarse_filters: Tensor
+    fine_filters: Tensor
+    rough_filters: Tensor
+    window: Tensor
+    fine_window: Tensor
 
     def __init__(self):
         super().__init__()
@@ -94,6 +101,10 @@ class Features(nn.Module):
 
 class Encoder(nn.Module):
     """Principal components of the features, each of unit variance: linear, so that no voice is foreign to it."""
+
+    mean: Tensor
+    components: Tensor
+    deviation: Tensor
 
     def __init__(self, latent_dim: int):
         super().__init__()
@@ -138,6 +149,12 @@ class Decoder(nn.Module):
     The spectra, spread over the bins, are filters already; the network learns what to add to them: how much is pulses and
     how much is noise, and what mel bands and windows have blurred.
     """
+
+    window: Tensor
+    noise_window: Tensor
+    spread: Tensor
+    noise_spread: Tensor
+    fine_spread: Tensor
 
     def __init__(self, dim: int, depth: int, latent_dim: int, expansion: int = 3):
         super().__init__()

@@ -139,7 +139,7 @@ def take_notes(take: Mapping) -> list[Note]:
             )
             for note in take["notes"]
         ]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"take: not a take of svs, {_missing(error)} in its notes") from None
 
 
@@ -149,9 +149,9 @@ def take_curve(take: Mapping) -> PitchCurve:
         f0 = take["f0"]
         cents, voiced = np.asarray(f0["cents"], dtype=np.float64), np.asarray(f0["voiced"], dtype=bool)
         return PitchCurve(cents, voiced, float(f0["hop_seconds"]))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"take: not a take of svs, {_missing(error)} in its f0") from None
 
 
 def _missing(error):
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
+    return f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]

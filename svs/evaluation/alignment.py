@@ -55,7 +55,8 @@ def align(notes: Sequence[Note], measured: PitchCurve, method: str = "auto") -> 
         raise ValueError(f"align: method {method!r}; choose auto, time or dtw")
     if not notes:
         raise ValueError("there are no notes to measure against")
-    by_time = Alignment(tuple(notes), "time", *_agreement(notes, measured), 1.0)
+    agreement, key_cents = _agreement(notes, measured)
+    by_time = Alignment(tuple(notes), "time", agreement, key_cents, 1.0)
     if method == "time" or not measured.voiced.any() or (method == "auto" and by_time.agreement >= IN_TUNE):
         return by_time
     warped = warp_notes(notes, measured)
@@ -74,18 +75,20 @@ def warp_notes(notes: Sequence[Note], measured: PitchCurve) -> Alignment:
     times = np.arange(max(2, round(len(measured.cents) * measured.hop_seconds / FRAME_SECONDS))) * FRAME_SECONDS
     frames = np.minimum(np.round(times / measured.hop_seconds).astype(int), len(measured.cents) - 1)
     heard_cents, heard_voiced = measured.cents[frames], measured.voiced[frames]
-    best = None
+    best: tuple[np.ndarray, float] | None = None
     wanted = _features(cents, voiced)
     for key in _keys(cents[voiced], heard_cents[heard_voiced]):
         path, cost = warp_with_cost(wanted, _features(heard_cents - key, heard_voiced), OFF_DIAGONAL)
         if best is None or cost < best[1]:
             best = path, cost
+    assert best is not None
     path = best[0]
     onsets = _through(path, score_grid, times, [note.onset for note in notes])
     ends = _through(path, score_grid, times, [note.end for note in notes])
     tempo = float(np.polyfit([n.onset for n in notes], onsets, 1)[0]) if len(set(onsets)) > 1 else float(stretch)
     placed = _heard(_placed(notes, onsets, ends), measured)
-    return Alignment(tuple(placed), "dtw", *_agreement(placed, measured), tempo)
+    agreement, key_cents = _agreement(placed, measured)
+    return Alignment(tuple(placed), "dtw", agreement, key_cents, tempo)
 
 
 def beat_errors(notes: Sequence[Note], placed: Sequence[Note], neighbours: int = 6) -> list[float | None]:
@@ -95,7 +98,7 @@ def beat_errors(notes: Sequence[Note], placed: Sequence[Note], neighbours: int =
     the note itself left out.
     """
     score, sung = (np.array([note.onset for note in each]) for each in (notes, placed))
-    errors = []
+    errors: list[float | None] = []
     for i in range(len(notes)):
         near = [j for j in range(max(0, i - neighbours), min(len(notes), i + neighbours + 1)) if j != i]
         if len(near) < 3 or np.ptp(score[near]) == 0:
@@ -124,13 +127,15 @@ def warp_with_cost(x: np.ndarray, y: np.ndarray, off_diagonal: float) -> tuple[n
     levels = 0
     while (len(x) >> levels) * (len(y) >> levels) > FULL_CELLS:
         levels += 1
-    path = None
+    path: np.ndarray | None = None
+    cost = 0.0
     for level in range(levels, -1, -1):
         a, b = _averaged(x, 1 << level), _averaged(y, 1 << level)
         low, high = np.zeros(len(a), np.int64), np.full(len(a), len(b), np.int64)
         if path is not None:
             low, high = _band(path, len(a), len(b))
         path, cost = search(a, b, low, high, off_diagonal)
+    assert path is not None
     return path, cost / len(path)
 
 

@@ -19,6 +19,7 @@ from functools import cache
 import numpy as np
 
 from svs.audio import Audio
+from svs.mistakes import Mistake
 from svs.speaker import direction, encoder
 
 RATE = 16_000
@@ -29,7 +30,7 @@ DEFAULT = "whisper"
 Embed = Callable[[Audio], np.ndarray]
 
 
-class EmbeddingError(ValueError):
+class EmbeddingError(Mistake):
     """An embedding whose weights are not to be had here; the message says what to do."""
 
 
@@ -235,4 +236,10 @@ def _reason(error):
     return " ".join(str(error).split())[:120]
 
 
-EMBEDDINGS = {"whisper": _whisper, "resemblyzer": encoder, "mfcc": _mfcc, "vggish": _vggish, "clap": _clap}
+EMBEDDINGS: dict[str, Callable[[], Embed]] = {
+    "whisper": _whisper,
+    "resemblyzer": encoder,
+    "mfcc": _mfcc,
+    "vggish": _vggish,
+    "clap": _clap,
+}

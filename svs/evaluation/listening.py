@@ -174,8 +174,9 @@ def score_answers(answers: Sequence[Answer]) -> dict:
     systems = {}
     for system in dict.fromkeys(point[2] for point in points):
         mine = [point for point in points if point[2] == system]
-        groups = [np.mean([p[3] for p in mine if p[by] == key]) for key in sorted({p[by] for p in mine})]
+        groups = [float(np.mean([p[3] for p in mine if p[by] == key])) for key in sorted({p[by] for p in mine})]
         interval = bootstrap(groups)
+        assert interval is not None  # a system that is here has been judged
         systems[system] = asdict(interval) | {"count": len(mine)}
     if by == 1:
         remarks.append("one listener: the intervals are over songs and say nothing of other listeners")

@@ -339,7 +339,8 @@ def same_frames(commanded: PitchCurve, measured: PitchCurve) -> tuple[PitchCurve
             f"one contour lasts {seconds[0]:.2f} s, the other {seconds[1]:.2f} s; they must be of the same performance"
         )
     frames = min(lengths)
-    return tuple(PitchCurve(c.cents[:frames], c.voiced[:frames], c.hop_seconds) for c in (commanded, measured))
+    first, second = (PitchCurve(c.cents[:frames], c.voiced[:frames], c.hop_seconds) for c in (commanded, measured))
+    return first, second
 
 
 def _percent(flags):

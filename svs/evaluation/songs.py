@@ -50,7 +50,8 @@ def songs_csv(results: Mapping[str, Mapping]) -> str:
 
 def notes_csv(results: Mapping[str, Mapping]) -> str:
     """One row a note of every song, with the keys of note_errors."""
-    rows, keys = [], []
+    rows: list[list] = []
+    keys: list[str] = []
     for name, result in results.items():
         for number, note in enumerate(result.get("notes", ()), 1):
             keys = keys or list(note)

@@ -15,6 +15,8 @@ import importlib
 from bisect import bisect_right
 from pathlib import Path
 
+from svs.mistakes import Mistake
+
 FORMATS = {
     ".textgrid": "svs.export.textgrid",
     ".mid": "svs.export.midi",
@@ -27,10 +29,10 @@ FORMATS = {
 }
 
 
-LONGEST = 1e6  # seconds, or quarters
+LONGEST = 1e5  # seconds, or quarters
 
 
-class ExportError(ValueError):
+class ExportError(Mistake):
     """A take or a name that cannot be exported; the message says what and what to do."""
 
 
@@ -39,15 +41,16 @@ def export(take: dict, output, title: str = "") -> bytes:
     suffix = Path(output).suffix.lower()
     if suffix not in FORMATS:
         raise ExportError(f"{output}: written are .TextGrid, .mid, .csv, .ds, .ustx and .musicxml; end the name in one")
-    takes = take.get("parts") if take.get("part") == "all" else [take]
+    takes: list[dict] = take.get("parts") or [] if take.get("part") == "all" else [take]
     try:
         _check_bounds(takes)
         written = importlib.import_module(FORMATS[suffix]).write(takes, title or Path(output).stem)
+        written = written if isinstance(written, bytes) else written.encode("utf-8")  # lone surrogates cannot be
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError) as error:
         if isinstance(error, ExportError):
             raise
         raise ExportError(f"not a whole take ({type(error).__name__}: {error}); sing it again") from None
-    return written if isinstance(written, bytes) else written.encode("utf-8")
+    return written
 
 
 def _check_bounds(takes: list[dict]) -> None:

@@ -39,8 +39,9 @@ def _part(part, take: dict, first: bool) -> None:
     bars = [(round(quarters * DIVISIONS), number) for quarters, number in beats.bars] or [(0, 1)]
     if len(bars) == 1:
         bars.append((bars[0][0] + 4 * DIVISIONS, bars[0][1] + 1))
+    step = max(bars[-1][0] - bars[-2][0], DIVISIONS)
     while bars[-1][0] < last:
-        bars.append((2 * bars[-1][0] - bars[-2][0], bars[-1][1] + 1))
+        bars.append((bars[-1][0] + step, bars[-1][1] + 1))
     tempos = [(round(quarters * DIVISIONS), bpm) for quarters, bpm in beats.tempos()] if first else []
     signature = None
     for (begin, number), (end, _) in pairwise(bars):

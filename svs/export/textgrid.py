@@ -14,7 +14,8 @@ def write(takes: list[dict], title: str) -> str:
     for take in takes:
         before = f"{take['part']}: " if len(takes) > 1 else ""
         notes = take["notes"]
-        syllables, words = [], []
+        syllables: list[list] = []
+        words: list[list] = []
         for note in notes:
             if note["lyric"] is None and syllables:
                 syllables[-1][1] = note["onset"] + note["duration"]

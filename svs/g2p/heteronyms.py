@@ -89,12 +89,13 @@ def _sung_otherwise(word: str, context: Context) -> bool:
 def model() -> tuple[dict[str, tuple[str, str]], dict[str, float]]:
     """(word → its two pronunciations, feature → weight towards the second); empty without the file of weights."""
     path = Path(__file__).parent / "english.heteronyms.weights.gz"
-    options, weights = {}, {}
+    options: dict[str, tuple[str, str]] = {}
+    weights: dict[str, float] = {}
     if path.is_file():
         for row in gzip.decompress(path.read_bytes()).decode("utf-8").splitlines():
             head, *rest = row.split("\t")
             if len(rest) == 2:
-                options[head] = tuple(rest)
+                options[head] = rest[0], rest[1]
             elif rest:
                 weights[head] = float(rest[0])
     return options, weights

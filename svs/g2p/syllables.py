@@ -111,7 +111,7 @@ def _cuts(text: str, phones: tuple[str, ...]) -> set[int]:
         ends = [len(piece) for piece in UNLIKE_THE_RULES[stem]]
         return {sum(ends[:i]) for i in range(1, len(ends))}
     if stem != text:
-        return _cuts(stem, _known(stem))
+        return _cuts(stem, _known(stem) or ())
     parts = None if stem in WHOLE else _parts(text, phones)
     if parts is not None:
         place, left, right = parts
@@ -119,7 +119,7 @@ def _cuts(text: str, phones: tuple[str, ...]) -> set[int]:
     groups = _nuclei(text, phones)
     vowels = [phone for phone in phones if strip_stress(phone) in VOWELS]
     vowels += vowels[-1:] * (len(groups) - len(vowels))
-    return {_border(text, *groups[i : i + 2], *vowels[i : i + 2]) for i in range(len(groups) - 1)}
+    return {_border(text, groups[i], groups[i + 1], vowels[i], vowels[i + 1]) for i in range(len(groups) - 1)}
 
 
 def _uninflected(text: str, phones) -> str:
@@ -216,7 +216,7 @@ def _nuclei(text: str, phones) -> list[tuple[int, int]]:
             groups.append([ending.start(), len(text)])  # rhythm, chasm
         else:
             break
-    return [tuple(g) for g in groups]
+    return [(start, end) for start, end in groups]
 
 
 def _heard(ending: str, text: str, phones) -> bool:
