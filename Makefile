@@ -1,7 +1,7 @@
 # make sing   sing a song to out/
 # make test   run the tests
 # make samples   sing the samples that the README opens with, again
-# make types and make coverage want the tools of pip install -e .[dev] in it
+# make types, coverage, licences: for developers; they want pip install -e .[dev] in .venv
 # All make .venv first, when it is missing or pyproject.toml has changed. Choose an interpreter with PYTHON=python3.12.
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \

@@ -19,6 +19,7 @@ import numpy as np
 
 from svs.audio import AudioFile, write_atomically
 from svs.files import read_small
+from svs.mistakes import Mistake
 
 EMBEDDINGS = "speakers.json"  # in the folder of a voice
 ENCODER = "resemblyzer 0.1.4"
@@ -31,7 +32,7 @@ SHORTEST, LONGEST = 1.0, 60.0  # seconds of a recording that are asked for, that
 Encode = Callable[..., np.ndarray]
 
 
-class SpeakerError(ValueError):
+class SpeakerError(Mistake):
     """A recording or a file of embeddings that nothing can be compared with; the message says which and why."""
 
 
@@ -159,7 +160,7 @@ def read_embeddings(path) -> dict[str, np.ndarray]:
             or not all(np.isfinite(v).all() and v.any() for v in found.values())
         ):
             raise ValueError("not one list of numbers for each singer")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise SpeakerError(
             f"{path}: not embeddings of singers ({' '.join(str(error).split())}); python -m svs.timbre makes them"
         ) from None

@@ -273,6 +273,14 @@ def test_facts_of_a_voice_that_no_singer_has_are_refused(tmp_path, facts):
     assert "voice.json" in refused(VoiceError, Voice.load, write_voice(tmp_path / "voice", **facts))
 
 
+@pytest.mark.parametrize("vector", [[10**400], [], [[1.0]], ["x"], [float("nan")], [0.0], None, {"a": 1}])
+def test_embeddings_of_singers_that_are_no_numbers_are_refused(file, vector):
+    from svs.speaker import ENCODER, SpeakerError, read_embeddings
+
+    path = file("speakers.json", json.dumps({"encoder": ENCODER, "embeddings": {"ann": vector, "bob": vector}}))
+    refused(SpeakerError, read_embeddings, path)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_other_files_of_a_voice_folder_are_not_opened(tmp_path):
     """Neither pipes, which would be waited for, nor what links lead to."""
