@@ -14,7 +14,8 @@ FLOW = [
     *("mistakes", "files"),
     *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch"),
-    *("expression", "hand", "f0", "speaker", "layers", "conditioning", "dit", "flow", "codec", "voice", "cache", "rendering", "sing", "export"),
+    *("expression", "hand", "f0", "speaker", "layers", "conditioning", "conditioner", "attention", "dit", "flow"),
+    *("codec", "voice", "cache", "rendering", "sing", "export"),
     *("evaluation", "evaluator", "dataset", "batches", "checkpoints", "training", "timbre", "release", "cli"),
 ]
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from svs.attention import WindowedAttention, rotate
 from svs.conditioning import GROUPS, Conditions
-from svs.dit import DiT, DiTBlock, WindowedAttention, indifferent, rotate, time_features
+from svs.dit import DiT, DiTBlock, indifferent, time_features
 from svs.layers import ConvNeXtBlock, pitch_features
 
 PHONEMES, SPEAKERS, LATENTS = 12, 3, 5
