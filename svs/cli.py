@@ -103,6 +103,9 @@ def sing(
     tension: Annotated[float, typer.Option(help="dB an octave on the partials: above 0 pressed, below it soft.")] = 0.0,
     formant_shift: Annotated[float, typer.Option(help="Semitones by which formants lie higher; negative: lower.")] = 0.0,
     consonants: Annotated[float, typer.Option(help="dB on consonants.")] = 0.0,
+    dynamic_tilt: Annotated[
+        float, typer.Option(help="dB an octave on the partials for each dB that the score's dynamics make louder.")
+    ] = 0.3,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; the voice's own if not given.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
@@ -161,7 +164,7 @@ def sing(
         "sampler": sampler,
         "fast": fast,
         "breaths": breaths,
-        "expression": Expression(breathiness, tension, formant_shift, consonants),
+        "expression": Expression(breathiness, tension, formant_shift, consonants, dynamic_tilt),
     }
     if cache:
         from svs.cache import PhraseCache

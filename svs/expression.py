@@ -1,13 +1,13 @@
 """Expression: how a voice colours what it sings, by note, without touching its pitch or its words.
 
-Every amount is 0 for the voice as it is. Frames are those of the 10 ms pitch grid.
+An amount of 0 leaves the voice as it is. Frames are those of the 10 ms pitch grid.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from svs.units import SAMPLE_RATE
 
 GLIDE_SECONDS = 0.06  # in which one note's colour becomes the next one's
 GAIN_GLIDE_SECONDS = 0.015  # from vowel to consonant
-LIMITS = {"breathiness": 30.0, "tension": 12.0, "formant_shift": 12.0, "consonants": 20.0}
+STEEPEST = 5.0  # dB an octave that dynamics tilt the partials at most
+LIMITS = {"breathiness": 30.0, "tension": 12.0, "formant_shift": 12.0, "consonants": 20.0, "dynamic_tilt": 1.0}
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,16 @@ class Expression:
 
     breathiness: dB on the noise in voiced sounds. tension: dB an octave on the partials, about 1 kHz: a pressed voice has
     more of the high ones (Sundberg 1987). formant_shift: semitones by which formants lie higher, as in a shorter throat.
-    consonants: dB on consonants. Raises ValueError for amounts beyond LIMITS.
+    consonants: dB on consonants. dynamic_tilt: dB an octave by which the score's dynamics tilt the partials, for each dB
+    that they make a note louder; a singer who sings 10 dB louder has 15 dB more about 3 kHz (Sundberg & Nordenberg 2006).
+    Raises ValueError for amounts beyond LIMITS.
     """
 
     breathiness: float = 0.0
     tension: float = 0.0
     formant_shift: float = 0.0
     consonants: float = 0.0
+    dynamic_tilt: float = 0.3
 
     def __post_init__(self):
         for name, limit in LIMITS.items():
@@ -43,7 +47,11 @@ class Expression:
 
     @property
     def plain(self) -> bool:
-        return not any(astuple(self))
+        return self == Expression()
+
+    def tilt(self, note: Note) -> float:
+        """dB an octave on the partials of a note."""
+        return self.tension + min(max(self.dynamic_tilt * note.loudness, -STEEPEST), STEEPEST)
 
 
 AMOUNTS = tuple(field.name for field in fields(Expression))
@@ -63,20 +71,17 @@ class Colour:
 
 def colour(notes: Sequence[Note], expressions: Sequence[Expression], frames: int, hop_seconds: float) -> Colour | None:
     """The line's colour, each note's from its onset on, gliding between them; None where all is plain."""
-    if not any(e.breathiness or e.tension or e.formant_shift for e in expressions):
+    amounts = [(e.breathiness, e.tilt(n), e.formant_shift) for n, e in zip(notes, expressions, strict=True)]
+    if not any(any(amount) for amount in amounts):
         return None
     times = np.arange(frames) * hop_seconds
     at: list[float] = []
-    of: list[Expression] = []
-    for note, expression in zip(notes, expressions, strict=True):
+    of: list[tuple[float, ...]] = []
+    for note, amount in zip(notes, amounts, strict=True):
         at += [note.onset - 0.5 * GLIDE_SECONDS, note.onset + 0.5 * GLIDE_SECONDS]
-        of += [of[-1] if of else expression, expression]
+        of += [of[-1] if of else amount, amount]
     ascending = np.maximum.accumulate(at)
-
-    def curve(name):
-        return np.interp(times, ascending, [getattr(expression, name) for expression in of]).astype(np.float32)
-
-    return Colour(curve("breathiness"), curve("tension"), curve("formant_shift"))
+    return Colour(*(np.interp(times, ascending, one).astype(np.float32) for one in zip(*of, strict=True)))
 
 
 class Glide:

@@ -1,6 +1,7 @@
 """Colour by hand: breath, tension, formants and consonants each move their own measure, and leave pitch alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,15 @@ def test_colour_is_each_notes_own_and_glides(line):
     assert found[50] == pytest.approx(5.0)
     assert np.abs(np.diff(found)).max() < 2.0
     assert colour(line, [Expression()] * len(line), 500, 0.01) is None
+
+
+def test_what_is_marked_louder_is_brighter_and_what_is_softer_darker(line):
+    forte, piano = (replace(note, loudness=dB) for note, dB in zip(line[:2], (6.0, -12.0), strict=True))
+    notes = [forte, piano, *line[2:]]
+    found = colour(notes, [Expression()] * len(notes), 500, 0.01).tension
+    assert found[[20, 75, 125]] == pytest.approx([0.3 * 6, 0.3 * -12, 0])
+    assert colour(notes, [Expression(dynamic_tilt=0.0)] * len(notes), 500, 0.01) is None
+    assert Expression(tension=1.0).tilt(replace(forte, loudness=90.0)) == 6.0, "5 dB an octave at most, and the tension"
 
 
 @pytest.mark.parametrize("name", LIMITS)
