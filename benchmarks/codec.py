@@ -90,7 +90,7 @@ class Codec:
         hop = 2 * round(curve.hop_seconds * SAMPLE_RATE)
         samples = np.pad(audio.samples, (0, -len(audio.samples) % hop)).astype(np.float32)
         with torch.inference_mode():
-            return self.network.encode(torch.from_numpy(samples)[None])[0].numpy()
+            return self.network.encode(torch.from_numpy(samples)[None], fine=True)[0].numpy()
 
     def decode(self, latents: np.ndarray, curve: PitchCurve, seed: int = 0) -> Audio:
         import torch

@@ -77,6 +77,7 @@ class CodecTraining(ResumableModule):
     steps: batches of the whole run, over which the learning rate falls.
     latent_noise: deviation of the noise on the latents at most, drawn evenly for every item: with little of it the
     decoder copies well, and with much it forgives the acoustic model's errors.
+    fine_dim: latents for copies alone, see SourceFilterNetwork.
     start: codec.safetensors to begin from.
     """
 
@@ -86,6 +87,7 @@ class CodecTraining(ResumableModule):
         latent_dim: int = 160,
         decoder_dim: int = 320,
         decoder_depth: int = 6,
+        fine_dim: int = 0,
         learning_rate: float = 8e-4,
         latent_noise: float = 0.12,
         adversarial_from: int | None = None,
@@ -99,7 +101,7 @@ class CodecTraining(ResumableModule):
         super().__init__(seed)
         self.save_hyperparameters()
         self.automatic_optimization = False
-        self.network = SourceFilterNetwork(latent_dim, decoder_dim, decoder_depth)
+        self.network = SourceFilterNetwork(latent_dim, decoder_dim, decoder_depth, fine_dim)
         if start:
             from svs.codec import load_network
 
@@ -128,6 +130,8 @@ class CodecTraining(ResumableModule):
         audio = batch["audio"]
         noise = self._noise(audio.shape).to(audio)
         latent_noise = self.hparams.latent_noise * torch.rand(len(audio)).to(audio)
+        if self.hparams.fine_dim:  # half of the items are copies, which have their fine latents and no noise
+            latent_noise = latent_noise * torch.randint(2, (len(audio),)).to(audio)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
             copy = self.network(audio, batch["cents"], batch["voiced"], noise, latent_noise)
         terms = self.loss(copy, audio)

@@ -15,6 +15,7 @@ from svs.codec import CodecError, load_network, save_network
 from svs.codec.excitation import pulse_train
 from svs.codec.noise import even_noise
 from svs.codec.source_filter import (
+    COARSE_SEEN,
     FFT,
     FINE_MELS,
     HOP,
@@ -267,6 +268,32 @@ def test_the_more_latents_the_nearer_are_the_spectra_they_stand_for():
         misses.append(float((seen[..., :-ROUGH_MELS] - stands_for).square().mean().sqrt()))
     assert misses[0] > misses[1] > 20 * misses[2]
     assert misses[2] < 0.02  # nepers: as many components as numbers lose nothing
+
+
+def test_fine_latents_are_for_copies_and_a_sound_is_whole_without_them():
+    torch.manual_seed(0)
+    sounds = [swelling_noise() for _ in range(4)]
+    network = SourceFilterNetwork(8, 8, 1, fine_dim=40).eval()
+    network.encoder.fit(sounds)
+    sound, noise = sounds[0][:1], torch.randn(1, 50 * LATENT_HOP)
+    cents, voiced = torch.full((1, 100), 6000.0), torch.zeros(1, 100, dtype=torch.bool)
+    with torch.no_grad():
+        first, all_of_them = network.encode(sound), network.encode(sound, fine=True)
+        without = network.decode(first, cents, voiced, noise)
+        zeroed = network.decode(torch.cat([first, torch.zeros(1, 50, 40)], dim=-1), cents, voiced, noise)
+    assert first.shape[-1] == len(network.importance) == 8 and all_of_them.shape[-1] == 48
+    assert torch.equal(all_of_them[..., :8], first) and torch.equal(without, zeroed)
+    seen = network.encoder.features(sound)[..., : COARSE_SEEN]
+    padded = torch.cat([first, torch.zeros(1, 50, 40)], dim=-1)
+    misses = [
+        float((network.encoder.spectra(latents)[0].reshape(1, 50, -1) - seen).square().mean())
+        for latents in (padded, all_of_them)
+    ]
+    assert misses[1] < 0.9 * misses[0], "the grain is in the fine ones"
+    with torch.no_grad():
+        assert not torch.equal(
+            network(sound, cents, voiced, noise), network(sound, cents, voiced, noise, torch.tensor([1e-9]))
+        ), "where there is noise on the latents, the fine ones are left out"
 
 
 def test_the_filters_of_an_untrained_decoder_have_the_level_of_the_sound():

@@ -288,34 +288,53 @@ def _inverse(spectrum: Tensor, n_fft: int, hop: int, window: Tensor, samples: in
 
 
 class SourceFilterNetwork(nn.Module):
-    """Encoder and decoder together; sizes are plain arguments and stored beside the weights."""
+    """Encoder and decoder together; sizes are plain arguments and stored beside the weights.
 
-    def __init__(self, latent_dim: int = 160, decoder_dim: int = 320, decoder_depth: int = 6):
+    latent_dim: latents that an acoustic model predicts. fine_dim: further ones, the grain of a recording, which nobody
+    could foretell and only copies hold.
+    """
+
+    def __init__(self, latent_dim: int = 160, decoder_dim: int = 320, decoder_depth: int = 6, fine_dim: int = 0):
         super().__init__()
         self.sizes = {"latent_dim": latent_dim, "decoder_dim": decoder_dim, "decoder_depth": decoder_depth}
-        self.encoder = Encoder(latent_dim)
-        self.decoder = Decoder(decoder_dim, decoder_depth, latent_dim)
+        if fine_dim:
+            self.sizes["fine_dim"] = fine_dim
+        self.latent_dim = latent_dim
+        self.encoder = Encoder(latent_dim + fine_dim)
+        self.decoder = Decoder(decoder_dim, decoder_depth, latent_dim + fine_dim)
 
     @property
     def importance(self) -> Tensor:
         """Nepers of the spectra's deviation (root of the sum of squares) to a unit of each latent, (latent_dim,)."""
-        return self.encoder.deviation
+        return self.encoder.deviation[: self.latent_dim]
 
-    def encode(self, audio: Tensor) -> Tensor:
-        """(batch, samples), a multiple of LATENT_HOP, to latents (batch, samples // LATENT_HOP, latent_dim)."""
-        return self.encoder(audio)
+    def encode(self, audio: Tensor, fine: bool = False) -> Tensor:
+        """(batch, samples), a multiple of LATENT_HOP, to latents (batch, samples // LATENT_HOP, latent_dim).
+
+        fine: all latents, (…, latent_dim + fine_dim).
+        """
+        latents = self.encoder(audio)
+        return latents if fine else latents[..., : self.latent_dim]
 
     def decode(
         self, latents: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, shaping: Shaping | None = None
     ) -> Tensor:
-        """Latents, pitch and unit noise (see Decoder) to (batch, samples)."""
+        """Latents, all or the first latent_dim, pitch and unit noise (see Decoder) to (batch, samples)."""
+        missing = len(self.encoder.deviation) - latents.shape[-1]
+        latents = F.pad(latents, (0, missing)) if missing else latents
         return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping)
 
     def forward(
         self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None
     ) -> Tensor:
-        """Audio through the codec. latent_noise: (batch,) deviation of noise added to the (unit variance) latents."""
-        latents = self.encode(audio)
+        """Audio through the codec.
+
+        latent_noise: (batch,) deviation of noise added to the (unit variance) latents. Where there is any, the fine ones
+        are left out: they come with recordings only.
+        """
+        latents = self.encode(audio, fine=True)
         if latent_noise is not None:
             latents = latents + latent_noise[:, None, None] * torch.randn_like(latents)
+            fine = torch.arange(latents.shape[-1], device=latents.device) >= self.latent_dim
+            latents = latents.masked_fill(fine & (latent_noise > 0)[:, None, None], 0.0)
         return self.decode(latents, cents, voiced, noise)
