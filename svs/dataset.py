@@ -207,19 +207,19 @@ class Shard:
             raise DatasetError(f"{folder}: no features there; run the recipe's stage `features` first") from None
         return cls(folder, audio, cents, voiced, clips)
 
-    def latents(self) -> np.ndarray:
-        """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`."""
-        return self._encoded(LATENTS)
+    def latents(self, mapped: bool = False) -> np.ndarray:
+        """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`; mapped: left on disk."""
+        return self._encoded(LATENTS, "r" if mapped else None)
 
     def importance(self) -> np.ndarray:
         """By how much a unit of each latent changes the sound, (latent_dim,), as the codec has it."""
         return self._encoded(IMPORTANCE)
 
-    def _encoded(self, name: str) -> np.ndarray:
+    def _encoded(self, name: str, mode: str | None = None) -> np.ndarray:
         path = self.folder / name
         if not path.is_file():
             raise DatasetError(f"{path}: no such latents; run the recipe's stage `latents` first")
-        return np.load(path)
+        return np.load(path, mmap_mode=mode)
 
     def samples(self, start: int, frames: int) -> np.ndarray:
         """(frames × LATENT_HOP,) float32 from latent frame `start` on."""
