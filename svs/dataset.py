@@ -24,6 +24,7 @@ from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
 INDEX = "clips.jsonl"  # written last
 LATENTS = "latents.npy"
 IMPORTANCE = "importance.npy"
+GRID = "latents.json"  # of another codec's latents, see svs.latents
 ENCODER = "encoder.txt"  # fingerprint of the encoder that made the latents, written after them
 LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
@@ -110,7 +111,7 @@ def build_shard(clips: list[dict], folder, progress=None) -> int:
         if progress:
             progress(number + 1, len(clips))
     # without its index a shard counts as unmade, so an interruption cannot leave arrays and index of two builds
-    for name in (INDEX, LATENTS, IMPORTANCE, ENCODER):
+    for name in (INDEX, LATENTS, IMPORTANCE, GRID, ENCODER):
         (folder / name).unlink(missing_ok=True)
     start, index = 0, []
     sounds, cents, voiced = [], [], []
@@ -145,7 +146,8 @@ def build_latents(shard: Shard, network, progress=None) -> None:
     """
     import torch
 
-    (shard.folder / ENCODER).unlink(missing_ok=True)
+    for name in (ENCODER, GRID):
+        (shard.folder / name).unlink(missing_ok=True)
     rows = []
     with torch.inference_mode():
         for number, clip in enumerate(shard.clips):
@@ -170,6 +172,11 @@ def fingerprint(encoder) -> str:
     for name, value in sorted(encoder.state_dict().items()):
         digest.update(name.encode() + value.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """np.save to a file that appears whole or not at all."""
+    _save(path, np.save, array)
 
 
 def _save(path: Path, write, *arrays, **named) -> None:

@@ -10,6 +10,7 @@ import torch
 from svs.audio import Audio
 from svs.codecs.hub import pretrained
 from svs.codecs.protocol import Codec, Codes, count_codebooks
+from svs.dataset import fingerprint
 
 MODELS = {
     "dac-16": ("descript/dac_16khz", 16_000),
@@ -39,6 +40,10 @@ class Dac(Codec):
     def load(cls, name, weights: Path | None = None, codebooks=None, continuous=False) -> Dac:
         repository, sample_rate = MODELS[name]
         return cls(pretrained(name, "dac", repository, sample_rate, weights), name, codebooks, continuous)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.model)
 
     def _encode(self, audio: Audio) -> Codes:
         samples = np.pad(audio.samples, (0, -len(audio.samples) % self.hop)).astype(np.float32)

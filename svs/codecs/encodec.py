@@ -11,7 +11,7 @@ from torch import Tensor
 from svs.audio import Audio
 from svs.codecs.hub import pretrained
 from svs.codecs.protocol import Codec, Codes, count_codebooks
-from svs.dataset import LEVEL
+from svs.dataset import LEVEL, fingerprint
 
 MODELS = {"encodec-24": ("facebook/encodec_24khz", 24_000), "encodec-48": ("facebook/encodec_48khz", 48_000)}
 SCALE_BITS = 32
@@ -47,6 +47,10 @@ class EnCodec(Codec):
     def load(cls, name, weights: Path | None = None, codebooks=None, continuous=False) -> EnCodec:
         repository, sample_rate = MODELS[name]
         return cls(pretrained(name, "encodec", repository, sample_rate, weights), name, codebooks, continuous)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.model)
 
     def _encode(self, audio: Audio) -> Codes:
         samples = len(audio.samples)

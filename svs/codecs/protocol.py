@@ -101,6 +101,11 @@ class Codec(ABC):
         return self.codebooks == 0
 
     @property
+    def fingerprint(self) -> str:
+        """The same as long as its weights are; "" where it has none."""
+        return ""
+
+    @property
     def bits_per_second(self) -> float | None:
         """Of the codes as they stand, without entropy coding; None of a continuous codec."""
         if self.continuous:

@@ -59,13 +59,17 @@ class Rvq(Codec):
         path = weights / FILE if weights.is_dir() else weights
         books, made_for = load_codebooks(path)
         beside = path.with_name(WEIGHTS)
-        network = network_of(beside if beside.is_file() else None)
-        if fingerprint(network.encoder) != made_for or books.shape[2] != network.sizes["latent_dim"]:
+        inner = SourceFilter(network_of(beside if beside.is_file() else None))
+        if inner.encoder_fingerprint != made_for or books.shape[2] != inner.latent_dim:
             raise CodecError(
                 f"{path}: codebooks of another codec than {beside if beside.is_file() else 'the default voice'}'s; "
                 f"put the {WEIGHTS} that its features were encoded with beside it"
             )
-        return cls(SourceFilter(network), books, codebooks, name)
+        return cls(inner, books, codebooks, name)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.quantiser) + self.inner.fingerprint
 
     def _encode(self, audio: Audio) -> Codes:
         codes = self.inner.encode(audio)

@@ -12,7 +12,7 @@ from svs.codec import CodecError, load_network
 from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
 from svs.codecs.protocol import Codec, Codes, refuse_codebooks
-from svs.dataset import measure_pitch
+from svs.dataset import fingerprint, measure_pitch
 from svs.pitch import PitchCurve, at_hop
 from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE
 from svs.voice import VoiceError, find
@@ -36,6 +36,15 @@ class SourceFilter(Codec):
         """weights: codec.safetensors, or a folder that holds it; the default voice's when None."""
         refuse_codebooks(name, codebooks)
         return cls(network_of(weights), name)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.network)
+
+    @property
+    def encoder_fingerprint(self) -> str:
+        """The same as long as it makes the same latents."""
+        return fingerprint(self.network.encoder)
 
     def _encode(self, audio: Audio) -> Codes:
         return self.encode_with(audio, measure_pitch(audio))
