@@ -9,7 +9,7 @@ from tiny_codecs import RATES, SIZE, noise, sung, write_model
 
 from svs.audio import Audio
 from svs.codecs import NAMES, CodecError, Codes, load
-from svs.codecs.protocol import Codec
+from svs.codecs.protocol import Codec, bits_per_second
 from svs.evaluation.spectrum import world_copy
 from svs.f0 import track
 from svs.pitch import PitchCurve, at_hop
@@ -232,17 +232,13 @@ def test_bits_per_second_are_those_of_the_published_models(codecs, asked, codebo
     codec = codecs(asked)
     assert codec.frame_rate == frame_rate
     assert codec.bits_per_second == codec.codebooks * math.log2(SIZE) * frame_rate
-    published = _WithRates(codec, codebooks, size)
-    assert published.bits_per_second / 1000 == pytest.approx(kilobits)
+    assert bits_per_second(frame_rate, codebooks, size) / 1000 == pytest.approx(kilobits)
 
 
-class _WithRates(Codec):
-    """A codec's rates with other codebooks; it is asked for nothing else."""
-
-    load = _encode = _decode = None
-
-    def __init__(self, codec, codebooks, size):
-        self.frame_rate, self.codebooks, self.codebook_size = codec.frame_rate, codebooks, size
+def test_encodec_at_48_khz_counts_the_overlap_of_its_chunks_and_their_loudness(codecs):
+    codec = codecs("encodec-48")
+    assert codec.frame_rate == pytest.approx(150 / 0.99)
+    assert codec.bits_per_second == pytest.approx(codec.codebooks * math.log2(SIZE) * 150 / 0.99 + 32 / 0.99)
 
 
 def test_rvq_counts_the_bits_of_its_pitch_too(codecs):

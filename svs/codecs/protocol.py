@@ -110,7 +110,7 @@ class Codec(ABC):
         """Of the codes as they stand, without entropy coding; None of a continuous codec."""
         if self.continuous:
             return None
-        return self.codebooks * math.log2(self.codebook_size) * self.frame_rate + self.side_bits_per_second
+        return bits_per_second(self.frame_rate, self.codebooks, self.codebook_size) + self.side_bits_per_second
 
     @property
     def numbers_per_second(self) -> float | None:
@@ -155,6 +155,11 @@ class Codec(ABC):
             raise CodecError(f"codec {self.name}: the codes are of {codes.samples} samples; one or more is wanted")
         if self.pitch_rate and codes.pitch is None:
             raise CodecError(f"codec {self.name}: the codes come without a pitch, which its decoder takes beside them")
+
+
+def bits_per_second(frame_rate: float, codebooks: int, codebook_size: int) -> float:
+    """Of tokens: each frame has one of every codebook, each of log2(codebook_size) bits."""
+    return frame_rate * codebooks * math.log2(codebook_size)
 
 
 def refuse_codebooks(name: str, codebooks: int | None) -> None:
