@@ -3,7 +3,8 @@
     python -m data_prep.codebooks work/features/teacher --out rvq.safetensors
 
 FEATURES are shards, or folders of shards, with latents of the source-filter codec (stage `latents`). Any number of the
-codebooks, from the first on, makes a codec: rvq@4:rvq.safetensors uses four.
+codebooks, from the first on, makes a codec: rvq@4:rvq.safetensors uses four. Where the latents are not of the default
+voice's codec, keep its codec.safetensors beside the codebooks.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import numpy as np
 from data_prep import stages
 from svs.audio import AudioError
 from svs.codec import CodecError
-from svs.codecs.rvq import fit_codebooks, save_codebooks
-from svs.dataset import ENCODER, INDEX, DatasetError, Shard
+from svs.codecs.rvq import fit_codebooks, save_codebooks, silence_of
+from svs.codecs.source_filter import network_of
+from svs.dataset import INDEX, DatasetError, Shard, fingerprint, has_latents
 
 
 def shards_of(folders: Sequence[Path]) -> list[Shard]:
@@ -30,19 +32,6 @@ def shards_of(folders: Sequence[Path]) -> list[Shard]:
             raise DatasetError(f"{folder}: no features there; run the recipe's stages `features` and `latents` first")
         found += [Shard.open(path) for path in inside]
     return found
-
-
-def encoder_of(shards: Sequence[Shard]) -> str:
-    """Fingerprint of the encoder that made the latents of all shards. Raises DatasetError where there are two, or none."""
-    marks = {}
-    for shard in shards:
-        path = shard.folder / ENCODER
-        if not path.is_file():
-            raise DatasetError(f"{path}: no latents of the source-filter codec there; run the recipe's stage `latents` first")
-        marks.setdefault(path.read_text(encoding="utf-8").strip(), shard.folder)
-    if len(marks) > 1:
-        raise DatasetError(f"{' and '.join(map(str, marks.values()))}: latents of different codecs; encode both with one")
-    return next(iter(marks))
 
 
 def sample(shards: Sequence[Shard], most: int, seed: int) -> np.ndarray:
@@ -62,16 +51,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("features", nargs="+", type=Path, metavar="FEATURES")
     parser.add_argument("--out", type=Path, required=True, help="file to write, .safetensors")
+    parser.add_argument("--codec", type=Path, help="codec.safetensors that made the latents (default: the voice's)")
     parser.add_argument("--codebooks", type=stages.positive, default=16)
     parser.add_argument("--size", type=stages.positive, default=1024, help="entries of a codebook")
     parser.add_argument("--frames", type=stages.positive, default=60_000, help="drawn from the features at most")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     shards = shards_of(options.features)
-    encoder, vectors = encoder_of(shards), sample(shards, options.frames, options.seed)
+    network = network_of(options.codec)
+    for shard in shards:
+        if not has_latents(shard, network):
+            raise DatasetError(
+                f"{shard.folder}: no latents of {options.codec or 'the default voice'}'s codec there; run data_prep.latents "
+                "with it, or name the codec that made them with --codec"
+            )
+    vectors, size = sample(shards, options.frames, options.seed), options.size
     with stages.bar("codebooks") as progress:
-        books = fit_codebooks(vectors, options.codebooks, options.size, seed=options.seed, progress=progress)
-    save_codebooks(books, encoder, options.out)
+        books = fit_codebooks(
+            vectors, silence_of(network), options.codebooks, size, seed=options.seed, progress=progress
+        )
+    save_codebooks(books, fingerprint(network.encoder), options.out)
     print(f"{options.out}: {options.codebooks} codebooks of {options.size} entries from {len(vectors)} frames")
 
 

@@ -43,11 +43,11 @@ def weights(tmp_path_factory):
 
 
 def write_codebooks(path):
-    from svs.codecs.rvq import fit_codebooks, save_codebooks
+    from svs.codecs.rvq import fit_codebooks, save_codebooks, silence_of
 
     codec = load("source-filter")
     latents = codec.encode(Audio(np.concatenate([sung(44_100).samples, noise(44_100)]), 44_100)).frames
-    books = fit_codebooks(latents * codec.network.importance.numpy(), BOOKS, SIZE, passes=2)
+    books = fit_codebooks(latents * codec.network.importance.numpy(), silence_of(codec.network), BOOKS, SIZE, passes=2)
     save_codebooks(books, codec.encoder_fingerprint, path)
     return path
 
@@ -72,7 +72,7 @@ def codecs(weights):
 @pytest.mark.parametrize("asked", ALL)
 def test_a_copy_has_the_length_and_rate_of_the_sound_and_is_finite(codecs, asked):
     codec = codecs(asked)
-    for samples in (1, 700, codec.sample_rate + 123):
+    for samples in (1, 700, codec.sample_rate // 3 + 123):
         sound = Audio(noise(samples), codec.sample_rate)
         copy = codec.decode(codec.encode(sound))
         assert (len(copy.samples), copy.sample_rate, copy.samples.dtype) == (samples, codec.sample_rate, np.float32)
@@ -84,7 +84,7 @@ def test_a_copy_has_the_length_and_rate_of_the_sound_and_is_finite(codecs, asked
 
 @pytest.mark.parametrize("asked", ALL)
 def test_codes_have_the_shape_and_rate_that_the_codec_says(codecs, asked):
-    codec, seconds = codecs(asked), 2.0
+    codec, seconds = codecs(asked), 0.7
     codes = codec.encode(Audio(noise(round(seconds * codec.sample_rate)), codec.sample_rate))
     width = codec.latent_dim if codec.continuous else codec.codebooks
     assert codes.frames.shape[1] == width
@@ -98,7 +98,7 @@ def test_codes_have_the_shape_and_rate_that_the_codec_says(codecs, asked):
 @pytest.mark.parametrize("asked", ALL)
 def test_silence_stays_silent_and_a_note_does_not(codecs, asked):
     codec = codecs(asked)
-    silence = codec.decode(codec.encode(Audio(np.zeros(codec.sample_rate // 2, np.float32), codec.sample_rate)))
+    silence = codec.decode(codec.encode(Audio(np.zeros(codec.sample_rate // 4, np.float32), codec.sample_rate)))
     assert np.abs(silence.samples).max() < SILENT
     assert np.abs(codec.decode(codec.encode(sung(codec.sample_rate))).samples).max() > 10 * SILENT
 
@@ -251,11 +251,12 @@ def test_rvq_error_falls_with_every_codebook(codecs):
     latents = codec.inner.encode(sung(44_100)).frames
     tokens = codec.tokens(latents)
     scaled = latents * codec.importance
-    errors = [np.square(scaled).mean()]
-    for used in range(1, BOOKS + 1):
-        errors.append(np.square(codec.latents(tokens[:, :used]) * codec.importance - scaled).mean())
-    assert all(after < before for before, after in zip(errors, errors[1:], strict=False))
-    assert errors[-1] < 0.5 * errors[0]
+    errors = np.stack([
+        np.square(codec.latents(tokens[:, :used]) * codec.importance - scaled).sum(axis=1) for used in range(1, BOOKS + 1)
+    ])
+    assert (np.diff(errors, axis=0) <= 1e-3 * errors[:-1]).all()  # in no frame does it rise
+    assert (np.diff(errors.mean(axis=1)) < 0).all()
+    assert errors[-1].mean() < 0.5 * np.square(scaled).sum(axis=1).mean()
 
 
 def test_tokens_of_fewer_codebooks_are_the_first_of_more(codecs):

@@ -17,7 +17,7 @@ SIZE = 16  # entries of a codebook
 
 
 @cache
-def sung(sample_rate: int, seconds: float = 1.0):
+def sung(sample_rate: int, seconds: float = 0.6):
     """A held note with vibrato."""
     return tone(6000, seconds, vibrato_extent=40)[0].resample(sample_rate)
 

@@ -19,7 +19,7 @@ from svs.codecs.source_filter import WEIGHTS, SourceFilter, network_of
 from svs.dataset import fingerprint
 from svs.f0 import curve_from_hz
 from svs.pitch import PitchCurve
-from svs.units import FrameGrid, cents_to_hz
+from svs.units import LATENT_HOP, FrameGrid, cents_to_hz
 
 FILE = "rvq.safetensors"
 PITCH_BITS = 12
@@ -102,6 +102,7 @@ def quantiser(books: np.ndarray):
 
 def fit_codebooks(
     vectors: np.ndarray,
+    silence: np.ndarray,
     codebooks: int,
     size: int,
     batch: int = 4096,
@@ -112,16 +113,20 @@ def fit_codebooks(
     """(codebooks, size, dim) float32: codebooks for (frames, dim) latents times their importance.
 
     k-means of each codebook on what is left of the first frames, then moving averages over batches with codebook dropout.
-    progress: called with (done, total) after each batch. Raises CodecError for fewer frames than entries.
+    The first entry of the first codebook is `silence`, (dim,), that of the others nothing: silence is exact, and no codebook
+    makes a frame worse. progress: called with (done, total) after each batch.
+    Raises CodecError for fewer frames than entries, and for less than two of these.
     """
-    if len(vectors) < size:
-        raise CodecError(f"{len(vectors)} frames are too few for codebooks of {size} entries; take a smaller --size")
+    if len(vectors) < size or size < 2:
+        raise CodecError(
+            f"{len(vectors)} frames for codebooks of {size} entries; 2 to {len(vectors)} are wanted, take another --size"
+        )
     torch.manual_seed(seed)
     shuffled = torch.from_numpy(np.random.default_rng(seed).permutation(vectors).astype(np.float32))
     batch = max(size, min(batch, len(shuffled)))
     expected = batch / size  # times that an entry is nearest in a batch
     rvq = _residual_vq(
-        codebooks, size, vectors.shape[1], kmeans_init=True, kmeans_iters=10, decay=0.9,
+        codebooks, size - 1, vectors.shape[1], kmeans_init=True, kmeans_iters=10, decay=0.9,
         threshold_ema_dead_code=0.05 * expected, quantize_dropout=True,
     ).train()  # fmt: skip
     parts = [part for part in shuffled.split(batch) if len(part) == batch] or [shuffled]
@@ -139,7 +144,15 @@ def fit_codebooks(
             rvq(parts[(step - 1) % len(parts)][None])
     if progress:
         progress(total, total)
-    return rvq.codebooks.numpy().reshape(codebooks, size, -1)
+    first = np.zeros((codebooks, 1, len(silence)), np.float32)
+    first[0] = silence
+    return np.concatenate([first, rvq.codebooks.numpy().reshape(codebooks, size - 1, -1)], axis=1)
+
+
+def silence_of(network) -> np.ndarray:
+    """(latent_dim,) latents of digital silence times their importance."""
+    with torch.inference_mode():
+        return (network.encode(torch.zeros(1, 9 * LATENT_HOP))[0, 4] * network.importance).numpy()
 
 
 def _residual_vq(codebooks: int, size: int, dim: int, **options):
