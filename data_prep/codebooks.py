@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--codec", type=Path, help="codec.safetensors that made the latents (default: the voice's)")
     parser.add_argument("--codebooks", type=stages.positive, default=16)
     parser.add_argument("--size", type=stages.positive, default=1024, help="entries of a codebook")
-    parser.add_argument("--frames", type=stages.positive, default=60_000, help="drawn from the features at most")
+    parser.add_argument("--frames", type=stages.positive, default=40_000, help="drawn from the features at most")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     shards = shards_of(options.features)

@@ -14,6 +14,7 @@ from singers import tone
 
 RATES = {"encodec-24": 24_000, "encodec-48": 48_000, "dac-16": 16_000, "dac-24": 24_000, "dac-44": 44_100}
 SIZE = 16  # entries of a codebook
+PEAK = 0.3  # of what a model makes of a note
 
 
 @cache
@@ -54,6 +55,9 @@ def _encodec(sample_rate: int):
             entries[0] = 0.0
             layer.codebook.embed.copy_(entries)
             rest = rest - layer.decode(layer.encode(rest.T[None]))[0].T
+        last = model.decoder.layers[-1].conv
+        weights = last.parametrizations.weight.original0 if hasattr(last, "parametrizations") else last.weight
+        weights *= PEAK / model(sound).audio_values.abs().max()
     return model
 
 
@@ -73,10 +77,14 @@ def _dac(sample_rate: int):
             if weights.ndim == 3:
                 weights.normal_(std=(weights.shape[1] * weights.shape[2]) ** -0.5)
         for quantizer in model.quantizer.quantizers:
-            # entries of length one on the axes, so that zeros are as near to all of them, and the first is taken
+            # only directions count to its quantiser: what is silent takes that of the first entry, which is short
             entries = torch.cat([torch.eye(8), -torch.eye(8)]) * torch.rand(SIZE, 1)
             entries[0] *= 1e-6
             quantizer.codebook.weight.copy_(entries)
+            quantizer.in_proj.bias[0] = 1e-4
+        sound = torch.from_numpy(sung(sample_rate).samples)[None, None]
+        model.decoder.conv2.weight *= 1e-3  # until tanh is a straight line
+        model.decoder.conv2.weight *= PEAK / model(sound).audio_values.abs().max()
     return model
 
 

@@ -7,6 +7,7 @@ its own bitrate. The encoder and the decoder are those of the trained codec and 
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from svs.audio import Audio, write_atomically
 from svs.codec import CodecError
 from svs.codecs.protocol import Codec, Codes, count_codebooks
 from svs.codecs.source_filter import WEIGHTS, SourceFilter, network_of
-from svs.dataset import fingerprint
 from svs.f0 import curve_from_hz
 from svs.pitch import PitchCurve
 from svs.units import LATENT_HOP, FrameGrid, cents_to_hz
@@ -69,7 +69,7 @@ class Rvq(Codec):
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint(self.quantiser) + self.inner.fingerprint
+        return hashlib.sha256(self.books.tobytes()).hexdigest() + self.inner.fingerprint
 
     def _encode(self, audio: Audio) -> Codes:
         codes = self.inner.encode(audio)
@@ -106,7 +106,7 @@ def fit_codebooks(
     codebooks: int,
     size: int,
     batch: int = 4096,
-    passes: int = 8,
+    passes: int = 4,
     seed: int = 0,
     progress=None,
 ) -> np.ndarray:
@@ -133,7 +133,7 @@ def fit_codebooks(
     total = 1 + passes * len(parts)
     with torch.no_grad():
         rvq.quantize_dropout = False  # every codebook wants a beginning
-        rvq(shuffled[: 4 * batch][None])
+        rvq(shuffled[: 2 * batch][None])
         rvq.quantize_dropout = codebooks > 1
         for step in range(1, total):
             if progress:
