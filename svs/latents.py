@@ -129,7 +129,10 @@ def are_written(shards: Sequence[Shard], codec: Codec, spec: str) -> bool:
     marks = [shard.folder / ENCODER for shard in shards]
     if not all(mark.is_file() and mark.read_text(encoding="utf-8") == _mark(codec, spec) for mark in marks):
         return False
-    first, *others = map(read, shards)
+    try:
+        first, *others = map(read, shards)
+    except DatasetError:
+        return False
     return all(first.like(other) for other in others)
 
 

@@ -82,7 +82,7 @@ def test_a_dit_learns_encodecs_latents_and_what_it_makes_is_heard_through_encode
     from svs.flow import sample
 
     torch.manual_seed(1)
-    module = AcousticTraining(40, **TABLES, **ACOUSTIC | {"latent_dim": LATENT_DIM}, learning_rate=5e-3)
+    module = AcousticTraining(100, **TABLES, **ACOUSTIC | {"latent_dim": LATENT_DIM}, learning_rate=2e-2)
     data = batches(encoded)
     data.setup()
     first = data.batch(0)
@@ -91,8 +91,8 @@ def test_a_dit_learns_encodecs_latents_and_what_it_makes_is_heard_through_encode
     module.on_train_batch_end = lambda outputs, batch, batch_idx: (
         losses.append(float(outputs["loss"])), AcousticTraining.on_train_batch_end(module, outputs, batch, batch_idx)
     )  # fmt: skip
-    fit(module, data, 40)
-    assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:10])
+    fit(module, data, 100)
+    assert np.mean(losses[-20:]) < 0.75 * np.mean(losses[:10])
 
     conditions = first[0]
     network = module.network.eval()
@@ -113,9 +113,9 @@ def test_latents_that_are_there_are_left_alone_and_others_are_not(encoded, encod
     main([str(shard), "--codec", encodec])
     assert "latents already there (encodec-24, 12 latents at 75 Hz)" in capsys.readouterr().out
     assert (shard / "latents.npy").stat().st_mtime_ns == before
-    main([str(shard), "--codec", "world"])
-    assert latents.read(Shard.open(shard)).frame_rate == 200.0
-    assert "train with --model.latent_dim=65" in capsys.readouterr().out
+    main([str(shard), "--codec", f"dac-16@2:{write_model('dac-16', tmp_path)}"])
+    assert latents.read(Shard.open(shard)).frame_rate == 50.0
+    assert "(dac-16, 16 latents at 50 Hz; train with --model.latent_dim=16)" in capsys.readouterr().out
 
 
 def test_latents_of_the_source_filter_codec_take_the_place_of_anothers(encoded, tmp_path):

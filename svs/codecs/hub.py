@@ -28,8 +28,10 @@ def pretrained(name: str, kind: str, repository: str, sample_rate: int, weights:
     folder = from_hub(name, repository) if weights is None else weights
     _check_config(name, kind, sample_rate, folder)
     model_class = {"encodec": transformers.EncodecModel, "dac": transformers.DacModel}[kind]
-    level = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()  # its reports of loading take many lines
+    log = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()  # its reports of loading take many lines
+    log.disable_progress_bar()
     try:
         model, report = model_class.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True
@@ -41,7 +43,9 @@ def pretrained(name: str, kind: str, repository: str, sample_rate: int, weights:
             raise
         raise CodecError(f"{folder}: the weights of {name} are damaged ({error})") from None
     finally:
-        transformers.logging.set_verbosity(level)
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()
     lacking = sorted({*report["missing_keys"], *(str(key) for key in report.get("mismatched_keys", ()))})
     if lacking:
         raise CodecError(f"{folder}: the weights of {name} lack {len(lacking)} tensors, {lacking[0]} among them")
