@@ -353,3 +353,34 @@ def test_a_curve_on_a_finer_grid_and_back_is_the_same():
     np.testing.assert_array_equal(back.cents, curve.cents)
     np.testing.assert_array_equal(back.voiced, curve.voiced)
     assert not at_hop(curve, 0.01, 60).voiced[50:].any()
+
+
+# The table --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_benchmark_measures_what_is_there_and_says_in_a_line_what_is_not(tmp_path, capsys, monkeypatch):
+    from benchmarks.codecs import main
+
+    monkeypatch.chdir(tmp_path)
+    sung(44_100).write(tmp_path / "note.wav")
+    found = main([str(tmp_path), "--codecs", "source-filter", "world", "rvq@2", "--json", "figures.out", "--save", "copies"])
+    out = capsys.readouterr().out
+    assert "rvq@2: not measured: codec rvq: it wants its codebooks" in out
+    assert [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")] == ["codec", "source-filter", "world"]
+    rates = {"sample_rate": 44_100, "frame_rate": 200.0, "kilobits_per_second": None, "numbers_per_second": 200 * 66}
+    assert found["world"]["rates"] == rates
+    for asked in ("source-filter", "world"):
+        figures = found[asked]["means"]
+        assert figures["f0_median_cents"] < 5 and figures["voicing_disagreement"] < 25 and 0 < figures["lsd"] < 2
+        assert figures["real_time_factor"] > 0 and figures["si_sdr"] < 20
+        assert len(Audio.read(next((tmp_path / "copies").glob(f"*.{asked}.wav"))).samples) == len(sung(44_100).samples)
+    stored = json.loads((tmp_path / "figures.out").read_text())
+    assert stored["codecs"] == found and list(stored["missing"]) == ["rvq@2"]
+
+
+def test_a_perfect_copy_has_lost_nothing():
+    from benchmarks.codecs import compare
+
+    figures = compare(sung(44_100), sung(44_100))
+    assert figures["lsd"] == figures["mel"] == figures["f0_median_cents"] == figures["voicing_disagreement"] == 0.0
+    assert figures["si_sdr"] == math.inf or figures["si_sdr"] > 200
