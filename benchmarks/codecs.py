@@ -4,11 +4,12 @@
   python -m benchmarks.codecs held_out.jsonl --codecs source-filter rvq@4 dac-44 --weights rvq=rvq.safetensors
 
 A codec that cannot be loaded is a line that says why. Columns: the sample rate and the frame rate in Hz; kbit/s of a
-discrete codec's tokens, or numbers a second of continuous latents; log-spectral and mel distance in nepers, over the band
-that the recording fills or up to --highest-hz; scale-invariant SDR in dB, which says nothing of codecs that make phases of
-their own (source-filter, rvq, WORLD); pitch by Praat against the original's, the median over frames voiced in both; frames
-voiced in one only; STOI and PESQ where their packages are installed; and processor seconds for a second of sound, there and
-back. A codec of a lower sample rate loses what lies above it: --highest-hz 7000 asks about what all of them keep.
+discrete codec's tokens, or numbers a second of continuous latents; log-spectral and mel distance in nepers, over the
+band that the recording fills or up to --highest-hz; scale-invariant SDR in dB, which says nothing of codecs that make
+phases of their own (source-filter, rvq, WORLD); pitch by Praat against the original's, the median over frames voiced in
+both; frames voiced in one only; STOI and PESQ where their packages are installed; and processor seconds for a second of
+sound, there and back. A codec of a lower sample rate loses what lies above it: --highest-hz 7000 asks about what all of
+them keep.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ DEFAULT = (
     *("encodec-24@8", "encodec-24@32", "encodec-48@4", "encodec-48@16", "dac-16", "dac-24", "dac-44"),
 )
 FIGURES = {
-    "lsd": "LSD", "mel": "mel", "si_sdr": "SI-SDR dB", "f0_median_cents": "F0 median ¢", "voicing_disagreement": "V/UV %",
-    "stoi": "STOI", "pesq": "PESQ", "real_time_factor": "RTF",
+    "lsd": "LSD", "mel": "mel", "si_sdr": "SI-SDR dB", "f0_median_cents": "F0 median ¢",
+    "voicing_disagreement": "V/UV %", "stoi": "STOI", "pesq": "PESQ", "real_time_factor": "RTF",
 }  # fmt: skip
 
 
@@ -42,7 +43,9 @@ def main(arguments=None) -> dict:
     options = parser(__doc__)
     options.add_argument("clips", type=Path, help="a folder, a sound file or a .jsonl manifest")
     options.add_argument("--codecs", nargs="+", default=DEFAULT, metavar="NAME[@N]", help="N: codebooks used")
-    options.add_argument("--weights", action="append", default=[], metavar="NAME=PATH", help="file or folder; may be repeated")
+    options.add_argument(
+        "--weights", action="append", default=[], metavar="NAME=PATH", help="file or folder; may be repeated"
+    )
     options.add_argument("--limit", type=int, default=12, help="clips at most, evenly spaced (0: all)")
     options.add_argument("--heldout", nargs="+", metavar="NAME", help="only clips of these speakers, or so named")
     options.add_argument("--highest-hz", type=float, help="distances up to here (default: what a recording fills)")

@@ -62,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for shard in shards:
         if not has_latents(shard, network):
             raise DatasetError(
-                f"{shard.folder}: no latents of {options.codec or 'the default voice'}'s codec there; run data_prep.latents "
-                "with it, or name the codec that made them with --codec"
+                f"{shard.folder}: no latents of {options.codec or 'the default voice'}'s codec there; run "
+                "data_prep.latents with it, or name the codec that made them with --codec"
             )
     vectors, size = sample(shards, options.frames, options.seed), options.size
     with stages.bar("codebooks") as progress:

@@ -50,7 +50,8 @@ def encode_with(shards: Sequence[Shard], spec: str) -> None:
     with stages.bar(codec.name) as progress:
         latents.write(shards, codec, spec, progress)
     for shard in shards:
-        print(f"{shard.folder}: latents of {len(shard.clips)} clips ({said}; train with --model.latent_dim={codec.latent_dim})")
+        clips = f"{shard.folder}: latents of {len(shard.clips)} clips"
+        print(f"{clips} ({said}; train with --model.latent_dim={codec.latent_dim})")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

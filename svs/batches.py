@@ -142,8 +142,8 @@ class AcousticBatches(NumberedBatches):
     """Crops of labelled clips: their conditions and the codec's latents.
 
     features: folder of shards with latents (stage `latents`). corpora: shard name → share of the crops.
-    phonemes, speakers: the voice's tables. frames: latent frames a crop, of 20 ms or as the codec has them (svs.latents);
-    shorter clips are padded.
+    phonemes, speakers: the voice's tables. frames: latent frames a crop, of 20 ms or as the codec has them
+    (svs.latents); shorter clips are padded.
     balance: of the speakers of a corpus: at 0 each is drawn as often as there is of them, at 1 all alike.
     accents: shard name → phoneme → another of the table. Of such a corpus the share `accented` of the crops goes by the
     other symbols, so that a singer of one language learns to sing the sounds of another that are nearest to their own.
@@ -180,8 +180,8 @@ class AcousticBatches(NumberedBatches):
             first = first or latents
             if not latents.like(first):
                 raise DatasetError(
-                    f"{shard.folder}: latents of {latents.codec}, scaled otherwise than those of {first.codec} in the first "
-                    "corpus; encode all corpora in one run of data_prep.latents"
+                    f"{shard.folder}: latents of {latents.codec}, scaled otherwise than those of {first.codec} in the "
+                    "first corpus; encode all corpora in one run of data_prep.latents"
                 )
             numbers = {clip["id"]: number for number, clip in enumerate(shard.clips)}
             accent = (self.hparams.accents or {}).get(name)

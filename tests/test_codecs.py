@@ -14,6 +14,7 @@ from svs.evaluation.spectrum import world_copy
 from svs.f0 import track
 from svs.pitch import PitchCurve, at_hop
 
+TRANSFORMERS = "EnCodec, DAC and the hub's client come with transformers, of the extra `codecs`"
 BOOKS = 4
 LATENT_DIM = 160
 FLOAT = 1e-5  # of full scale
@@ -30,10 +31,12 @@ def weights(tmp_path_factory):
     def find(name: str) -> str:
         if name not in made:
             if name in RATES:
-                pytest.importorskip("transformers", reason="EnCodec and DAC come with transformers, of the extra `codecs`")
+                pytest.importorskip("transformers", reason=TRANSFORMERS)
                 made[name] = f":{write_model(name, folder)}"
             elif name == "rvq":
-                pytest.importorskip("vector_quantize_pytorch", reason="vector-quantize-pytorch is of the extra `codecs`")
+                pytest.importorskip(
+                    "vector_quantize_pytorch", reason="vector-quantize-pytorch is of the extra `codecs`"
+                )
                 made[name] = f":{write_codebooks(folder / 'rvq.safetensors')}"
             else:
                 made[name] = ""
@@ -140,6 +143,8 @@ def test_sounds_and_codes_that_are_none_are_told_in_one_line(codecs, asked):
         (lambda: codec.decode(Codes(wrong, 100, codes.pitch, codes.scales)), "NaN or infinity|the codes lie from"),
         (lambda: codec.decode(Codes(codes.frames, 0, codes.pitch, codes.scales)), "0 samples"),
     ]
+    if codes.scales is not None:
+        cases.append((lambda: codec.decode(Codes(codes.frames, 100)), "the loudness of 0 chunks; 1 is wanted"))
     if codes.pitch is not None:
         cases.append((lambda: codec.decode(Codes(codes.frames, 100)), "without a pitch"))
     for case, message in cases:
@@ -199,8 +204,8 @@ def test_weights_that_do_not_fit_are_told_in_one_line(weights, tmp_path, fault):
 
 
 def test_without_a_network_one_line_says_where_weights_may_be_put(monkeypatch, tmp_path):
-    hub = pytest.importorskip("huggingface_hub", reason="the hub's client comes with transformers, of the extra `codecs`")
-    pytest.importorskip("transformers", reason="EnCodec and DAC come with transformers, of the extra `codecs`")
+    hub = pytest.importorskip("huggingface_hub", reason=TRANSFORMERS)
+    pytest.importorskip("transformers", reason=TRANSFORMERS)
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub.constants, "ENDPOINT", "http://127.0.0.1:9")  # where nobody listens
@@ -251,9 +256,12 @@ def test_rvq_error_falls_with_every_codebook(codecs):
     latents = codec.inner.encode(sung(44_100)).frames
     tokens = codec.tokens(latents)
     scaled = latents * codec.importance
-    errors = np.stack([
-        np.square(codec.latents(tokens[:, :used]) * codec.importance - scaled).sum(axis=1) for used in range(1, BOOKS + 1)
-    ])
+    errors = np.stack(
+        [
+            np.square(codec.latents(tokens[:, :used]) * codec.importance - scaled).sum(axis=1)
+            for used in range(1, BOOKS + 1)
+        ]
+    )
     assert (np.diff(errors, axis=0) <= 1e-3 * errors[:-1]).all()  # in no frame does it rise
     assert (np.diff(errors.mean(axis=1)) < 0).all()
     assert errors[-1].mean() < 0.5 * np.square(scaled).sum(axis=1).mean()
@@ -263,7 +271,8 @@ def test_tokens_of_fewer_codebooks_are_the_first_of_more(codecs):
     sound = sung(44_100)
     np.testing.assert_array_equal(codecs("rvq@2").encode(sound).frames, codecs("rvq").encode(sound).frames[:, :2])
     sound = sung(24_000)
-    np.testing.assert_array_equal(codecs("encodec-24@3").encode(sound).frames, codecs("encodec-24").encode(sound).frames[:, :3])
+    three, four = codecs("encodec-24@3").encode(sound).frames, codecs("encodec-24").encode(sound).frames
+    np.testing.assert_array_equal(three, four[:, :3])
     np.testing.assert_array_equal(codecs("dac-24@2").encode(sound).frames, codecs("dac-24").encode(sound).frames[:, :2])
 
 
@@ -363,10 +372,12 @@ def test_the_benchmark_measures_what_is_there_and_says_in_a_line_what_is_not(tmp
 
     monkeypatch.chdir(tmp_path)
     sung(44_100).write(tmp_path / "note.wav")
-    found = main([str(tmp_path), "--codecs", "source-filter", "world", "rvq@2", "--json", "figures.out", "--save", "copies"])
+    asked = ["--codecs", "source-filter", "world", "rvq@2"]
+    found = main([str(tmp_path), *asked, "--json", "figures.out", "--save", "copies"])
     out = capsys.readouterr().out
     assert "rvq@2: not measured: codec rvq: it wants its codebooks" in out
-    assert [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")] == ["codec", "source-filter", "world"]
+    table = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
+    assert table == ["codec", "source-filter", "world"]
     rates = {"sample_rate": 44_100, "frame_rate": 200.0, "kilobits_per_second": None, "numbers_per_second": 200 * 66}
     assert found["world"]["rates"] == rates
     for asked in ("source-filter", "world"):

@@ -1,7 +1,7 @@
 """Folders of EnCodec and DAC models small enough for tests: random weights, codebooks of what their encoders give.
 
-Biases are nought and the first entry of every codebook is nothing, or next to nothing, so that silence is coded by zeros
-and comes back as silence.
+Biases are nought and the first entry of every codebook is nothing, or next to nothing, so that silence is coded by
+zeros and comes back as silence.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ def _encodec(sample_rate: int):
     import torch
     from transformers import EncodecConfig, EncodecModel
 
-    shared = {"num_filters": 4, "hidden_size": 12, "num_lstm_layers": 1, "codebook_size": SIZE, "sampling_rate": sample_rate}
+    shared = {"num_filters": 4, "hidden_size": 12, "num_lstm_layers": 1, "codebook_size": SIZE}
+    shared["sampling_rate"] = sample_rate
     if sample_rate == 48_000:  # as the published model: stereo, normalised, in chunks of a second
         config = EncodecConfig(
-            **shared, target_bandwidths=[0.6, 1.2, 2.4], audio_channels=2, normalize=True, chunk_length_s=1.0, overlap=0.01,
-            norm_type="time_group_norm", use_causal_conv=False,
+            **shared, target_bandwidths=[0.6, 1.2, 2.4], audio_channels=2, normalize=True, chunk_length_s=1.0,
+            overlap=0.01, norm_type="time_group_norm", use_causal_conv=False,
         )  # fmt: skip
     else:
         config = EncodecConfig(**shared, target_bandwidths=[0.3, 0.6, 1.2])
@@ -67,8 +68,8 @@ def _dac(sample_rate: int):
 
     ratios = [2, 4, 8, 8] if sample_rate == 44_100 else [2, 4, 5, 8]
     config = DacConfig(
-        sampling_rate=sample_rate, encoder_hidden_size=4, decoder_hidden_size=32, downsampling_ratios=ratios, n_codebooks=3,
-        codebook_size=SIZE, codebook_dim=8,
+        sampling_rate=sample_rate, encoder_hidden_size=4, decoder_hidden_size=32, downsampling_ratios=ratios,
+        n_codebooks=3, codebook_size=SIZE, codebook_dim=8,
     )  # fmt: skip
     model = DacModel(config).eval()
     _without_biases(model)

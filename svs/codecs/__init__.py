@@ -40,8 +40,8 @@ NAMES = {
 def load(spec: str, continuous: bool = False) -> Codec:
     """The codec that NAME[@CODEBOOKS][:WEIGHTS] stands for.
 
-    CODEBOOKS: of a discrete codec, how many of them are used; all of them when it is not said. WEIGHTS: a file or folder;
-    else those of the default voice or of the hub. continuous: latents before their quantisation.
+    CODEBOOKS: of a discrete codec, how many of them are used; all of them when it is not said. WEIGHTS: a file or
+    folder; else those of the default voice or of the hub. continuous: latents in place of tokens.
     Raises CodecError, in one line, for names and numbers that are not there and weights that cannot be had.
     """
     name, count, weights = _parts(spec)

@@ -22,8 +22,8 @@ MODELS = {
 class Dac(Codec):
     """A DacModel.
 
-    continuous: the codewords of its codebooks side by side, 8 numbers for each. Its encoder gives 1024 numbers a frame, but
-    what the decoder is made of is a linear map of these 8 × codebooks: as exact as the codes, and far fewer.
+    continuous: the codewords of its codebooks side by side, 8 numbers for each. Its encoder gives 1024 numbers a frame,
+    but what the decoder takes is a linear map of these 8 × codebooks: as exact as the codes, and far fewer.
     """
 
     def __init__(self, model, name: str, codebooks: int | None = None, continuous: bool = False):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from svs.audio import Audio
+from svs.codec import CodecError
 from svs.codecs.hub import pretrained
 from svs.codecs.protocol import Codec, Codes, count_codebooks
 from svs.dataset import LEVEL, fingerprint
@@ -24,8 +25,8 @@ class EnCodec(Codec):
     the mean of both channels; it codes overlapping chunks of a second, each divided by its loudness, so that its frames
     are those of the first chunk, then those of the second, and so on.
 
-    continuous: the encoder's output before quantisation. Here the whole sound is one chunk, divided by the level that all
-    clips of a corpus are brought to and not by its own, so that latents alone make a sound again.
+    continuous: the encoder's output before quantisation. Here the whole sound is one chunk, divided by the level that
+    all clips of a corpus are brought to and not by its own, so that latents alone make a sound again.
     """
 
     def __init__(self, model, name: str, codebooks: int | None = None, continuous: bool = False):
@@ -63,7 +64,18 @@ class EnCodec(Codec):
             )
         frames = codes[:, 0, : self.codebooks].transpose(1, 2).reshape(-1, self.codebooks)
         frames = frames[: len(frames) - max(0, unfilled)].numpy().astype(np.int64)
-        return Codes(frames, samples, scales=np.array([float(s) for s in scales], np.float32) if scales[0] is not None else None)
+        loudness = np.array([float(s) for s in scales], np.float32) if self.model.config.normalize else None
+        return Codes(frames, samples, scales=loudness)
+
+    def _check(self, codes: Codes) -> None:
+        super()._check(codes)
+        wanted = 0 if self.continuous or not self.model.config.normalize else self._chunks(len(codes.frames))
+        found = 0 if codes.scales is None else len(codes.scales)
+        if found != wanted:
+            raise CodecError(f"codec {self.name}: the codes have the loudness of {found} chunks; {wanted} is wanted")
+
+    def _chunks(self, frames: int) -> int:
+        return 1 if self.chunk is None else -(-frames * self.hop // self.chunk)
 
     def _decode(self, codes: Codes) -> np.ndarray:
         with torch.inference_mode():
@@ -73,9 +85,12 @@ class EnCodec(Codec):
             frames = torch.from_numpy(np.asarray(codes.frames, np.int64))
             length = len(frames) if self.chunk is None else -(-self.chunk // self.hop)
             unfilled = -len(frames) % length
-            chunks = torch.cat([frames, frames.new_zeros(unfilled, self.codebooks)]).reshape(-1, 1, length, self.codebooks)
-            scales = [None] * len(chunks) if codes.scales is None else [torch.tensor([[float(s)]]) for s in codes.scales]
-            made = self.model.decode(chunks.transpose(2, 3), scales, return_dict=False, last_frame_pad_length=unfilled)[0]
+            whole = torch.cat([frames, frames.new_zeros(unfilled, self.codebooks)])
+            chunks = whole.reshape(-1, 1, length, self.codebooks).transpose(2, 3)
+            scales = (
+                [None] * len(chunks) if codes.scales is None else list(torch.from_numpy(codes.scales)[:, None, None])
+            )
+            made = self.model.decode(chunks, scales, return_dict=False, last_frame_pad_length=unfilled)[0]
             return made[0].mean(dim=0).numpy()
 
     @property

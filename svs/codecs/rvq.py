@@ -185,7 +185,9 @@ def load_codebooks(path) -> tuple[np.ndarray, str]:
     except (SafetensorError, OSError, KeyError) as error:
         raise CodecError(f"{path}: no codebooks that data_prep.codebooks wrote ({error})") from None
     if books.ndim != 3 or not books.size or not np.isfinite(books).all():
-        raise CodecError(f"{path}: codebooks of shape {books.shape}; (codebooks, size, latent_dim) finite numbers are wanted")
+        raise CodecError(
+            f"{path}: codebooks of shape {books.shape}; (codebooks, size, latent_dim) finite numbers are wanted"
+        )
     return books, made_for
 
 
