@@ -215,7 +215,7 @@ class Shard:
         return cls(folder, audio, cents, voiced, clips)
 
     def latents(self, mapped: bool = False) -> np.ndarray:
-        """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`; mapped: left on disk."""
+        """Codec latents of the whole shard, (frames, latent_dim) float16; mapped: left on disk."""
         return self._encoded(LATENTS, "r" if mapped else None)
 
     def importance(self) -> np.ndarray:

@@ -230,8 +230,8 @@ class AcousticTraining(ResumableModule):
         importance = self.trainer.datamodule.importance()
         if len(importance) != self.hparams.latent_dim:
             raise TrainingError(
-                f"latent_dim is {self.hparams.latent_dim}, the features' latents have {len(importance)} numbers; train with "
-                f"--model.latent_dim={len(importance)}"
+                f"latent_dim is {self.hparams.latent_dim}, the features' latents have {len(importance)} numbers; "
+                f"train with --model.latent_dim={len(importance)}"
             )
         weights = importance.to(self.device) ** self.hparams.focus
         self.weights = weights / weights.mean()

@@ -364,7 +364,7 @@ def test_a_curve_on_a_finer_grid_and_back_is_the_same():
     assert not at_hop(curve, 0.01, 60).voiced[50:].any()
 
 
-# The table --------------------------------------------------------------------------------------------------------------
+# The table ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_benchmark_measures_what_is_there_and_says_in_a_line_what_is_not(tmp_path, capsys, monkeypatch):

@@ -99,7 +99,7 @@ class EnCodec(Codec):
 
     @property
     def _bandwidth(self) -> float:
-        """The least of the model's bandwidths, in kbit/s, that has the codebooks; a residual quantiser's first are the same."""
+        """The least of the model's bandwidths, in kbit/s, that has the codebooks; its first are those of the others."""
         count = self.model.quantizer.get_num_quantizers_for_bandwidth
         return next(width for width in self.model.config.target_bandwidths if count(width) >= self.codebooks)
 

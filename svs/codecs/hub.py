@@ -1,4 +1,4 @@
-"""Pretrained models of the package transformers, from a folder or from the hub. Weights are safetensors, never pickles."""
+"""Pretrained models of the package transformers, from a folder or the hub. Weights are safetensors, never pickles."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SECONDS = 10.0  # that a hub may take to answer at all
 def pretrained(name: str, kind: str, repository: str, sample_rate: int, weights: Path | None):
     """The model of a transformers class, in evaluation mode.
 
-    name: of the codec, for messages. kind: model_type of its configuration, "encodec" or "dac". repository: on the hub,
-    where no folder is given. Raises CodecError, in one line, where the package, the folder or the network is missing, or
-    the folder holds another model.
+    name: of the codec, for messages. kind: model_type of its configuration, "encodec" or "dac". repository: on the
+    hub, where no folder is given. Raises CodecError, in one line, where the package, the folder or the network is
+    missing, or the folder holds another model.
     """
     try:
         import transformers
@@ -104,5 +104,6 @@ def _check_config(name: str, kind: str, sample_rate: int, folder: Path) -> None:
         ) from None
     if found != (kind, sample_rate):
         raise CodecError(
-            f"{path}: {found[0]} at {found[1]} Hz; {name} wants the model_type {kind} and a sampling_rate of {sample_rate}"
+            f"{path}: {found[0]} at {found[1]} Hz; "
+            f"{name} wants the model_type {kind} and a sampling_rate of {sample_rate}"
         )

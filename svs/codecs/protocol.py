@@ -67,7 +67,7 @@ class Codec(ABC):
     sample_rate:   Hz, of the sound that the codec works on and gives back.
     frame_rate:    Hz, of its frames.
     latent_dim:    numbers in a frame before quantisation.
-    codebooks, codebook_size: of a discrete codec, how many are used and how many entries each has; 0 of a continuous one.
+    codebooks, codebook_size: of a discrete codec, how many are used and the entries of each; 0 of a continuous one.
     pitch_rate:    Hz, of the pitch that goes beside the frames; 0 for most.
     side_bits_per_second: bits beside the codebooks' of a discrete codec.
 

@@ -1,8 +1,8 @@
 """The source-filter codec's latents as tokens: residual vector quantisation, and its pitch in 12 bits.
 
 As in SoundStream (Zeghidour, Luebs, Omran, Skoglund & Tagliasacchi 2021) each codebook quantises what those before it
-have left, and while they are fitted the last ones are dropped at random, so that any number of the first makes a codec of
-its own bitrate. The encoder and the decoder are those of the trained codec and stay as they are.
+have left, and while they are fitted the last ones are dropped at random, so that any number of the first makes a codec
+of its own bitrate. The encoder and the decoder are those of the trained codec and stay as they are.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Rvq(Codec):
 
     @classmethod
     def load(cls, name, weights: Path | None = None, codebooks=None, continuous=False) -> Rvq:
-        """weights: what data_prep.codebooks wrote, or a folder that holds it; a codec.safetensors beside it is the codec
-        it was made for, else that is the default voice's."""
+        """weights: what data_prep.codebooks wrote, or a folder that holds it, beside the codec.safetensors it was made for;
+        where there is none, the default voice's."""
         if continuous:
             raise CodecError(f"codec {name}: its continuous latents are those of source-filter; take that")
         if weights is None:
@@ -112,9 +112,9 @@ def fit_codebooks(
 ) -> np.ndarray:
     """(codebooks, size, dim) float32: codebooks for (frames, dim) latents times their importance.
 
-    k-means of each codebook on what is left of the first frames, then moving averages over batches with codebook dropout.
-    The first entry of the first codebook is `silence`, (dim,), that of the others nothing: silence is exact, and no codebook
-    makes a frame worse. progress: called with (done, total) after each batch.
+    k-means of each codebook on what is left of some frames, then moving averages over batches with codebook dropout.
+    The first entry of the first codebook is `silence`, (dim,), that of the others nothing: silence is exact, and no
+    codebook makes a frame worse. progress: called with (done, total) after each batch.
     Raises CodecError for fewer frames than entries, and for less than two of these.
     """
     if len(vectors) < size or size < 2:
@@ -192,7 +192,7 @@ def load_codebooks(path) -> tuple[np.ndarray, str]:
 
 
 def pitch_tokens(curve: PitchCurve) -> np.ndarray:
-    """(frames,) int64 of PITCH_BITS bits: 0 unvoiced, else the pitch in steps of PITCH_STEP, kept within PITCH_RANGE."""
+    """(frames,) int64 of PITCH_BITS bits: 0 unvoiced, else the pitch in PITCH_STEPs, kept within PITCH_RANGE."""
     steps = np.round((np.clip(curve.cents, *PITCH_RANGE) - PITCH_RANGE[0]) / PITCH_STEP).astype(np.int64)
     return np.where(curve.voiced, 1 + steps, 0)
 

@@ -58,7 +58,7 @@ def pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float
 
 
 def si_sdr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB (Le Roux, Wisdom, Erdogan & Hershey 2019), means taken off first.
+    """Scale-invariant signal-to-distortion ratio in dB (Le Roux, Wisdom, Erdogan & Hershey 2019), without the means.
 
     The estimate is split into its projection on the reference and the rest; infinite where there is no rest.
     Raises ValueError for a silent sound and lengths that do not match.
