@@ -1,8 +1,8 @@
 """Latents of a shard by any continuous codec: written once, read with the conditions that lie on their frames.
 
 The source-filter codec's come at 50 Hz and of unit variance (svs.dataset.build_latents). Those of another codec come
-at its own frame rate; they are brought to zero mean and unit variance, and the file latents.json beside them keeps whose
-they are, how many each clip has, and what gives the codec its own numbers back.
+at its own frame rate; they are brought to zero mean and unit variance, and latents.json beside them keeps whose they
+are, how many each clip has, and what gives the codec its own numbers back.
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -187,9 +192,6 @@ def test_a_folder_that_holds_no_model_or_another_says_what_is_wanted(weights, tm
 
 @pytest.mark.parametrize("fault", ["missing", "cut short", "of other sizes"])
 def test_weights_that_do_not_fit_are_told_in_one_line(weights, tmp_path, fault):
-    from pathlib import Path
-    from shutil import copytree
-
     folder = Path(copytree(weights("dac-16").removeprefix(":"), tmp_path / "model"))
     if fault == "missing":
         (folder / "model.safetensors").unlink()
@@ -395,3 +397,24 @@ def test_a_perfect_copy_has_lost_nothing():
     figures = compare(sung(44_100), sung(44_100))
     assert figures["lsd"] == figures["mel"] == figures["f0_median_cents"] == figures["voicing_disagreement"] == 0.0
     assert figures["si_sdr"] == math.inf or figures["si_sdr"] > 200
+
+
+def test_the_recipe_prints_the_table_and_takes_models_from_a_folder(weights, tmp_path):
+    models, books = Path(weights("dac-16").removeprefix(":")).parent, Path(weights("rvq").removeprefix(":"))
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "rvq.safetensors").write_bytes(books.read_bytes())
+    sung(44_100).write(tmp_path / "note.wav")
+    script = Path(__file__).parent.parent / "recipes" / "codecs" / "run.sh"
+    line = [script, "measure", "--work", tmp_path / "work", "--clips", tmp_path / "note.wav", "--models", models]
+    environment = {
+        **os.environ, "PYTHON": sys.executable, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"
+    }  # fmt: skip
+    done = subprocess.run([*map(str, line)], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "work" / "codecs.md").read_text() == done.stdout
+    rows = {row.split("|")[1].strip(): row.split("|")[2:-1] for row in done.stdout.splitlines() if row.startswith("| ")}
+    assert {"source-filter", "world", "world-full", "rvq@2", "rvq@4", "dac-16"} <= set(rows)
+    assert [float(cell) for cell in rows["dac-16"][:3]] == [16_000, 50, pytest.approx(3 * 4 * 50 / 1000)]
+    assert "rvq@8: not measured: codec rvq: it has 4 codebooks, 8 are asked for" in done.stdout
+    if not (models / "dac-44").exists():
+        assert "dac-44: not measured: codec dac-44: the weights of descript/dac_44khz are not on this" in done.stdout

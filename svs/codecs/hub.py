@@ -19,6 +19,8 @@ def pretrained(name: str, kind: str, repository: str, sample_rate: int, weights:
     hub, where no folder is given. Raises CodecError, in one line, where the package, the folder or the network is
     missing, or the folder holds another model.
     """
+    from safetensors import SafetensorError
+
     try:
         import transformers
     except ImportError:
@@ -36,12 +38,8 @@ def pretrained(name: str, kind: str, repository: str, sample_rate: int, weights:
         model, report = model_class.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise CodecError(f"{folder}: the weights of {name} cannot be read ({str(error)[:200]})") from None
-    except Exception as error:  # safetensors' own, which derives from none of these
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise CodecError(f"{folder}: the weights of {name} are damaged ({error})") from None
     finally:
         log.set_verbosity(level)
         if bars:

@@ -153,7 +153,7 @@ class Codec(ABC):
             raise CodecError(wanted.format(f"the codes lie from {frames.min()} to {frames.max()}"))
         if codes.samples < 1:
             raise CodecError(f"codec {self.name}: the codes are of {codes.samples} samples; one or more is wanted")
-        if self.pitch_rate and codes.pitch is None:
+        if self.pitch_rate and (codes.pitch is None or not len(codes.pitch.cents)):
             raise CodecError(f"codec {self.name}: the codes come without a pitch, which its decoder takes beside them")
 
 

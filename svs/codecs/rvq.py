@@ -47,8 +47,8 @@ class Rvq(Codec):
 
     @classmethod
     def load(cls, name, weights: Path | None = None, codebooks=None, continuous=False) -> Rvq:
-        """weights: what data_prep.codebooks wrote, or a folder that holds it, beside the codec.safetensors it was made for;
-        where there is none, the default voice's."""
+        """weights: what data_prep.codebooks wrote, or a folder that holds it, beside the codec.safetensors it was made
+        for; where there is none, the default voice's."""
         if continuous:
             raise CodecError(f"codec {name}: its continuous latents are those of source-filter; take that")
         if weights is None:
@@ -119,7 +119,8 @@ def fit_codebooks(
     """
     if len(vectors) < size or size < 2:
         raise CodecError(
-            f"{len(vectors)} frames for codebooks of {size} entries; 2 to {len(vectors)} are wanted, take another --size"
+            f"{len(vectors)} frames for codebooks of {size} entries; "
+            f"2 to {len(vectors)} are wanted, take another --size"
         )
     torch.manual_seed(seed)
     shuffled = torch.from_numpy(np.random.default_rng(seed).permutation(vectors).astype(np.float32))
