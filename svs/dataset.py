@@ -146,8 +146,9 @@ def build_latents(shard: Shard, network, progress=None) -> None:
     """
     import torch
 
-    for name in (ENCODER, GRID):
-        (shard.folder / name).unlink(missing_ok=True)
+    if (shard.folder / GRID).exists():
+        forget(shard)
+    (shard.folder / ENCODER).unlink(missing_ok=True)
     rows = []
     with torch.inference_mode():
         for number, clip in enumerate(shard.clips):
@@ -158,6 +159,12 @@ def build_latents(shard: Shard, network, progress=None) -> None:
     _save(shard.folder / LATENTS, np.save, np.concatenate(rows))
     _save(shard.folder / IMPORTANCE, np.save, network.importance.numpy())
     write_atomically(shard.folder / ENCODER, lambda temporary: Path(temporary).write_text(fingerprint(network.encoder)))
+
+
+def forget(shard: Shard) -> None:
+    """Delete a shard's latents; in this order, so that none are ever taken for those of another codec."""
+    for name in (ENCODER, LATENTS, GRID):
+        (shard.folder / name).unlink(missing_ok=True)
 
 
 def has_latents(shard: Shard, network) -> bool:

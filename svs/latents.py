@@ -16,7 +16,7 @@ import numpy as np
 
 from svs.audio import Audio, write_atomically
 from svs.codecs import Codec, CodecError
-from svs.dataset import ENCODER, GRID, IMPORTANCE, LATENTS, DatasetError, Shard, save_array
+from svs.dataset import ENCODER, GRID, IMPORTANCE, LATENTS, DatasetError, Shard, forget, save_array
 from svs.pitch import PitchCurve, at_hop
 from svs.units import LATENT_HOP, SAMPLE_RATE
 
@@ -69,6 +69,8 @@ def read(shard: Shard) -> Latents:
     if not path.is_file():
         starts, frames = (np.array([clip[key] for clip in shard.clips]) for key in ("start", "frames"))
         width = values.shape[1]
+        if frames.sum() != len(values):
+            raise DatasetError(f"{shard.folder / LATENTS}: not of this shard; run the stage `latents` again")
         mean, deviation = np.zeros(width, np.float32), np.ones(width, np.float32)
         return Latents("source-filter", SAMPLE_RATE / LATENT_HOP, values, starts, frames, mean, deviation)
     try:
@@ -109,8 +111,7 @@ def write(shards: Sequence[Shard], codec: Codec, spec: str, progress: Callable |
     deviation = np.maximum(deviation, max(LEAST_DEVIATION * deviation.max(), 1e-8)).astype(np.float32)
     mean = mean.astype(np.float32)
     for shard, clips, part in zip(shards, encoded, whole, strict=True):
-        for name in (ENCODER, GRID):
-            (shard.folder / name).unlink(missing_ok=True)
+        forget(shard)
         facts = {
             "codec": spec,
             "frame_rate": codec.frame_rate,
@@ -118,9 +119,9 @@ def write(shards: Sequence[Shard], codec: Codec, spec: str, progress: Callable |
             "mean": mean.tolist(),
             "deviation": deviation.tolist(),
         }
-        save_array(shard.folder / LATENTS, ((part - mean) / deviation).astype(np.float16))
-        save_array(shard.folder / IMPORTANCE, deviation)
         _write_text(shard.folder / GRID, json.dumps(facts))
+        save_array(shard.folder / IMPORTANCE, deviation)
+        save_array(shard.folder / LATENTS, ((part - mean) / deviation).astype(np.float16))
         _write_text(shard.folder / ENCODER, _mark(codec, spec))
 
 
