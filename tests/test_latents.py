@@ -190,27 +190,26 @@ def test_codebooks_are_fitted_on_features_and_make_a_codec(features, tmp_path, c
         fit_codebooks([str(tmp_path / "nothing"), *command[1:]])
 
 
-def test_latents_of_which_an_interruption_left_half_are_not_taken_for_whole(encoded, encodec, tmp_path, monkeypatch):
-    for broken in (latents.LATENTS, latents.ENCODER):
-        copytree(encoded / "synthetic", tmp_path / broken / "synthetic")
-        shard = Shard.open(tmp_path / broken / "synthetic")
+@pytest.mark.parametrize(("broken", "writer"), [(latents.LATENTS, "save_array"), (latents.ENCODER, "_write_text")])
+def test_latents_of_which_an_interruption_left_half_are_not_taken_for_whole(
+    encoded, encodec, tmp_path, monkeypatch, broken, writer
+):
+    shard = Shard.open(copytree(encoded / "synthetic", tmp_path / "synthetic"))
+    codec, write = load(encodec, continuous=True), getattr(latents, writer)
 
-        def stop(path, *content, broken=broken):
-            if path.name == broken:
-                raise KeyboardInterrupt
-            kept(path, *content)
+    def stop(path, *content):
+        if path.name == broken:
+            raise KeyboardInterrupt
+        write(path, *content)
 
-        name = "save_array" if broken == latents.LATENTS else "_write_text"
-        kept = getattr(latents, name)
-        codec = load(encodec, continuous=True)
-        with monkeypatch.context() as patched:
-            patched.setattr(latents, name, stop)
-            with pytest.raises(KeyboardInterrupt):
-                latents.write([shard], codec, encodec)
-        assert not latents.are_written([shard], codec, encodec)
-        if broken == latents.LATENTS:
-            with pytest.raises(DatasetError, match="no such latents"):
-                latents.read(shard)
-        latents.write([shard], codec, encodec)
-        for file in (latents.LATENTS, latents.GRID, latents.ENCODER):
-            assert (shard.folder / file).read_bytes() == (encoded / "synthetic" / file).read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(latents, writer, stop)
+        with pytest.raises(KeyboardInterrupt):
+            latents.write([shard], codec, encodec)
+    assert not latents.are_written([shard], codec, encodec)
+    if broken == latents.LATENTS:
+        with pytest.raises(DatasetError, match="no such latents"):
+            latents.read(shard)
+    latents.write([shard], codec, encodec)
+    for file in (latents.LATENTS, latents.GRID, latents.ENCODER):
+        assert (shard.folder / file).read_bytes() == (encoded / "synthetic" / file).read_bytes()
