@@ -105,8 +105,8 @@ def write(shards: Sequence[Shard], codec: Codec, spec: str, progress: Callable |
                 progress(done, total)
     whole = [np.concatenate(clips) for clips in encoded]
     count = sum(map(len, whole))
-    mean = sum(part.sum(axis=0, dtype=np.float64) for part in whole) / count
-    variance = sum(np.square(part - mean).sum(axis=0, dtype=np.float64) for part in whole) / count
+    mean = np.sum([part.sum(axis=0, dtype=np.float64) for part in whole], axis=0) / count
+    variance = np.sum([np.square(part - mean).sum(axis=0, dtype=np.float64) for part in whole], axis=0) / count
     deviation = np.sqrt(variance)
     deviation = np.maximum(deviation, max(LEAST_DEVIATION * deviation.max(), 1e-8)).astype(np.float32)
     mean = mean.astype(np.float32)

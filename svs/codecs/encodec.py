@@ -34,12 +34,13 @@ class EnCodec(Codec):
         self.model, self.name = model, name
         self.sample_rate, self.latent_dim, self.hop = config.sampling_rate, config.hidden_size, config.hop_length
         self.frame_rate = self.sample_rate / self.hop
-        self.chunk = None if continuous else config.chunk_length
-        self.stride = None if self.chunk is None else config.chunk_stride
+        # samples of a chunk, and from one to the next; 0 where the whole sound is one
+        self.chunk: int = 0 if continuous else config.chunk_length or 0
+        self.stride: int = config.chunk_stride if self.chunk else 0
         if not continuous:
             self.codebooks = count_codebooks(name, codebooks, config.num_quantizers)
             self.codebook_size = config.codebook_size
-        if self.chunk is not None:
+        if self.chunk:
             self.frame_rate = -(-self.chunk // self.hop) * self.sample_rate / self.stride  # chunks overlap
         if not continuous and config.normalize:
             self.side_bits_per_second = SCALE_BITS * self.sample_rate / (self.stride or self.sample_rate)
@@ -75,7 +76,7 @@ class EnCodec(Codec):
             raise CodecError(f"codec {self.name}: the codes have the loudness of {found} chunks; {wanted} is wanted")
 
     def _chunks(self, frames: int) -> int:
-        return 1 if self.chunk is None else -(-frames * self.hop // self.chunk)
+        return -(-frames * self.hop // self.chunk) if self.chunk else 1
 
     def _decode(self, codes: Codes) -> np.ndarray:
         with torch.inference_mode():
@@ -83,7 +84,7 @@ class EnCodec(Codec):
                 latents = torch.from_numpy(np.ascontiguousarray(codes.frames.T, np.float32))[None]
                 return (self.model.decoder(latents)[0].mean(dim=0) * self._level).numpy()
             frames = torch.from_numpy(np.asarray(codes.frames, np.int64))
-            length = len(frames) if self.chunk is None else -(-self.chunk // self.hop)
+            length = -(-self.chunk // self.hop) or len(frames)
             unfilled = -len(frames) % length
             whole = torch.cat([frames, frames.new_zeros(unfilled, self.codebooks)])
             chunks = whole.reshape(-1, 1, length, self.codebooks).transpose(2, 3)
@@ -106,7 +107,7 @@ class EnCodec(Codec):
     def _channels(self, samples: np.ndarray) -> Tensor:
         """(1, channels, samples), filled up to whole frames; a last chunk is at least as long as chunks overlap."""
         unfilled = -len(samples) % self.hop
-        if self.chunk is not None:
+        if self.chunk:
             last = (len(samples) + unfilled) % self.stride
             overlap = -(-(self.chunk - self.stride) // self.hop) * self.hop
             unfilled += max(0, overlap - last) if last else 0

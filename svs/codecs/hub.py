@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from svs.codec import CodecError
 
@@ -22,7 +24,7 @@ def pretrained(name: str, kind: str, repository: str, sample_rate: int, weights:
     from safetensors import SafetensorError
 
     try:
-        import transformers
+        transformers: Any = import_module("transformers")
     except ImportError:
         raise CodecError(
             f"codec {name}: the package transformers is missing; pip install 'svs[codecs]' brings it"
@@ -53,22 +55,22 @@ def pretrained(name: str, kind: str, repository: str, sample_rate: int, weights:
 def from_hub(name: str, repository: str) -> Path:
     """The folder that a repository's configuration and weights lie in; fetched when they are not there yet."""
     try:
-        from huggingface_hub import constants, snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
+        hub: Any = import_module("huggingface_hub")
+        constants: Any = import_module("huggingface_hub.constants")
     except ImportError:
         raise CodecError(
             f"codec {name}: the package huggingface_hub is missing; pip install 'svs[codecs]' brings it"
         ) from None
     try:
-        found = Path(snapshot_download(repository, allow_patterns=FILES, local_files_only=True))
+        found = Path(hub.snapshot_download(repository, allow_patterns=FILES, local_files_only=True))
         if all((found / file).is_file() for file in FILES):
             return found
-    except LocalEntryNotFoundError:
+    except hub.errors.LocalEntryNotFoundError:
         pass
     why = "this process is set to stay offline" if constants.HF_HUB_OFFLINE else _unreachable(constants.ENDPOINT)
     if why is None:
         try:
-            return Path(snapshot_download(repository, allow_patterns=FILES))
+            return Path(hub.snapshot_download(repository, allow_patterns=FILES))
         except Exception as error:  # of whichever client the hub's library goes through
             why = " ".join(str(error).split())[:160]
     raise CodecError(

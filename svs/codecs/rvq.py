@@ -73,6 +73,7 @@ class Rvq(Codec):
 
     def _encode(self, audio: Audio) -> Codes:
         codes = self.inner.encode(audio)
+        assert codes.pitch is not None
         pitch = pitch_of_tokens(pitch_tokens(codes.pitch), codes.pitch.hop_seconds)
         return Codes(self.tokens(codes.frames), codes.samples, pitch)
 

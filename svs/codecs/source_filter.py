@@ -57,6 +57,7 @@ class SourceFilter(Codec):
         return Codes(latents, len(audio.samples), pitch)
 
     def _decode(self, codes: Codes) -> np.ndarray:
+        assert codes.pitch is not None  # _check has seen to it
         frames = len(codes.frames)
         pitch = at_hop(codes.pitch, PITCH_GRID.hop_seconds, 2 * frames)
         noise = even_noise(frames * LATENT_HOP, self.seed)

@@ -54,6 +54,7 @@ class World(Codec):
     def _decode(self, codes: Codes) -> np.ndarray:
         import pyworld
 
+        assert codes.pitch is not None  # _check has seen to it
         envelope, aperiodicity = np.split(codes.frames.astype(np.float64), [self.envelope_dim], axis=1)
         envelope, aperiodicity = np.ascontiguousarray(envelope), np.ascontiguousarray(aperiodicity)
         if self.coded:
