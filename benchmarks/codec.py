@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.common import parser, print_table, say, sound_files, verdict, write_json
 from svs.audio import Audio
-from svs.codec.noise import even_noise
+from svs.codecs import Codes
+from svs.codecs.source_filter import SourceFilter
 from svs.dataset import level, measure_pitch
 from svs.evaluation.spectrum import (
     harmonic_to_noise,
@@ -28,7 +29,7 @@ from svs.evaluation.spectrum import (
 )
 from svs.f0 import track
 from svs.pitch import PitchCurve
-from svs.units import SAMPLE_RATE
+from svs.units import LATENT_HOP, SAMPLE_RATE
 
 FIGURES = ("lsd", "lsd1", "mel", "mcd", "hnr", "f0_median_cents", "voicing_disagreement")
 HEADINGS = ("LSD", "LSD order 1", "mel", "MCD dB", "HNR dB", "F0 median ¢", "V/UV %")
@@ -82,26 +83,13 @@ class Codec:
     """A codec's network between sounds and latents (frames, dim), both as NumPy arrays."""
 
     def __init__(self, network):
-        self.network = network
+        self.codec = SourceFilter(network, fine=True)
 
     def encode(self, audio: Audio, curve: PitchCurve) -> np.ndarray:
-        import torch
+        return self.codec.encode_with(audio, curve).frames
 
-        hop = 2 * round(curve.hop_seconds * SAMPLE_RATE)
-        samples = np.pad(audio.samples, (0, -len(audio.samples) % hop)).astype(np.float32)
-        with torch.inference_mode():
-            return self.network.encode(torch.from_numpy(samples)[None], fine=True)[0].numpy()
-
-    def decode(self, latents: np.ndarray, curve: PitchCurve, seed: int = 0) -> Audio:
-        import torch
-
-        frames, hop = len(latents), round(curve.hop_seconds * SAMPLE_RATE)
-        cents = np.pad(curve.cents[: 2 * frames], (0, max(0, 2 * frames - len(curve.cents))), mode="edge")
-        voiced = np.pad(curve.voiced[: 2 * frames], (0, max(0, 2 * frames - len(curve.voiced))))
-        noise = even_noise(2 * frames * hop, seed)
-        tensors = (torch.from_numpy(x)[None] for x in (latents, cents.astype(np.float32), voiced, noise))
-        with torch.inference_mode():
-            return Audio(self.network.decode(*tensors)[0].numpy(), SAMPLE_RATE)
+    def decode(self, latents: np.ndarray, curve: PitchCurve) -> Audio:
+        return self.codec.decode(Codes(latents, len(latents) * LATENT_HOP, curve))
 
 
 @cache

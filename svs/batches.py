@@ -11,8 +11,10 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, IterableDataset
 
+from svs import latents as encoded
 from svs.conditioning import Conditions, collate, frame_conditions
 from svs.dataset import DatasetError, Shard, kept_out
+from svs.pitch import PitchCurve
 from svs.timing import PhonemeSpan, features, observed
 from svs.units import LATENT_HOP
 
@@ -140,7 +142,8 @@ class AcousticBatches(NumberedBatches):
     """Crops of labelled clips: their conditions and the codec's latents.
 
     features: folder of shards with latents (stage `latents`). corpora: shard name → share of the crops.
-    phonemes, speakers: the voice's tables. frames: latent frames (20 ms) a crop; shorter clips are padded.
+    phonemes, speakers: the voice's tables. frames: latent frames a crop, of 20 ms or as the codec has them
+    (svs.latents); shorter clips are padded.
     balance: of the speakers of a corpus: at 0 each is drawn as often as there is of them, at 1 all alike.
     accents: shard name → phoneme → another of the table. Of such a corpus the share `accented` of the crops goes by the
     other symbols, so that a singer of one language learns to sing the sounds of another that are nearest to their own.
@@ -169,18 +172,26 @@ class AcousticBatches(NumberedBatches):
         if self.lines:
             return
         table = {symbol: row for row, symbol in enumerate(self.hparams.phonemes)}
+        first: encoded.Latents | None = None
         for name in self.hparams.corpora:
             shard = Shard.open(Path(self.hparams.features) / name)
             clips = clips_left(shard, self.hparams.heldout or [], self.hparams.speakers)
-            latents, odds = shard.latents(), chances(clips, self.hparams.balance)
+            latents, odds = encoded.read(shard), chances(clips, self.hparams.balance)
+            first = first or latents
+            if not latents.like(first):
+                raise DatasetError(
+                    f"{shard.folder}: latents of {latents.codec}, scaled otherwise than those of {first.codec} in the "
+                    "first corpus; encode all corpora in one run of data_prep.latents"
+                )
+            numbers = {clip["id"]: number for number, clip in enumerate(shard.clips)}
             accent = (self.hparams.accents or {}).get(name)
             if unknown := sorted({symbol for pair in (accent or {}).items() for symbol in pair} - set(table)):
                 raise DatasetError(f"accents of {name}: the table has no phoneme {', '.join(unknown)}")
             tables = [table] if accent is None else [table, table | {a: table[b] for a, b in accent.items()}]
             self.lines.append([
                 (
-                    clip_conditions(shard, clip, symbols, self.hparams.speakers),
-                    latents[clip["start"] : clip["start"] + clip["frames"]],
+                    clip_conditions(latents.curve(shard, numbers[clip["id"]]), clip, symbols, self.hparams.speakers),
+                    latents.of_clip(numbers[clip["id"]]),
                 )
                 for symbols in tables
                 for clip in clips
@@ -285,8 +296,8 @@ def clip_spans(clip: dict) -> list[PhonemeSpan]:
     return [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
 
 
-def clip_conditions(shard: Shard, clip: dict, phonemes: dict[str, int], speakers: list[str]) -> Conditions:
-    """Conditions of a labelled clip: its phones as aligned, its pitch as measured."""
+def clip_conditions(curve: PitchCurve, clip: dict, phonemes: dict[str, int], speakers: list[str]) -> Conditions:
+    """Conditions of a labelled clip: its phones as aligned, its pitch as measured, two values to a latent frame."""
     stress = [p.get("stress") for p in clip["phones"]]
     one_hot = np.eye(len(speakers))[speakers.index(clip["speaker"])]
-    return frame_conditions(clip_spans(clip), stress, shard.curve(clip["start"], clip["frames"]), phonemes, one_hot)
+    return frame_conditions(clip_spans(clip), stress, curve, phonemes, one_hot)

@@ -24,6 +24,7 @@ from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
 INDEX = "clips.jsonl"  # written last
 LATENTS = "latents.npy"
 IMPORTANCE = "importance.npy"
+GRID = "latents.json"  # of another codec's latents, see svs.latents
 ENCODER = "encoder.txt"  # fingerprint of the encoder that made the latents, written after them
 LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
@@ -110,7 +111,7 @@ def build_shard(clips: list[dict], folder, progress=None) -> int:
         if progress:
             progress(number + 1, len(clips))
     # without its index a shard counts as unmade, so an interruption cannot leave arrays and index of two builds
-    for name in (INDEX, LATENTS, IMPORTANCE, ENCODER):
+    for name in (INDEX, LATENTS, IMPORTANCE, GRID, ENCODER):
         (folder / name).unlink(missing_ok=True)
     start, index = 0, []
     sounds, cents, voiced = [], [], []
@@ -145,6 +146,8 @@ def build_latents(shard: Shard, network, progress=None) -> None:
     """
     import torch
 
+    if (shard.folder / GRID).exists():
+        forget(shard)
     (shard.folder / ENCODER).unlink(missing_ok=True)
     rows = []
     with torch.inference_mode():
@@ -156,6 +159,12 @@ def build_latents(shard: Shard, network, progress=None) -> None:
     _save(shard.folder / LATENTS, np.save, np.concatenate(rows))
     _save(shard.folder / IMPORTANCE, np.save, network.importance.numpy())
     write_atomically(shard.folder / ENCODER, lambda temporary: Path(temporary).write_text(fingerprint(network.encoder)))
+
+
+def forget(shard: Shard) -> None:
+    """Delete a shard's latents; in this order, so that none are ever taken for those of another codec."""
+    for name in (ENCODER, LATENTS, GRID):
+        (shard.folder / name).unlink(missing_ok=True)
 
 
 def has_latents(shard: Shard, network) -> bool:
@@ -170,6 +179,11 @@ def fingerprint(encoder) -> str:
     for name, value in sorted(encoder.state_dict().items()):
         digest.update(name.encode() + value.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """np.save to a file that appears whole or not at all."""
+    _save(path, np.save, array)
 
 
 def _save(path: Path, write, *arrays, **named) -> None:
@@ -207,19 +221,19 @@ class Shard:
             raise DatasetError(f"{folder}: no features there; run the recipe's stage `features` first") from None
         return cls(folder, audio, cents, voiced, clips)
 
-    def latents(self) -> np.ndarray:
-        """Codec latents of the whole shard, (frames, latent_dim) float16, made by `build_latents`."""
-        return self._encoded(LATENTS)
+    def latents(self, mapped: bool = False) -> np.ndarray:
+        """Codec latents of the whole shard, (frames, latent_dim) float16; mapped: left on disk."""
+        return self._encoded(LATENTS, "r" if mapped else None)
 
     def importance(self) -> np.ndarray:
         """By how much a unit of each latent changes the sound, (latent_dim,), as the codec has it."""
         return self._encoded(IMPORTANCE)
 
-    def _encoded(self, name: str) -> np.ndarray:
+    def _encoded(self, name: str, mode: str | None = None) -> np.ndarray:
         path = self.folder / name
         if not path.is_file():
             raise DatasetError(f"{path}: no such latents; run the recipe's stage `latents` first")
-        return np.load(path)
+        return np.load(path, mmap_mode=mode)
 
     def samples(self, start: int, frames: int) -> np.ndarray:
         """(frames × LATENT_HOP,) float32 from latent frame `start` on."""

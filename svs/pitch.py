@@ -57,6 +57,15 @@ class PitchCurve:
             )
 
 
+def at_hop(curve: PitchCurve, hop_seconds: float, frames: int) -> PitchCurve:
+    """A curve on another grid: cents by straight lines, voicing of the nearest frame; beyond its end unvoiced."""
+    at = np.arange(frames) * (hop_seconds / curve.hop_seconds)
+    nearest = np.floor(at + 0.5).astype(int)
+    cents = np.interp(at, np.arange(len(curve.cents)), curve.cents)
+    voiced = curve.voiced[np.minimum(nearest, len(curve.voiced) - 1)] & (nearest < len(curve.voiced))
+    return PitchCurve(cents, voiced, hop_seconds)
+
+
 @dataclass(frozen=True)
 class Style:
     """Amounts of a natural contour; 0 switches a component off.

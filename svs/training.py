@@ -231,7 +231,13 @@ class AcousticTraining(ResumableModule):
         return module.network.eval()
 
     def on_fit_start(self):
-        weights = self.trainer.datamodule.importance().to(self.device) ** self.hparams.focus
+        importance = self.trainer.datamodule.importance()
+        if len(importance) != self.hparams.latent_dim:
+            raise TrainingError(
+                f"latent_dim is {self.hparams.latent_dim}, the features' latents have {len(importance)} numbers; "
+                f"train with --model.latent_dim={len(importance)}"
+            )
+        weights = importance.to(self.device) ** self.hparams.focus
         self.weights = weights / weights.mean()
 
     def configure_optimizers(self):

@@ -16,7 +16,7 @@ FLOW = [
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch"),
     *("expression", "hand", "f0", "speaker", "layers", "conditioning", "conditioner", "attention", "dit", "flow"),
     *("codec", "voice", "cache", "rendering", "sing", "export"),
-    *("evaluation", "evaluator", "dataset", "batches", "checkpoints", "training", "timbre", "release", "cli"),
+    *("evaluation", "evaluator", "dataset", "codecs", "latents", "batches", "checkpoints", "training", "timbre", "release", "cli"),
 ]
 
 

@@ -24,7 +24,7 @@ from svs.evaluation.embedding import (
 from svs.evaluation.intelligibility import edit_errors, phone_error_rate
 from svs.evaluation.intervals import bootstrap
 from svs.evaluation.melody import contour_scores, espnet_scores, series_scores
-from svs.evaluation.quality import pesq, stoi
+from svs.evaluation.quality import pesq, si_sdr, stoi
 from svs.evaluation.songs import notes_csv, songs_csv, summarise_songs
 from svs.evaluation.spectrum import spectrogram_db
 from svs.f0 import track
@@ -89,6 +89,24 @@ def test_espnets_figures_of_a_line_sung_sharp_are_the_ratio_of_frequencies():
 def song(seconds=3.0, seed=0, snr_db=40):
     notes = scale(6000, 6400, 6200, seconds=seconds / 4, gap=seconds / 20)
     return melody(notes, snr_db=snr_db, vibrato_extent=30, seed=seed)[0]
+
+
+@pytest.mark.parametrize("decibels", [0.0, 10.0, 40.0])
+def test_si_sdr_is_the_level_of_a_sound_above_what_is_added_to_it_at_any_loudness(decibels):
+    """An added cosine is orthogonal to a sine of another whole number of periods: the ratio is known exactly."""
+    phase = 2 * np.pi * np.arange(RATE) / RATE
+    sound, added = np.sin(440 * phase), 10 ** (-decibels / 20) * np.cos(441 * phase)
+    for gain in (0.01, -3.0):
+        assert si_sdr(sound, gain * (sound + added), RATE) == pytest.approx(decibels, abs=1e-6)
+    assert si_sdr(sound + 0.5, sound + added, RATE) == pytest.approx(decibels, abs=1e-6)  # no matter what the mean is
+
+
+def test_si_sdr_of_a_copy_is_without_bound_and_of_silence_refused():
+    sound = np.random.default_rng(0).standard_normal(1000)
+    assert si_sdr(sound, sound, RATE) > 200
+    for pair in ((sound, 0 * sound), (0 * sound, sound)):
+        with pytest.raises(ValueError, match="si_sdr: one of the sounds is silent"):
+            si_sdr(*pair, RATE)
 
 
 @pytest.mark.parametrize("measure, package, best", [(stoi, "pystoi", 1.0), (pesq, "pesq", 4.64)])

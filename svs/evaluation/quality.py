@@ -1,8 +1,9 @@
-"""Quality: intrusive measures made for speech, between a recording and another of the same performance.
+"""Quality: intrusive measures, between a recording and another of the same performance.
 
 Conventions
 - `reference` and `estimate` are (samples,) arrays at one sample_rate in step with each other, as in spectrum.py.
-- Both measures were made for speech at speaking pitch; on singing they rank codecs and vocoders, no more.
+- STOI and PESQ were made for speech at speaking pitch; on singing they rank codecs and vocoders, no more.
+- SI-SDR compares waveforms: it says what a codec loses that codes them, and nothing of one that makes its own phases.
 """
 
 from __future__ import annotations
@@ -54,6 +55,24 @@ def pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float
     if not scores:
         raise ValueError("pesq: P.862 finds no utterance in the reference")
     return float(np.mean(scores))
+
+
+def si_sdr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB (Le Roux, Wisdom, Erdogan & Hershey 2019), without the means.
+
+    The estimate is split into its projection on the reference and the rest; infinite where there is no rest.
+    Raises ValueError for a silent sound and lengths that do not match.
+    """
+    reference, estimate = (
+        each.astype(np.float64) for each in same_length("si_sdr", reference, estimate, sample_rate)
+    )
+    reference, estimate = (each - each.mean() if len(each) else each for each in (reference, estimate))
+    if not np.any(reference) or not np.any(estimate):
+        raise ValueError("si_sdr: one of the sounds is silent")
+    target = (estimate @ reference) / (reference @ reference) * reference
+    rest = estimate - target
+    with np.errstate(divide="ignore"):
+        return float(10 * np.log10((target @ target) / (rest @ rest)))
 
 
 def _long_enough(caller, reference, estimate, sample_rate):

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Every codec side by side on a folder of clips: rate, compression and what a copy loses.
+#
+#   recipes/codecs/run.sh                                       on a synthetic singer, without downloads
+#   recipes/codecs/run.sh --clips DIR --features work/features  on clips of your own; rvq's codebooks from features with latents
+#
+# Codecs with weights on the hub are fetched from it on first use; --models DIR takes them from DIR/encodec-24, DIR/dac-44 …
+# Where neither is to be had, the table says so in a line.
+set -euo pipefail
+RECIPE=$(cd "$(dirname "$0")" && pwd)
+STAGES=(prepare features latents codebooks measure)
+source "$RECIPE/../stages.sh"
+OPTION[clips]=""
+OPTION[features]=""
+OPTION[models]=""
+
+stage-prepare() {
+    [[ -n ${OPTION[clips]} && -n ${OPTION[features]} ]] || "$PYTHON" -m data_prep.prepare synthetic --out manifests
+}
+
+stage-features() {
+    [[ -n ${OPTION[features]} ]] || "$PYTHON" -m data_prep.features synthetic=manifests/synthetic.jsonl --out features
+}
+
+stage-latents() {
+    [[ -n ${OPTION[features]} ]] || "$PYTHON" -m data_prep.latents features/synthetic --codec source-filter
+}
+
+stage-codebooks() {
+    made rvq.safetensors ||
+        "$PYTHON" -m data_prep.codebooks "${OPTION[features]:-features}" --out rvq.safetensors "${OVERRIDES[@]}"
+}
+
+stage-measure() {
+    needs rvq.safetensors codebooks
+    local weights=(--weights rvq=rvq.safetensors) folder
+    for folder in "${OPTION[models]:-/nowhere}"/*/config.json; do
+        [[ -e $folder ]] && weights+=(--weights "$(basename "$(dirname "$folder")")=$(dirname "$folder")")
+    done
+    "$PYTHON" -m benchmarks.codecs "${OPTION[clips]:-manifests/synthetic.jsonl}" "${weights[@]}" --json codecs.json |
+        tee codecs.md.part
+    mv codecs.md.part codecs.md
+}
+
+run "$@"
