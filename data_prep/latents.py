@@ -41,6 +41,10 @@ def encode_with(shards: Sequence[Shard], spec: str) -> None:
     """With a codec by name. Raises CodecError."""
     codec = codecs.load(spec, continuous=True)
     if isinstance(codec, SourceFilter):
+        if codec.fine:
+            raise CodecError(
+                f"codec {codec.name}: nobody can foretell its fine latents; train on those of source-filter"
+            )
         encode(shards, codec.network)
         return
     said = f"{codec.name}, {codec.latent_dim} latents at {codec.frame_rate:g} Hz"

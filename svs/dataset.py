@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -229,7 +230,7 @@ class Shard:
         """By how much a unit of each latent changes the sound, (latent_dim,), as the codec has it."""
         return self._encoded(IMPORTANCE)
 
-    def _encoded(self, name: str, mode: str | None = None) -> np.ndarray:
+    def _encoded(self, name: str, mode: Literal["r"] | None = None) -> np.ndarray:
         path = self.folder / name
         if not path.is_file():
             raise DatasetError(f"{path}: no such latents; run the recipe's stage `latents` first")

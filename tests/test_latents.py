@@ -157,6 +157,8 @@ def test_codecs_without_continuous_latents_are_refused_before_anything_is_writte
     copytree(encoded / "synthetic", tmp_path / "synthetic")
     with pytest.raises(CodecError, match="its continuous latents are those of source-filter"):
         main([str(tmp_path / "synthetic"), "--codec", "rvq:rvq.safetensors"])
+    with pytest.raises(CodecError, match="train on those of source-filter"):
+        main([str(tmp_path / "synthetic"), "--codec", "source-filter-fine"])
     with pytest.raises(CodecError, match="continuous latents have no codebooks; leave @4 out"):
         main([str(tmp_path / "synthetic"), "--codec", "encodec-24@4"])
     assert (tmp_path / "synthetic" / GRID).exists()

@@ -27,9 +27,7 @@ class SourceFilter(Codec):
     frame_rate = SAMPLE_RATE / LATENT_HOP
     pitch_rate = 1.0 / PITCH_GRID.hop_seconds
 
-    def __init__(
-        self, network: SourceFilterNetwork, name: str = "source-filter", seed: int = 0, fine: bool = False
-    ):
+    def __init__(self, network: SourceFilterNetwork, name: str = "source-filter", seed: int = 0, fine: bool = False):
         self.network, self.name, self.seed, self.fine = network, name, seed, fine
         self.latent_dim = len(network.encoder.deviation) if fine else network.latent_dim
 
@@ -64,8 +62,9 @@ class SourceFilter(Codec):
         pitch = at_hop(codes.pitch, PITCH_GRID.hop_seconds, 2 * frames)
         noise = even_noise(frames * LATENT_HOP, self.seed)
         arrays = (codes.frames.astype(np.float32), pitch.cents.astype(np.float32), pitch.voiced, noise)
+        latents, cents, voiced, unit_noise = (torch.from_numpy(array)[None] for array in arrays)
         with torch.inference_mode():
-            return self.network.decode(*(torch.from_numpy(array)[None] for array in arrays))[0].numpy()
+            return self.network.decode(latents, cents, voiced, unit_noise)[0].numpy()
 
 
 def network_of(weights: Path | None) -> SourceFilterNetwork:
