@@ -21,7 +21,7 @@ WEIGHTS = "codec.safetensors"
 
 
 class SourceFilter(Codec):
-    """A trained SourceFilterNetwork. seed: of the noise that it decodes with. fine: with the latents for copies alone."""
+    """A trained SourceFilterNetwork. seed: of the noise it decodes with. fine: with the latents for copies alone."""
 
     sample_rate = SAMPLE_RATE
     frame_rate = SAMPLE_RATE / LATENT_HOP
