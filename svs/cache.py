@@ -20,7 +20,8 @@ from svs.audio import AudioError, sweep, write_atomically
 MEGABYTES = 512
 WEIGHTS = ("acoustic.safetensors", "codec.safetensors", "timing.safetensors")
 CODE = (  # what makes sound
-    *("conditioning.py", "dit.py", "flow.py", "layers.py", "rendering.py", "stretches.py", "units.py", "codec/*.py", "codec/*.npy"),
+    *("attention/*.py", "conditioner.py", "conditioning.py", "dit.py", "flow.py", "layers.py", "rendering.py"),
+    *("stretches.py", "units.py", "codec/*.py", "codec/*.npy"),
 )
 
 

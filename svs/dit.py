@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from svs.attention import WindowedAttention
+from svs.attention import attention_kind
 from svs.conditioner import Conditioner
 from svs.conditioning import Conditions
 
@@ -21,10 +21,12 @@ from svs.conditioning import Conditions
 class DiTBlock(nn.Module):
     """Attention, a short convolution and an MLP, each shifted, scaled and gated frame by frame (AdaLN-Zero)."""
 
-    def __init__(self, dim: int, heads: int, window: int, expansion: int):
+    def __init__(
+        self, dim: int, heads: int, window: int, expansion: int, attention: str = "windowed", layer: int = 0
+    ):
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, elementwise_affine=False)
-        self.attention = WindowedAttention(dim, heads, window)
+        self.attention = attention_kind(attention)(dim, heads, window, layer)
         self.norm2 = nn.LayerNorm(dim, elementwise_affine=False)
         self.convolution = nn.Conv1d(dim, dim, 5, padding=2, groups=dim)
         self.widen = nn.Linear(dim, expansion * dim)
@@ -46,6 +48,7 @@ class DiT(nn.Module):
 
     phonemes, speakers: sizes of the voice's tables. window: latent frames seen on either side.
     patch: latent frames a token (the frames of a patch share their modulation, as in DiT).
+    attention: a name in svs.attention.ATTENTIONS.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class DiT(nn.Module):
         window: int = 64,
         patch: int = 1,
         conditioner_depth: int = 4,
+        attention: str = "windowed",
     ):
         super().__init__()
         self.sizes = {
@@ -73,6 +77,7 @@ class DiT(nn.Module):
             "window": window,
             "patch": patch,
             "conditioner_depth": conditioner_depth,
+            "attention": attention,
         }
         self.patch, self.latent_dim, self.dim = patch, latent_dim, dim
         self.conditioner = Conditioner(phonemes, speakers, dim, conditioner_depth)
@@ -81,7 +86,9 @@ class DiT(nn.Module):
         self.enter = nn.Linear(patch * latent_dim, dim)
         self.hint = nn.Linear(dim, dim)
         self.modulate = nn.Linear(dim, 6 * dim)
-        self.blocks = nn.ModuleList(DiTBlock(dim, heads, window, expansion) for _ in range(depth))
+        self.blocks = nn.ModuleList(
+            DiTBlock(dim, heads, window, expansion, attention, layer) for layer in range(depth)
+        )
         self.norm = nn.LayerNorm(dim, elementwise_affine=False)
         self.last_modulation = nn.Linear(dim, 2 * dim)
         self.leave = nn.Linear(dim, patch * latent_dim)
