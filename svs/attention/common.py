@@ -18,9 +18,9 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.window, self.layer, self.streams = heads, window, layer, streams
         self.project = nn.Linear(dim, 3 * dim)
-        self.query_norm = nn.RMSNorm(dim // heads)
+        self.query_norm: nn.Module = nn.RMSNorm(dim // heads)
         self.key_norm = nn.RMSNorm(dim // heads)
-        self.leave = nn.Linear(dim, dim)
+        self.leave: nn.Module = nn.Linear(dim, dim)
 
     @property
     def multiple(self) -> int:

@@ -31,5 +31,6 @@ class DilatedAttention(WindowedAttention):
             return x.unflatten(1, frames).transpose(1, 2).flatten(0, 1).flatten(1, 2)
 
         # of lines shorter than the window no block need be longer
-        y = self.band(*map(apart, (q, k, v, keep)), min(self.window, frames[0]))
+        window = min(self.window, frames[0])
+        y = self.band(apart(q), apart(k), apart(v), apart(keep), window)
         return y.unflatten(0, (batch, self.dilation)).unflatten(2, frames[::2]).transpose(1, 2).flatten(1, 3)
