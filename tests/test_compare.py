@@ -16,6 +16,7 @@ import yaml
 from benchmarks.compare import __main__ as command
 from benchmarks.compare import tables
 from benchmarks.compare.choices import read_choices
+from benchmarks.compare.figures import together
 from benchmarks.compare.measures import frechet_distance
 from benchmarks.compare.runs import Curve
 from svs.evaluation.intervals import crossed_bootstrap
@@ -102,14 +103,21 @@ def test_the_recipe_trains_nothing_again_that_is_finished(compared, features, ch
     results = {path: path.stat().st_mtime_ns for path in compared[1].rglob("*.*") if "runs" in path.parts}
     before = (compared[1] / "table.md").read_text()
     (compared[1] / "table.md").unlink()
+    measured = compared[1] / "runs/dit/1/result.json"
+    measured.unlink()  # as if it had been killed between training and measuring
+    del results[measured]
     done = subprocess.run(
         [ROOT / "recipes/compare/run.sh", *arguments(features, choices, compared[1])],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"{compared[1]}: table.md, table.tex, curves.png, steps.png"
     assert (compared[1] / "table.md").read_text() == before
-    assert {path: path.stat().st_mtime_ns for path in compared[1].rglob("*.*") if "runs" in path.parts} == results
+    assert {path: path.stat().st_mtime_ns for path in compared[1].rglob("*.*") if "runs" in path.parts} == {
+        **results,
+        measured: measured.stat().st_mtime_ns,
+    }
 
 
 def test_the_table_says_what_the_results_say(compared):
@@ -183,6 +191,12 @@ def test_every_row_of_the_recipe_makes_a_network_and_names_every_choice():
     assert {row.arguments.get("conditioning") for row in rows} - {None} == {"cross", "add"}
     default, *others = sizes.values()
     assert all(0.8 < other / default < 1.35 for other in others)
+
+
+def test_curves_of_runs_of_other_lengths_are_laid_over_each_other_by_their_shares():
+    steps, errors = together([[(5, 4.0), (10, 2.0)], [(10, 8.0), (15, 7.0), (20, 6.0)]])
+    assert steps.tolist() == [7.5, 15.0]
+    assert errors.tolist() == [[4.0, 2.0], [8.0, 6.0]]
 
 
 # Measures ---------------------------------------------------------------------------------------------------------

@@ -20,18 +20,27 @@ def curves(rows: list[Row], results: dict[str, list[dict]], out: Path) -> None:
     figure, axes = _panels(len(panels))
     for panel, axis in zip(panels, axes, strict=True):
         for row in (rows[0], *(row for row in rows[1:] if row.panel == panel)):
-            points = [np.array(run["curve"]) for run in results[row.name]]
-            steps = points[0][:, 0]
-            if any(len(each) != len(steps) for each in points):  # of a budget in minutes: shares of each run's steps
-                continue
-            errors = np.stack([each[:, 1] for each in points])
-            (line,) = axis.plot(np.mean([each[:, 0] for each in points], axis=0), errors.mean(axis=0), label=row.name)
+            steps, errors = together([run["curve"] for run in results[row.name]])
+            (line,) = axis.plot(steps, errors.mean(axis=0), label=row.name)
             axis.fill_between(steps, errors.min(axis=0), errors.max(axis=0), color=line.get_color(), alpha=0.2, lw=0)
         axis.set(title=panel or "", xlabel="batches")
         axis.set_yscale("log")
         axis.legend(fontsize=7)
     axes[0].set_ylabel("validation error of the clean latents")
     _save(figure, out / "curves")
+
+
+def together(curves: list[list[tuple[int, float]]]) -> tuple[np.ndarray, np.ndarray]:
+    """Curves of (step, error) at the same shares of their runs, whose lengths differ where the budget is in minutes.
+
+    Returns the mean steps (points,) and the errors (runs, points).
+    """
+    runs = [np.array(curve, float) for curve in curves]
+    shares = runs[0][:, 0] / runs[0][-1, 0]
+    steps = np.stack([shares * run[-1, 0] for run in runs])
+    return steps.mean(axis=0), np.stack(
+        [np.interp(at, run[:, 0], run[:, 1]) for at, run in zip(steps, runs, strict=True)]
+    )
 
 
 def draws(rows: list[Row], results: dict[str, list[dict]], out: Path) -> None:
