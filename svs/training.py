@@ -231,6 +231,8 @@ class AcousticTraining(ResumableModule):
         self._guide: list[Backbone] = []  # not a submodule: it is neither trained nor saved
         if start:
             begun = self._begun(start)
+            if begun.objective != objective:
+                raise ValueError(f"start: {start} predicts {begun.objective}, this run is to predict {objective}")
             self.network.load_state_dict(begun.state_dict())
             if fold is not None:
                 self._guide.append(begun.requires_grad_(False))
