@@ -214,11 +214,11 @@ def test_the_frechet_distance_of_gaussians_is_that_of_the_formula():
 
 def test_intervals_of_crossed_runs_and_lines_cover_the_mean_as_often_as_they_say():
     random, covered = np.random.default_rng(0), 0
-    for trial in range(60):
+    for trial in range(30):
         values = random.standard_normal((12, 1)) + random.standard_normal((1, 20)) + random.standard_normal((12, 20))
         interval = crossed_bootstrap(values, seed=trial)
         covered += interval.low < 0.0 < interval.high
-    assert covered >= 52
+    assert covered >= 25
     independent = crossed_bootstrap(np.repeat(random.standard_normal((12, 1)), 20, axis=1))
     assert independent.high - independent.low > 0.6  # lines that repeat a run tell nothing more: ±2 / √12
 

@@ -98,16 +98,17 @@ def _written(interval: Interval | None, sign: str = "") -> str:
 def note(results: dict[str, list[dict]], corpus: str) -> str:
     """What the figures are, in a few sentences."""
     runs = next(iter(results.values()))
-    budget, lines = runs[0]["budget"], len(runs[0]["error"])
+    budget, lines, few = runs[0]["budget"], len(runs[0]["error"]), len(runs) < 10
     limit = f"{budget['steps']} batches" if budget["steps"] else f"{budget['minutes']:g} minutes of one machine"
     return (
-        f"Corpus {corpus}; each choice trained {len(runs)} times for {limit} and measured on {lines} "
-        "lines that were held out. "
+        f"Corpus {corpus}; each choice trained for {limit}, seeds: {len(runs)}, and measured on lines that were held "
+        f"out: {lines}. "
         "Validation error: mean squared error of the clean latents that an answer amounts to, over five ratios of data "
         "to noise, weighted by the latents' importance. Difference: from the first row, paired by seed and line; "
         "bold where its interval leaves out 0. Fréchet and mel distance: of latents drawn by "
         f"{DRAWN[0]} in {DRAWN[1]} steps from those held out, the latter in nepers through the codec. "
-        "In brackets 95 % bootstrap intervals over seeds and lines (of the Fréchet distance: over seeds)."
+        "In brackets 95 % bootstrap intervals over seeds and lines (of the Fréchet distance: over seeds)"
+        + ("; of so few seeds they are too narrow." if few else ".")
     )
 
 
