@@ -15,10 +15,10 @@ import yaml
 
 from benchmarks.compare import __main__ as command
 from benchmarks.compare import tables
-from benchmarks.compare.choices import read_choices
+from benchmarks.compare.choices import open_corpus, read_choices
 from benchmarks.compare.figures import together
 from benchmarks.compare.measures import frechet_distance
-from benchmarks.compare.runs import Curve
+from benchmarks.compare.runs import Budget, Curve, Run
 from svs.evaluation.intervals import crossed_bootstrap
 
 ROOT = Path(__file__).parent.parent
@@ -155,6 +155,17 @@ def test_a_comparison_that_cannot_be_is_told_in_a_line(compared, features, choic
     assert caught.value.code == 2
     said = capsys.readouterr().err
     assert re.search(message, said) and said.count("\n") == 1
+
+
+def test_a_budget_of_minutes_becomes_steps_once(features, choices, tmp_path):
+    rows, batches = read_choices(choices)
+    one = Run(rows[0], 0, open_corpus(features, "synthetic", ["synthetic/000"]), batches, tmp_path)
+    long, short = (one.steps_within(seconds) for seconds in (600.0, 0.0))
+    assert long > 50 and short == 6  # a batch of this network takes far less than ten seconds
+    plan = one.plan(Budget(minutes=0.001))
+    assert plan["steps"] == 6
+    (one.folder / "plan.json").write_text((one.folder / "plan.json").read_text().replace('"steps": 6', '"steps": 7'))
+    assert one.plan(Budget(minutes=0.001))["steps"] == 7  # as it was found the first time
 
 
 @pytest.mark.parametrize(
