@@ -82,7 +82,7 @@ def half_rate(x: Tensor, keep: Tensor) -> Tensor:
 
 
 class UNet(Backbone):
-    """Blocks at three rates; the arguments are Backbone's. depth: residual blocks, rounded to as many at each level and way.
+    """Blocks at three rates; the arguments are Backbone's. depth: residual blocks, rounded to as many at each level.
 
     The channels inside the blocks are as many as give it the weights of the DiT with these arguments, so that the two
     can be compared.

@@ -162,10 +162,10 @@ def test_a_budget_of_minutes_becomes_steps_once(features, choices, tmp_path):
     one = Run(rows[0], 0, open_corpus(features, "synthetic", ["synthetic/000"]), batches, tmp_path)
     long, short = (one.steps_within(seconds) for seconds in (600.0, 0.0))
     assert long > 50 and short == 6  # a batch of this network takes far less than ten seconds
-    plan = one.plan(Budget(minutes=0.001))
+    plan = one.plan(Budget(minutes=1e-6))
     assert plan["steps"] == 6
     (one.folder / "plan.json").write_text((one.folder / "plan.json").read_text().replace('"steps": 6', '"steps": 7'))
-    assert one.plan(Budget(minutes=0.001))["steps"] == 7  # as it was found the first time
+    assert one.plan(Budget(minutes=1e-6))["steps"] == 7  # as it was found the first time
 
 
 @pytest.mark.parametrize(
