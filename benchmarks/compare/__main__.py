@@ -82,7 +82,7 @@ def compare(options: argparse.Namespace) -> None:
     from benchmarks.compare.choices import CompareError, open_corpus, read_choices
     from benchmarks.compare.measures import held_out_lines
     from benchmarks.compare.runs import Budget, Run
-    from svs import flow
+    from svs import flow, latents
     from svs.release import codec_of
 
     rows, batches = read_choices(options.choices)
@@ -95,6 +95,10 @@ def compare(options: argparse.Namespace) -> None:
     corpus = open_corpus(options.features, options.corpus, options.heldout)
     lines = held_out_lines(corpus)[: options.lines]
     codec = codec_of(options.codec) if options.codec else None
+    if codec is not None and (made_by := latents.read(corpus.shard).codec) != "source-filter":
+        raise CompareError(
+            f"--codec: {corpus.name} has latents of {made_by}; without --codec they are compared unheard"
+        )
     if codec is not None and codec.sizes["latent_dim"] != corpus.latent_dim:
         raise CompareError(
             f"{options.codec}: takes latents of {codec.sizes['latent_dim']} numbers, "

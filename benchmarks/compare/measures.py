@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from svs import latents as encoded
 from svs.backbone import Backbone
 from svs.batches import clip_conditions
 from svs.codec.noise import even_noise
@@ -19,28 +20,35 @@ from svs.samplers import draw
 from svs.units import LATENT_HOP, SAMPLE_RATE
 
 RATIOS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of data to noise that the validation error is measured at
-LONGEST = 400  # latent frames of a held-out line, 8 s
+LONGEST = 400  # latent frames of a held-out line, 8 s where a frame is of 20 ms
 
 
 @dataclass(frozen=True)
 class Line:
-    """A held-out line: its conditions, latents (1, frames, dim) and the noise (1, frames, dim) it is tried with."""
+    """A held-out line: its conditions, latents (1, frames, dim) and the noise (1, frames, dim) it is tried with.
+
+    seconds: of sound.
+    """
 
     id: str
     conditions: Conditions
     latents: Tensor
     noise: Tensor
+    seconds: float
 
 
 def held_out_lines(corpus) -> list[Line]:
     """The lines of a Corpus that are kept for measuring; their noise is the same for all networks."""
     shard, lines = corpus.shard, []
-    table, latents = {symbol: row for row, symbol in enumerate(corpus.phonemes)}, shard.latents()
-    for number, clip in enumerate(clip for clip in shard.clips if clip["id"] in corpus.heldout):
-        conditions = clip_conditions(shard, clip, table, corpus.speakers).slice(0, LONGEST)
-        target = latents[clip["start"] : clip["start"] + clip["frames"]][:LONGEST].astype(np.float32)
+    table, latents = {symbol: row for row, symbol in enumerate(corpus.phonemes)}, encoded.read(shard)
+    for number, clip in enumerate(shard.clips):
+        if clip["id"] not in corpus.heldout:
+            continue
+        conditions = clip_conditions(latents.curve(shard, number), clip, table, corpus.speakers).slice(0, LONGEST)
+        target = latents.of_clip(number)[: conditions.frames].astype(np.float32)
         noise = np.random.default_rng((7, number)).standard_normal(target.shape, dtype=np.float32)
-        lines.append(Line(clip["id"], conditions, torch.from_numpy(target)[None], torch.from_numpy(noise)[None]))
+        tensors = (torch.from_numpy(values)[None] for values in (target, noise))
+        lines.append(Line(clip["id"], conditions, *tensors, len(target) / latents.frame_rate))
     return lines
 
 
@@ -105,7 +113,7 @@ def measure(network: Backbone, lines: list[Line], weights: Tensor, samplers: dic
     real = np.concatenate([line.latents[0].numpy() for line in lines])
     scale = weights.sqrt().numpy()
     result: dict = {"error": {line.id: validation_error(network, line, weights) for line in lines}, "draws": []}
-    seconds = len(real) * LATENT_HOP / SAMPLE_RATE
+    seconds = sum(line.seconds for line in lines)
     for sampler, numbers in samplers.items():
         for steps in numbers:
             began = time.process_time()
