@@ -20,7 +20,9 @@ from svs.audio import AudioError, sweep, write_atomically
 MEGABYTES = 512
 WEIGHTS = ("acoustic.safetensors", "codec.safetensors", "timing.safetensors")
 CODE = (  # what makes sound
-    *("conditioning.py", "dit.py", "flow.py", "layers.py", "rendering.py", "stretches.py", "units.py", "codec/*.py", "codec/*.npy"),
+    *("attention/*.py", "backbone.py", "conditioner.py", "conditioning.py", "dit.py", "flow.py", "injection.py"),
+    *("joint.py", "layers.py", "networks.py", "objectives.py", "rendering.py", "samplers.py", "stretches.py"),
+    *("unet.py", "units.py", "codec/*.py", "codec/*.npy"),
 )
 
 

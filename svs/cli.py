@@ -109,7 +109,7 @@ def sing(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; the voice's own if not given.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="euler or midpoint; the voice's own if not given.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="euler, midpoint, heun, ddim or dpm++; the voice's own if not given.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="The voice's quick setting: fewer steps, a little less clear.")] = False,
     breaths: Annotated[
         bool | None, typer.Option("--breaths/--no-breaths", help="Breathe in rests; as the singer does if not given.")

@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--singer", help="the default one (default: the first)")
     parser.add_argument("--licence", default="", help="of the voice, such as Apache-2.0")
     parser.add_argument("--steps", type=int, default=4, help="of the sampler")
-    parser.add_argument("--sampler", default="midpoint", help="euler or midpoint, whose steps cost two evaluations each")
+    parser.add_argument("--sampler", default="midpoint", help="of svs/samplers.py; midpoint's steps cost two evaluations each")
     parser.add_argument(
         "--clips", type=Path, nargs="+", default=(), metavar="MANIFEST",
         help="of the singers' recordings, for --singer-from; the voice's own singing if not given",

@@ -42,12 +42,12 @@ class Sampling:
     ) -> Sampling:
         """As asked; the voice's own where None, or its quick setting. guidance: on the lyrics.
 
-        Raises ValueError for an unknown sampler, and for a quick setting and one of its parts at once.
+        Raises ValueError for a sampler that is unknown or does not fit the voice, and for a quick setting and one of its
+        parts at once.
         """
-        from svs.flow import SAMPLERS
+        from svs.samplers import check_pair
 
-        if sampler is not None and sampler not in SAMPLERS:
-            raise ValueError(f"sampler is {sampler!r}; choose {' or '.join(SAMPLERS)}")
+        check_pair(sampler or voice.sampler, voice.acoustic.objective, steps or voice.steps)
         if fast:
             given = {"steps": steps, "guidance": guidance, "sampler": sampler}
             if asked := [name for name, value in given.items() if value is not None]:
@@ -151,7 +151,8 @@ def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
     import torch
 
     from svs.conditioning import GROUPS
-    from svs.flow import guided, sample
+    from svs.flow import guided
+    from svs.samplers import draw
 
     network = voice.acoustic
     encoded: dict[str | None, torch.Tensor] = {None: network.condition(conditions)}
@@ -161,13 +162,14 @@ def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
             drop[0, index] = True
             encoded[group] = network.condition(conditions, drop)
 
-    def velocity(x, t, without):
+    def predict(x, t, without):
         return network(x, t, encoded[without], conditions.keep)
 
     noise = np.random.default_rng((sampling.seed, first)).standard_normal(
         (1, conditions.frames, network.latent_dim), dtype=np.float32
     )
-    return sample(guided(velocity, sampling.scales), torch.from_numpy(noise), sampling.steps, sampling.sampler)
+    guide = guided(predict, sampling.scales)
+    return draw(guide, torch.from_numpy(noise), sampling.steps, sampling.sampler, network.objective)
 
 
 def decode(latents, conditions, coloured: Colour | None, voice: Voice, seed: int, first: int) -> np.ndarray:

@@ -132,9 +132,9 @@ def sing(
     temperament: "equal", "just", "pythagorean", "meantone" or a Scala file; tonic: of the page, such as "Eb".
     settings: amounts of the contour, for the line and for single notes (svs.hand): a YAML file or the same as a dict;
     when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
-    steps, sampler: "euler" or "midpoint", whose steps cost two evaluations each; guidance: on the lyrics. The voice's own
-    when None. fast: the voice's quick setting for those three. singer: of the voice, or a mixture such as
-    "ann:0.6+bob:0.4". singer_from: a recording instead; the nearest singer or mixture sings, and the take's likeness says
+    steps, sampler: a name in svs.samplers.SAMPLERS; midpoint's and heun's steps cost two evaluations each; guidance: on
+    the lyrics. The voice's own when None. fast: the voice's quick setting for those three. singer: of the voice, or a
+    mixture such as "ann:0.6+bob:0.4". singer_from: a recording instead; the nearest singer or mixture sings, and the take's likeness says
     how near that is: it chooses among the voice's timbres and does not clone (svs.speaker). breaths: whether inhalations are heard in rests; when None, if the voice's singer has any.
     expression: of the whole line, where the settings say nothing else: breath, tension, formants, consonants.
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.

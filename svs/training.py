@@ -15,14 +15,16 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from svs.backbone import Backbone
 from svs.checkpoints import RunCheckpoint, batches_done
 from svs.codec.losses import Discriminators, SpectralLoss
 from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
 from svs.conditioning import GROUPS, Conditions
-from svs.dit import DiT
-from svs.flow import flow_matching_loss, folding_loss
+from svs.flow import folding_loss
 from svs.mistakes import Mistake
+from svs.networks import build
+from svs.objectives import objective_of
 from svs.timing import NUMBERS, ConsonantDurations
 
 FITTED_ON = 60  # batches that the encoder's components are found on
@@ -165,10 +167,12 @@ class CodecTraining(ResumableModule):
 
 
 class AcousticTraining(ResumableModule):
-    """Trains a DiT to turn conditions into codec latents, by flow matching; or to do in one evaluation what another does
-    in two with guidance.
+    """Trains a DiT, or another network, to turn conditions into codec latents, by flow matching or another objective;
+    or to do in one evaluation what another network does in two with guidance.
 
     phonemes, speakers: the voice's tables, in the order of their rows. steps: batches of the whole run.
+    backbone, attention, conditioning, objective: names in svs/networks.py, svs/attention, svs/injection.py and
+    svs/objectives.py; conditioning is the backbone's usual one when None.
     drop: share of the items that lose their lyrics, pitch or speaker, each drawn apart; what guidance needs.
     focus: power of the latents' importance that their errors are weighted by. At 0 the many latents that hold the grain
     of noises, which nobody can foretell, count as much as the few that make vowels.
@@ -189,6 +193,10 @@ class AcousticTraining(ResumableModule):
         window: int = 64,
         patch: int = 1,
         conditioner_depth: int = 4,
+        backbone: str = "dit",
+        attention: str = "windowed",
+        conditioning: str | None = None,
+        objective: str = "velocity",
         learning_rate: float = 1e-3,
         drop: float = 0.1,
         focus: float = 1.0,
@@ -199,29 +207,38 @@ class AcousticTraining(ResumableModule):
     ):
         super().__init__(seed)
         self.save_hyperparameters()
-        self.network = DiT(
-            len(phonemes),
-            len(speakers),
-            latent_dim,
-            dim,
-            depth,
-            heads,
-            expansion,
-            window,
-            patch,
-            conditioner_depth,
+        self.network = build(
+            backbone,
+            phonemes=len(phonemes),
+            speakers=len(speakers),
+            latent_dim=latent_dim,
+            dim=dim,
+            depth=depth,
+            heads=heads,
+            expansion=expansion,
+            window=window,
+            patch=patch,
+            conditioner_depth=conditioner_depth,
+            attention=attention,
+            conditioning=conditioning,
+            objective=objective,
         )
+        self.objective = objective_of(objective)
         if fold is not None and start is None:
             raise ValueError("fold: guidance can be folded into a trained network only; name its weights with start")
-        self._guide: list[DiT] = []  # not a submodule: it is neither trained nor saved
+        if fold is not None and objective != "velocity":
+            raise ValueError(f"fold: guidance is folded into networks that predict velocity, not {objective}")
+        self._guide: list[Backbone] = []  # not a submodule: it is neither trained nor saved
         if start:
             begun = self._begun(start)
+            if begun.objective != objective:
+                raise ValueError(f"start: {start} predicts {begun.objective}, this run is to predict {objective}")
             self.network.load_state_dict(begun.state_dict())
             if fold is not None:
                 self._guide.append(begun.requires_grad_(False))
 
     @classmethod
-    def _begun(cls, start: str) -> DiT:
+    def _begun(cls, start: str) -> Backbone:
         """The network in acoustic.safetensors, or in a checkpoint."""
         from svs.voice import load_acoustic
 
@@ -252,16 +269,15 @@ class AcousticTraining(ResumableModule):
         with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
             condition = self.network.condition(conditions, drop)
 
-            def velocity(x: Tensor, t: Tensor) -> Tensor:
+            def predict(x: Tensor, t: Tensor) -> Tensor:
                 return self.network(x, t, condition, conditions.keep)
 
             if self._guide:
-                loss = folding_loss(velocity, self._guided(conditions, drop), latents, conditions.keep, self.weights)
+                loss = folding_loss(predict, self._guided(conditions, drop), latents, conditions.keep, self.weights)
             else:
-                loss = flow_matching_loss(velocity, latents, conditions.keep, self.weights)
+                loss = self.objective.loss(predict, latents, conditions.keep, self.weights)
         self.log("acoustic/loss", loss.detach(), prog_bar=True, batch_size=len(latents))
         return loss
-
 
     def _guided(self, conditions: Conditions, drop: Tensor):
         """The velocity to be folded in: guided on the lyrics, except where an item has lost them."""

@@ -3,7 +3,7 @@
     voice.json            name, singer (the default one), singers (name → range_cents, breathes and who they are),
                           phonemes, languages, licence, steps, guidance, sampler, fast (the same three, for hurry)
     codec.safetensors     the source-filter codec
-    acoustic.safetensors  the DiT
+    acoustic.safetensors  the DiT, or another network of svs/networks.py
     timing.safetensors    consonant durations
     speakers.json         what the singers are like, for --singer-from (svs/speaker.py); may be missing
     CARD.md               data, licences, credits, measured numbers
@@ -24,8 +24,8 @@ from svs.mistakes import Mistake
 from svs.speaker import EMBEDDINGS, Likeness, embed_file, nearest, read_embeddings
 
 if TYPE_CHECKING:
+    from svs.backbone import Backbone
     from svs.codec.source_filter import SourceFilterNetwork
-    from svs.dit import DiT
 
 FOLDERS = (Path(__file__).parent / "voices", Path(__file__).parent.parent / "assets" / "voices")
 
@@ -61,8 +61,8 @@ def find(name_or_folder) -> Path:
 class Voice:
     """A loaded voice.
 
-    phonemes: symbol → row. singers: name → {"range_cents": [lowest, highest], …} in the order of the DiT's rows.
-    acoustic: DiT. codec: SourceFilterNetwork.
+    phonemes: symbol → row. singers: name → {"range_cents": [lowest, highest], …} in the order of the network's rows.
+    acoustic: of svs/networks.py. codec: SourceFilterNetwork.
     steps, guidance, sampler: what sampling uses unless told otherwise; guidance maps condition groups to scales.
     fast: the same three for a quick render, or None.
     """
@@ -76,7 +76,7 @@ class Voice:
     steps: int
     guidance: dict[str, float]
     sampler: str
-    acoustic: DiT
+    acoustic: Backbone
     codec: SourceFilterNetwork
     fast: dict | None = None
 
@@ -122,6 +122,13 @@ class Voice:
                 f"{self.folder}: acoustic.safetensors makes latents of {sizes['latent_dim']} numbers, "
                 f"codec.safetensors takes {self.codec.sizes['latent_dim']}; they are not of one voice"
             )
+        from svs.samplers import check_pair
+
+        for place in (self.sampler, self.quick["sampler"]):
+            try:
+                check_pair(place, self.acoustic.objective)
+            except ValueError as error:
+                raise VoiceError(f"{self.folder}: voice.json and acoustic.safetensors do not fit: {error}") from None
 
     def mixture(self, singer: str | None) -> dict[str, float]:
         """Singers and their weights, which add up to 1, of a name or a mixture such as "kumi:0.6+heart:0.4".
@@ -211,22 +218,22 @@ class Voice:
 
 
 def save_acoustic(network, path) -> None:
-    """Write a DiT as fp16 safetensors with its sizes in the header; whole or not at all."""
+    """Write a network as fp16 safetensors with its sizes in the header; whole or not at all."""
     from svs.layers import save_weights
 
     save_weights(network, path)
 
 
 def load_acoustic(path):
-    """A DiT in evaluation mode from safetensors. Raises VoiceError."""
-    from svs.dit import DiT
+    """A network of svs/networks.py in evaluation mode from safetensors. Raises VoiceError."""
     from svs.layers import load_weights
+    from svs.networks import build
 
     path = Path(path)
     if not path.is_file():
         raise VoiceError(f"{path}: no such acoustic model; the recipe's stage `train-acoustic` makes it")
     try:
-        return load_weights(path, DiT)
+        return load_weights(path, build)
     except ValueError as error:
         raise VoiceError(f"{path}: not the weights of an acoustic model ({error})") from None
 
@@ -234,7 +241,7 @@ def load_acoustic(path):
 def _read_facts(path: Path) -> dict:
     """What voice.json says, with the types that the rest relies on. Raises VoiceError naming the key."""
     from svs.conditioning import GROUPS
-    from svs.flow import SAMPLERS
+    from svs.samplers import SAMPLERS
 
     try:
         facts = json.loads(read_small(path).decode("utf-8"))

@@ -14,7 +14,8 @@ FLOW = [
     *("mistakes", "files"),
     *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch"),
-    *("expression", "hand", "f0", "speaker", "layers", "conditioning", "conditioner", "attention", "dit", "flow"),
+    *("expression", "hand", "f0", "speaker", "layers", "flow", "objectives", "samplers"),
+    *("conditioning", "conditioner", "attention", "injection", "backbone", "dit", "unet", "joint", "networks"),
     *("codec", "voice", "cache", "rendering", "sing", "export"),
     *("evaluation", "evaluator", "dataset", "codecs", "latents", "batches", "checkpoints", "training", "timbre", "release", "cli"),
 ]
@@ -60,6 +61,7 @@ def test_no_module_imports_itself_by_a_detour():
 
 def test_flow_matching_knows_nothing_of_singing():
     assert graph().get("flow", set()) == set()
+    assert graph()["objectives"] | graph()["samplers"] <= {"flow", "objectives"}
 
 
 def test_metrics_do_not_load_files():

@@ -325,7 +325,7 @@ def test_a_voice_that_lacks_a_phoneme_says_which_for_what_and_where(tmp_path):
         ({"steps": 0}, ValueError, "steps is 0; at least 1 is needed"),
         ({"guidance": float("inf")}, ValueError, "guidance is inf"),
         ({"fast": True, "steps": 2}, ValueError, "leave out either fast or steps"),
-        ({"sampler": "rk45"}, ValueError, "sampler is 'rk45'; choose euler or midpoint"),
+        ({"sampler": "rk45"}, ValueError, "sampler is 'rk45'; choose euler, midpoint, heun, ddim or dpm"),
         ({"transpose": 2.0}, ValueError, "verse, transpose and tempo are settled when a score is read"),
         ({"tempo": 2.0}, ValueError, "give them to read_score"),
         ({"verse": "all"}, ValueError, "give them to read_score"),

@@ -237,3 +237,25 @@ def test_another_seed_gives_other_weights(timing_batches):
 def test_checkpoints_want_at_least_a_batch_between_them(tmp_path):
     with pytest.raises(ValueError, match="every is 0; at least 1 batch is wanted"):
         RunCheckpoint(str(tmp_path), 0)
+
+
+# Choices -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_joint_network_learns_clean_latents_by_the_same_trainer(acoustic_batches):
+    losses = Losses("acoustic/loss")
+    module = acoustic(40, learning_rate=1e-2, backbone="joint", attention="dilated", objective="clean")
+    fit(module, one_batch(acoustic_batches()), 40, losses)
+    assert sum(losses.values[-10:]) < 0.8 * sum(losses.values[:10])
+    assert module.network.sizes["backbone"] == "joint"
+
+
+def test_weights_of_another_objective_are_no_beginning(tmp_path):
+    from svs.voice import save_acoustic
+
+    start = tmp_path / "acoustic.safetensors"
+    save_acoustic(acoustic(objective="noise").network, start)
+    with pytest.raises(ValueError, match=r"acoustic.safetensors predicts noise, this run is to predict velocity"):
+        acoustic(start=str(start))
+    with pytest.raises(ValueError, match="fold: guidance is folded into networks that predict velocity, not noise"):
+        acoustic(start=str(start), objective="noise", fold=1.5)

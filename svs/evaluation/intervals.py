@@ -36,3 +36,22 @@ def bootstrap(values: Sequence[float], seed: int = 0, level: float = 0.95) -> In
     )
     low, high = np.percentile(means, [50 * (1 - level), 50 * (1 + level)])
     return Interval(float(kept.mean()), float(low), float(high), len(kept))
+
+
+def crossed_bootstrap(values: np.ndarray, seed: int = 0, level: float = 0.95) -> Interval | None:
+    """Mean and percentile interval of (runs, items) values, every run measured on the same items; None of none at all.
+
+    Runs and items are resampled apart (the pigeonhole bootstrap of Owen 2007), so that the interval allows for other
+    runs and for other items. Of a single run or item only the other is resampled.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or not np.isfinite(values).all():
+        raise ValueError(f"crossed_bootstrap: (runs, items) finite values are wanted, found shape {values.shape}")
+    if values.size == 0:
+        return None
+    if values.size == 1:
+        return Interval(float(values[0, 0]), None, None, 1)
+    random = np.random.default_rng(seed)
+    runs, items = (random.multinomial(n, np.full(n, 1.0 / n), RESAMPLES) / n for n in values.shape)
+    low, high = np.percentile(((runs @ values) * items).sum(axis=1), [50 * (1 - level), 50 * (1 + level)])
+    return Interval(float(values.mean()), float(low), float(high), values.size)
