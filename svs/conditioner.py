@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from svs.conditioning import GROUPS, Conditions
-from svs.layers import ConvNeXtBlock, pitch_features
+from svs.layers import PITCH_FEATURES, ConvNeXtBlock, pitch_features
 
 
 class Conditioner(nn.Module):
@@ -19,7 +19,7 @@ class Conditioner(nn.Module):
         self.after = nn.Embedding(phonemes, dim)
         self.stress = nn.Embedding(3, dim)
         self.position = nn.Linear(6, dim)
-        self.pitch = nn.Linear(2 * pitch_features(torch.zeros(1, 1), torch.zeros(1, 1)).shape[-1], dim)
+        self.pitch = nn.Linear(2 * PITCH_FEATURES, dim)
         self.speaker = nn.Linear(speakers, dim, bias=False)
         self.absent = nn.Parameter(torch.zeros(len(GROUPS), dim))
         self.blocks = nn.ModuleList(ConvNeXtBlock(dim) for _ in range(depth))

@@ -10,8 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 MOST_BYTES = 4 << 30  # of a file of weights
+OCTAVES = 4  # of `pitch_features`
+PITCH_FEATURES = 2 * OCTAVES + 2
 
 
 class ConvNeXtBlock(nn.Module):
@@ -34,7 +37,7 @@ class ConvNeXtBlock(nn.Module):
         return x + self.scale * y
 
 
-def pitch_features(cents: Tensor, voiced: Tensor, octaves: int = 4) -> Tensor:
+def pitch_features(cents: Tensor, voiced: Tensor, octaves: int = OCTAVES) -> Tensor:
     """Smooth features of a pitch contour.
 
     cents, voiced: (batch, frames). Returns (batch, frames, 2 * octaves + 2): voicing, pitch scaled to about ±1, and
@@ -45,6 +48,11 @@ def pitch_features(cents: Tensor, voiced: Tensor, octaves: int = 4) -> Tensor:
     angle = 2 * math.pi * cents[..., None] / periods
     parts = [voiced.to(cents.dtype)[..., None], height[..., None], torch.sin(angle), torch.cos(angle)]
     return torch.cat(parts, dim=-1)
+
+
+def hann_window(samples: int) -> Tensor:
+    """A periodic Hann window, with its numbers even where only shapes are made (see _Unfilled)."""
+    return torch.hann_window(samples, device="cpu")
 
 
 def save_weights(network: nn.Module, path) -> None:
@@ -104,6 +112,17 @@ def load_weights(path, make: Callable[..., nn.Module]) -> nn.Module:
     return network.eval()
 
 
+class _Unfilled(TorchFunctionMode):
+    """Leaves tensors on torch's device "meta" unfilled: to fill them wakes the compiler, a second of time and 180 MB."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in ("normal_", "uniform_", "xavier_uniform_"):
+            return args[0] if args else kwargs["tensor"]
+        return torch.empty(*args) if name == "eye" else func(*args, **kwargs)
+
+
 def _planned(header: dict[str, str], tensors: int, make: Callable[..., nn.Module]) -> tuple[dict, dict[str, tuple]]:
     """(sizes in a header, shapes of the weights that make(**sizes) has). Raises ValueError where they make nothing."""
     if "sizes" not in header:
@@ -112,7 +131,7 @@ def _planned(header: dict[str, str], tensors: int, make: Callable[..., nn.Module
         sizes = json.loads(header["sizes"])
         if any(name.endswith("depth") and value > tensors for name, value in sizes.items()):
             raise ValueError("more layers than tensors")
-        with torch.device("meta"):  # shapes without memory
+        with torch.device("meta"), _Unfilled():  # shapes without memory
             planned = make(**sizes)
     except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError, RecursionError) as error:
         shown = header["sizes"] if len(header["sizes"]) <= 200 else header["sizes"][:200] + "…"

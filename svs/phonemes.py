@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -337,13 +338,14 @@ def pronounce(part: Part, g2p: Pronouncer) -> Part:
     """
     line = words(part.notes)
     texts = tuple(word.text for word in line)
+    words_on = Counter(note for word in line for note in set(word.notes))
     phonemes: dict[int, tuple[str, ...]] = {}
     for number, word in enumerate(line):
         try:
             if any(syllable.startswith("[") for syllable in word.spelling):
                 sung = _bracketed(word)
             else:
-                sung = [syllable.phones for syllable in _spoken(word, line, g2p, Context(texts, number))]
+                sung = [syllable.phones for syllable in _spoken(word, words_on, g2p, Context(texts, number))]
         except ValueError as error:
             raise ScoreError(f"{where(part, word.notes[0])}: lyric {word.text!r}: {error}") from None
         for index, phones in zip(word.notes, sung, strict=True):
@@ -359,14 +361,14 @@ def pronounce(part: Part, g2p: Pronouncer) -> Part:
     )
 
 
-def _spoken(word: Word, line: list[Word], g2p: Pronouncer, context: Context) -> list[Syllable]:
-    """The pronunciation that has as many syllables as the score, else the likeliest, fitted.
+def _spoken(word: Word, words_on: Mapping[int, int], g2p: Pronouncer, context: Context) -> list[Syllable]:
+    """The pronunciation that has as many syllables as the score, else the likeliest, fitted. words_on: how many, by note.
 
     A word without a vowel of its own ("th'", "'s") may lean on another that shares its note.
     """
     count = len(word.notes)
     found = g2p.pronunciations(word.text, context)
-    shared = any(other is not word and set(other.notes) & set(word.notes) for other in line)
+    shared = any(words_on[note] > 1 for note in word.notes)
     if shared and not any(map(is_vowel, found[0])):
         return [Syllable((), found[0][0], found[0][1:])]
     fitting = [phones for phones in found if sum(map(is_vowel, phones)) == count]

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from svs.codec.excitation import pulse_train
 from svs.codec.shaping import Shaping
-from svs.layers import ConvNeXtBlock, pitch_features
+from svs.layers import PITCH_FEATURES, ConvNeXtBlock, hann_window, pitch_features
 from svs.units import LATENT_HOP, SAMPLE_RATE
 
 HOP = LATENT_HOP // 2  # 10 ms: the pitch grid
@@ -86,8 +86,8 @@ class Features(nn.Module):
         super().__init__()
         for name, n_fft, bands in (("coarse", FFT, MELS), ("fine", NOISE_FFT, FINE_MELS), ("rough", FFT, ROUGH_MELS)):
             self.register_buffer(f"{name}_filters", mel_filterbank(n_fft, bands), persistent=False)
-        self.register_buffer("window", torch.hann_window(FFT), persistent=False)
-        self.register_buffer("fine_window", torch.hann_window(NOISE_FFT), persistent=False)
+        self.register_buffer("window", hann_window(FFT), persistent=False)
+        self.register_buffer("fine_window", hann_window(NOISE_FFT), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
         batch, frames = audio.shape[0], audio.shape[1] // LATENT_HOP
@@ -160,13 +160,13 @@ class Decoder(nn.Module):
         super().__init__()
         self.bins, self.noise_bins, self.sub = FFT // 2 + 1, NOISE_FFT // 2 + 1, HOP // NOISE_HOP
         self.enter = nn.Linear(latent_dim, 2 * dim)
-        self.pitch = nn.Linear(pitch_features(torch.zeros(1, 1), torch.zeros(1, 1)).shape[-1], dim)
+        self.pitch = nn.Linear(PITCH_FEATURES, dim)
         self.blocks = nn.ModuleList(ConvNeXtBlock(dim, expansion) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
         self.harmonic = nn.Linear(dim, self.bins)
         self.noise = nn.Linear(dim, self.sub * self.noise_bins)
-        self.register_buffer("window", torch.hann_window(2 * HOP), persistent=False)
-        self.register_buffer("noise_window", torch.hann_window(NOISE_FFT), persistent=False)
+        self.register_buffer("window", hann_window(2 * HOP), persistent=False)
+        self.register_buffer("noise_window", hann_window(NOISE_FFT), persistent=False)
         self.register_buffer("spread", mel_interpolation(MELS, FFT), persistent=False)
         self.register_buffer("noise_spread", mel_interpolation(MELS, NOISE_FFT), persistent=False)
         self.register_buffer("fine_spread", mel_interpolation(FINE_MELS, NOISE_FFT), persistent=False)
