@@ -40,6 +40,11 @@ class Audio:
             raise ValueError(f"Audio: sample_rate is {self.sample_rate}; it must be above 0 Hz")
 
     @property
+    def length(self) -> int:
+        """Samples."""
+        return len(self.samples)
+
+    @property
     def seconds(self) -> float:
         return len(self.samples) / self.sample_rate
 
@@ -96,7 +101,7 @@ class AudioFile:
 
     def piece(self, start: int, end: int) -> Audio:
         """The samples from start up to end, mixed to one channel, cut to what there is."""
-        start, end = max(0, start), min(self.length, end)
+        start, end = min(max(0, start), self.length), min(self.length, end)
         samples, filled = np.zeros(max(0, end - start), np.float32), 0
         with _readable(self.path) as file:
             file.seek(start)

@@ -197,14 +197,14 @@ def _sing_parts(score: Path, output: Path, stems: Path | None, options: dict):
     from svs.sing import mix, sing_parts
 
     with _progress() as progress:
-        takes = sing_parts(score, progress=progress, **options)
-    audio = mix(takes)
+        takes = sing_parts(score, progress=progress, scratch=output.parent, **options)
+    audio = mix(takes, output)
     if stems is not None:
         stems.mkdir(exist_ok=True)
         for number, take in enumerate(takes, 1):
             _write_take(stems / f"{_stem_name(number, take.part)}.wav", take.audio, take.to_json())
     facts = {"sample_rate": audio.sample_rate, "seed": options["seed"], "voice": takes[0].voice, "part": "all"}
-    _write_take(output, audio, {**facts, "parts": [take.to_json() for take in takes]})
+    _write_beside(output, {**facts, "parts": [take.to_json() for take in takes]})
     return audio, sum(take.seconds_taken for take in takes), takes[0].likeness
 
 

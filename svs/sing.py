@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from svs.articulation import articulate
-from svs.audio import Audio, AudioFile, write_pieces
+from svs.audio import READ_SAMPLES, Audio, AudioFile, write_pieces
 from svs.breath import breathe
 from svs.cache import PhraseCache
 from svs.expression import Expression
@@ -29,6 +29,7 @@ from svs.pitch import PitchCurve, exact, natural
 from svs.rendering import Progress, Sampling, limited, pieces
 from svs.score import Grid, Note, Part, Score, note_to_json, read_score, select_part
 from svs.speaker import Likeness
+from svs.tape import Tape
 from svs.timing import LEAD_IN, PhonemeSpan, delay, place
 from svs.tuning import Scale, Tuning, tune
 from svs.units import A4_HZ, SAMPLE_RATE
@@ -39,12 +40,12 @@ from svs.voice import Voice, VoiceError
 class Take:
     """A rendered line and everything that led to it. Times are seconds of the audio, pitch is in cents.
 
-    audio: the sound; a file when it was asked to go to one. notes, spans: as sung. curve: the commanded contour.
+    audio: the sound; a file or tape when it was asked to go there. notes, spans: as sung. curve: the commanded contour.
     seconds_taken: wall-clock time of rendering. grid: where the beats and bars of the score fall; None of a score
     without them. expressions: of the notes, if any. likeness: how the singer was found, when a recording chose it.
     """
 
-    audio: Audio | AudioFile
+    audio: Audio | AudioFile | Tape
     notes: tuple[Note, ...]
     spans: tuple[PhonemeSpan, ...]
     curve: PitchCurve
@@ -122,7 +123,7 @@ def sing(
     expression: Expression | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
-    to: str | Path | None = None,
+    to: str | Path | Tape | None = None,
     hear: Callable[[Audio], None] | None = None,
 ) -> Take:
     """Sing one part of a score.
@@ -138,8 +139,8 @@ def sing(
     how near that is: it chooses among the voice's timbres and does not clone (svs.speaker). breaths: whether inhalations are heard in rests; when None, if the voice's singer has any.
     expression: of the whole line, where the settings say nothing else: breath, tension, formants, consonants.
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
-    to: a WAV to write while singing, whole or not at all; the take's audio is then that file, and memory holds no more
-    than a stretch. hear: called with each stretch of audio when it is finished.
+    to: a WAV to write while singing, whole or not at all, or a Tape; the take's audio is then that, and memory holds no
+    more than a stretch. hear: called with each stretch of audio when it is finished.
     Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
     Warns of remarks on the score and of notes outside the singer's range.
     Raises ScoreError, VoiceError or ValueError, each one line that says what to do.
@@ -184,7 +185,7 @@ def sing(
     if breaths and BR in voice.phonemes:
         spans = breathe(spans)
     sung = _heard(pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache), hear)
-    audio = Audio(np.concatenate(list(sung)), SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
+    audio = to.record(sung) if isinstance(to, Tape) else _gathered(sung, to)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
     return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid, expressions, likeness)
@@ -231,6 +232,10 @@ class _ClosedError(Exception):
     """Nobody listens to the stream any more."""
 
 
+def _gathered(sung: Iterator[np.ndarray], to: str | Path | None) -> Audio | AudioFile:
+    return Audio(np.concatenate(list(sung)), SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
+
+
 def _heard(sung: Iterator[np.ndarray], hear) -> Iterator[np.ndarray]:
     for samples in sung:
         if hear is not None:
@@ -246,9 +251,13 @@ def sing_parts(
     language: str | None = None,
     transpose: float = 0.0,
     tempo: float = 1.0,
+    scratch: str | Path | None = None,
     **options,
 ) -> tuple[Take, ...]:
-    """Sing every part of a score, each as `sing` sings it alone; they begin together. options: the others of `sing`."""
+    """Sing every part of a score, each as `sing` sings it alone; they begin together. options: the others of `sing`.
+
+    scratch: a folder where the parts' sound waits on tapes (svs/tape.py), instead of in memory.
+    """
     if options.get("f0") is not None:
         raise HandError("a contour drawn by hand is of one line; sing that part alone, then the others")
     options["settings"] = _settings(options.get("settings"), score)
@@ -259,18 +268,25 @@ def sing_parts(
         voice = Voice.load(voice)
     takes = []
     for number in range(1, len(score.parts) + 1):
-        takes.append(sing(score, voice, part=number, language=language, **options))
+        to = None if scratch is None else Tape(scratch, SAMPLE_RATE)
+        takes.append(sing(score, voice, part=number, language=language, to=to, **options))
         score = replace(score, remarks=())  # said once
     return tuple(takes)
 
 
-def mix(takes: Sequence[Take]) -> Audio:
-    """All takes at once, as long as the longest; peaks that would clip are bent."""
-    sounds = [take.audio if isinstance(take.audio, Audio) else Audio.read(take.audio.path) for take in takes]
-    total = np.zeros(max(len(sound.samples) for sound in sounds), np.float32)
-    for sound in sounds:
-        total[: len(sound.samples)] += sound.samples
-    return Audio(limited(total), SAMPLE_RATE)
+def mix(takes: Sequence[Take], to: str | Path | None = None) -> Audio | AudioFile:
+    """All takes at once, as long as the longest; peaks that would clip are bent. to: a WAV to write while mixing."""
+    return _gathered(_mixed([take.audio for take in takes]), to)
+
+
+def _mixed(sounds: Sequence[Audio | AudioFile | Tape]) -> Iterator[np.ndarray]:
+    longest = max(sound.length for sound in sounds)
+    for start in range(0, longest, READ_SAMPLES):
+        total = np.zeros(min(READ_SAMPLES, longest - start), np.float32)
+        for sound in sounds:
+            samples = sound.piece(start, start + len(total)).samples
+            total[: len(samples)] += samples
+        yield limited(total)
 
 
 def _settings(settings, score) -> Settings:
