@@ -449,9 +449,9 @@ def _read_voice(path: Path):
 
 
 def _read_facts(path: Path):
-    from svs.voice import _read_facts
+    from svs.voice import read_facts
 
-    return _read_facts(path)
+    return read_facts(path)
 
 
 SUFFIXES = {"musicxml": (".musicxml", ".xml"), "midi": (".mid", ".midi", ".kar")}

@@ -1,7 +1,8 @@
 """Flow matching: paths from noise to data, the loss on them, and samplers. Knows nothing of singing.
 
 Rectified flow (Liu et al. 2023; Lipman et al. 2023): x_t = (1 − t) x_0 + t x_1 with x_0 ~ N(0, 1) and x_1 data has the
-velocity x_1 − x_0; a network learns its mean given x_t, and sampling integrates that mean from t = 0 to 1.
+velocity x_1 − x_0; a network learns its mean given x_t, and sampling integrates that mean from t = 0 to 1. Losses are of
+tensors; samplers take arrays of numpy as well, and torch is imported by the losses alone.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
 
-import torch
-from torch import Tensor
+import numpy as np
 
-Velocity = Callable[[Tensor, Tensor], Tensor]  # (x, t of shape (batch,)) → velocity of the shape of x
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Velocity: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"  # (x, t of shape (batch,)) → velocity of the shape of x
 
 
 def sample_times(batch: int, scale: float = 1.0) -> Tensor:
     """Training times in (0, 1), logit-normal, so that the hard middle is seen most (Esser et al. 2024). (batch,)."""
+    import torch
+
     return torch.sigmoid(scale * torch.randn(batch))
 
 
@@ -29,6 +35,8 @@ def flow_matching_loss(
     x1: (batch, frames, dim) data. keep: (batch, frames), True where frames count; all when None.
     weights: (dim,) what an error of each dimension counts; all the same when None.
     """
+    import torch
+
     x0 = torch.randn_like(x1)
     t = sample_times(len(x1)).to(x1)
     at = t[:, None, None]
@@ -49,6 +57,8 @@ def folding_loss(
 
     After Meng et al. 2023. The arguments are those of `flow_matching_loss`; no gradient passes through `goal`.
     """
+    import torch
+
     x0 = torch.randn_like(x1)
     t = sample_times(len(x1), scale=1.3).to(x1)
     x = x0 + t[:, None, None] * (x1 - x0)
@@ -67,7 +77,7 @@ def guided(velocity: Callable[..., Tensor], scales: Mapping[str, float]) -> Velo
 
     def steered(x: Tensor, t: Tensor) -> Tensor:
         full = velocity(x, t, None)
-        return full + sum(((s - 1.0) * (full - velocity(x, t, name)) for name, s in active.items()), torch.zeros(()))
+        return full + sum(((s - 1.0) * (full - velocity(x, t, name)) for name, s in active.items()), 0.0)
 
     return steered
 
@@ -123,4 +133,4 @@ def cosine_times(steps: int, first: float = 0.0) -> list[float]:
 
 
 def _times(x: Tensor, t: float) -> Tensor:
-    return torch.full((x.shape[0],), t, dtype=x.dtype, device=x.device)
+    return np.full(len(x), t, x.dtype) if isinstance(x, np.ndarray) else x.new_full((len(x),), t)

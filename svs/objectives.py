@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, TypeAlias
 
 from svs.flow import flow_matching_loss, mean_error
 
-Predict = Callable[[Tensor, Tensor], Tensor]  # (x, t of shape (batch,)) → what the network says, of the shape of x
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Predict: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"  # (x, t of shape (batch,)) → what the network says, of the shape of x
 EARLIEST = 0.008  # on the cosine path noise divided by α means nothing before; α is 0.0126 there
 
 
@@ -97,9 +98,13 @@ class _VariancePreserving(Objective):
     """The cosine path, on which data of unit variance keep it at all times."""
 
     def alpha(self, t: Tensor) -> Tensor:
+        import torch
+
         return torch.sin(0.5 * math.pi * t)
 
     def sigma(self, t: Tensor) -> Tensor:
+        import torch
+
         return torch.cos(0.5 * math.pi * t)
 
     def time(self, ratio: float) -> float:
@@ -110,6 +115,8 @@ class _VariancePreserving(Objective):
         return 0.5 * math.pi * (self.sigma(t) * clean - self.alpha(t) * noise)
 
     def loss(self, predict, x1, keep=None, weights=None) -> Tensor:
+        import torch
+
         x0 = torch.randn_like(x1)
         t = self.first + (1.0 - self.first) * torch.rand(len(x1)).to(x1)
         at = t[:, None, None]
@@ -137,6 +144,8 @@ class NoiseObjective(_VariancePreserving):
         return x0
 
     def weight(self, t: Tensor) -> Tensor:
+        import torch
+
         return torch.ones_like(t)
 
     def clean(self, answer: Tensor, x: Tensor, t: Tensor) -> Tensor:
@@ -160,6 +169,8 @@ class CleanObjective(_VariancePreserving):
         return x1
 
     def weight(self, t: Tensor) -> Tensor:
+        import torch
+
         return torch.tan(0.5 * math.pi * t).square().clamp(max=self.most)
 
     def clean(self, answer: Tensor, x: Tensor, t: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from svs.cache import PhraseCache, phrase_key
 from svs.expression import Colour, Expression, Glide, colour, consonant_glide
 from svs.pitch import PitchCurve
 from svs.score import Note
-from svs.stretches import OVERLAP, stretches
+from svs.stretches import crossfaded, stretches
 from svs.timing import PhonemeSpan
 from svs.units import LATENT_HOP, SAMPLE_RATE
 from svs.voice import Voice
@@ -95,42 +95,43 @@ def pieces(
     """The samples that `render` returns, a stretch at a time, each when it is finished: (samples,) float32."""
     import torch
 
-    from svs.codec.source_filter import HOP
     from svs.conditioning import frame_conditions, stresses
 
-    samples = len(curve.cents) * HOP
-    curve = _even(curve)
-    conditions = frame_conditions(spans, stresses(spans, notes), curve, voice.phonemes, voice.singer_weights(singer))
-    expressions = expressions or [Expression()] * len(notes)
-    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
-    line = stretches(spans, conditions.frames)
-    gain = Gain.of(notes, spans, expressions)
-    at = 0
-    tail: np.ndarray = np.zeros(0, np.float32)  # what the stretch before left to fade into
-    for number, stretch in enumerate(line):
-        first, last = max(0, stretch.start - OVERLAP), min(conditions.frames, stretch.end + OVERLAP)
+    whole = even(curve)
+    conditions = frame_conditions(spans, stresses(spans, notes), whole, voice.phonemes, voice.singer_weights(singer))
+    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds) if expressions else None
+
+    def sound(first: int, last: int) -> np.ndarray:
         with torch.inference_mode():
             here = coloured and coloured.slice(2 * first, 2 * last)
-            sound = _sung(conditions.slice(first, last), here, voice, first, sampling, cache)
-        if stretch.start > 0:
-            ramp = _ramp(stretch.fade_in)
-            sound = sound[(stretch.start - stretch.fade_in - first) * LATENT_HOP :]
-            sound[: len(ramp)] = sound[: len(ramp)] * ramp + tail
-        if stretch.end < conditions.frames:
-            ramp = _ramp(stretch.fade_out)
-            sound = sound[: len(sound) - (last - stretch.end - stretch.fade_out) * LATENT_HOP]
-            tail = sound[-len(ramp) :] * (1.0 - ramp)
-            sound = sound[: -len(ramp)]
-        sound = sound[: samples - at]
-        sound = limited(sound * gain.between(at, at + len(sound)))
+            return _sung(conditions.slice(first, last), here, voice, first, sampling, cache)
+
+    return finished(notes, spans, curve, expressions, sound, progress)
+
+
+def finished(
+    notes: Sequence[Note],
+    spans: Sequence[PhonemeSpan],
+    curve: PitchCurve,
+    expressions: Sequence[Expression] | None,
+    sound: Callable[[int, int], np.ndarray],
+    progress: Progress | None = None,
+) -> Iterator[np.ndarray]:
+    """The samples of a line, a stretch at a time, joined, with its dynamics and limited.
+
+    sound: (samples,) float32 of latent frames first to last, which overlap at the borders of stretches.
+    """
+    samples, frames = len(curve.cents) * LATENT_HOP // 2, -(-len(curve.cents) // 2)
+    line = stretches(spans, frames)
+    gain = Gain.of(notes, spans, expressions or [Expression()] * len(notes))
+    at = 0
+    for number, joined in enumerate(crossfaded(line, frames, sound)):
+        piece = joined[: samples - at]
+        piece = limited(piece * gain.between(at, at + len(piece)))
         if progress:
             progress("singing", number + 1, len(line))
-        at += len(sound)
-        yield sound
-
-
-def _ramp(fade: int) -> np.ndarray:
-    return np.linspace(0.0, 1.0, 2 * fade * LATENT_HOP, dtype=np.float32)
+        at += len(piece)
+        yield piece
 
 
 def _sung(conditions, coloured, voice: Voice, first: int, sampling: Sampling, cache: PhraseCache | None) -> np.ndarray:
@@ -215,7 +216,7 @@ def limited(samples: np.ndarray) -> np.ndarray:
     return np.where(beyond > 0.0, np.copysign(bent, samples), samples).astype(np.float32)
 
 
-def _even(curve: PitchCurve) -> PitchCurve:
+def even(curve: PitchCurve) -> PitchCurve:
     """The curve with a frame repeated at its end where its number of frames is odd."""
     if len(curve.cents) % 2 == 0:
         return curve

@@ -8,12 +8,13 @@ noise and data over a step (Song et al. 2021), which on a straight path is what 
 from __future__ import annotations
 
 from itertools import pairwise
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from svs import flow
 from svs.objectives import Objective, Predict, objective_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SAMPLERS = (*flow.SAMPLERS, "ddim", "dpm++")
 MOST_DPM_STEPS = 250  # of the thousand noise levels that the library's scheduler knows
@@ -60,6 +61,8 @@ def draw(
 
 
 def _ddim(predict: Predict, x: Tensor, steps: int, aim: Objective, progress) -> Tensor:
+    import torch
+
     times = flow.cosine_times(steps, aim.first)
     for number, (t, later) in enumerate(pairwise(times)):
         now, then = (torch.tensor(value, dtype=x.dtype, device=x.device) for value in (t, later))
@@ -72,6 +75,8 @@ def _ddim(predict: Predict, x: Tensor, steps: int, aim: Objective, progress) -> 
 
 def _dpm(predict: Predict, x: Tensor, steps: int, aim: Objective, progress) -> Tensor:
     """The library's scheduler walks the cosine path; points of others with as much noise are multiples of its own."""
+    import torch
+
     from diffusers import DPMSolverMultistepScheduler
 
     cosine = objective_of("clean")

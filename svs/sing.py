@@ -24,6 +24,8 @@ from svs.cache import PhraseCache
 from svs.expression import Expression
 from svs.hand import Drawn, HandError, Settings, beside, follow, read_curve, read_settings
 from svs.inventory import BR, adapt, strip_stress
+from svs.onnx_runner import OnnxVoice
+from svs.onnx_runner import load as load_voice
 from svs.phonemes import pronounce
 from svs.pitch import PitchCurve, exact, natural
 from svs.rendering import Progress, Sampling, limited, pieces
@@ -167,7 +169,7 @@ def sing(
     line = replace(line, language=language or line.language)
     line = pronounce(line, g2p.load(line.language))
     if not isinstance(voice, Voice):
-        voice = Voice.load(voice)
+        voice = load_voice(voice)
     likeness = None if singer_from is None else voice.like(singer_from)
     singer = likeness.singer if likeness else singer or voice.singer
     sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
@@ -184,7 +186,11 @@ def sing(
         curve = _drawn(curve, f0, notes)
     if breaths and BR in voice.phonemes:
         spans = breathe(spans)
-    sung = _heard(pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache), hear)
+    if isinstance(voice, OnnxVoice):
+        sung = voice.pieces(notes, spans, curve, singer, sampling, expressions, progress)
+    else:
+        sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache)
+    sung = _heard(sung, hear)
     audio = to.record(sung) if isinstance(to, Tape) else _gathered(sung, to)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
@@ -265,7 +271,7 @@ def sing_parts(
     if not score.parts:
         select_part(score)  # says so
     if not isinstance(voice, Voice):
-        voice = Voice.load(voice)
+        voice = load_voice(voice)
     takes = []
     for number in range(1, len(score.parts) + 1):
         to = None if scratch is None else Tape(scratch, SAMPLE_RATE)

@@ -1,10 +1,12 @@
-"""Where a line may be cut into stretches, so that an hour of song costs memory like a minute of it."""
+"""Where a line may be cut into stretches, and how they are joined, so that an hour costs memory like a minute of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+
+import numpy as np
 
 from svs.inventory import BR, SIL, features
 from svs.timing import PhonemeSpan
@@ -57,6 +59,33 @@ def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[Stretch]:
             break
         cuts.append(cut)
     return [Stretch(a, b, before, after) for (a, before), (b, after) in zip(cuts, cuts[1:], strict=False)]
+
+
+def crossfaded(
+    line: Sequence[Stretch], frames: int, sound: Callable[[int, int], np.ndarray]
+) -> Iterator[np.ndarray]:
+    """The samples of stretches joined, each piece when it is finished: (samples,) float32, frames × LATENT_HOP in all.
+
+    sound: the samples of latent frames first to last; a stretch is asked for with OVERLAP frames of its neighbours.
+    """
+    tail: np.ndarray = np.zeros(0, np.float32)  # what the stretch before left to fade into
+    for stretch in line:
+        first, last = max(0, stretch.start - OVERLAP), min(frames, stretch.end + OVERLAP)
+        samples = sound(first, last)
+        if stretch.start > 0:
+            ramp = _ramp(stretch.fade_in)
+            samples = samples[(stretch.start - stretch.fade_in - first) * LATENT_HOP :]
+            samples[: len(ramp)] = samples[: len(ramp)] * ramp + tail
+        if stretch.end < frames:
+            ramp = _ramp(stretch.fade_out)
+            samples = samples[: len(samples) - (last - stretch.end - stretch.fade_out) * LATENT_HOP]
+            tail = samples[-len(ramp) :] * (1.0 - ramp)
+            samples = samples[: -len(ramp)]
+        yield samples
+
+
+def _ramp(fade: int) -> np.ndarray:
+    return np.linspace(0.0, 1.0, 2 * fade * LATENT_HOP, dtype=np.float32)
 
 
 def _rests(spans: Sequence[PhonemeSpan]) -> list[tuple[float, float]]:

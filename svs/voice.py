@@ -86,7 +86,7 @@ class Voice:
         from svs.codec import CodecError, load_network
 
         folder = find(name_or_folder)
-        facts = _read_facts(folder / "voice.json")
+        facts = read_facts(folder / "voice.json")
         try:
             codec = load_network(folder / "codec.safetensors")
         except CodecError as error:
@@ -238,9 +238,9 @@ def load_acoustic(path):
         raise VoiceError(f"{path}: not the weights of an acoustic model ({error})") from None
 
 
-def _read_facts(path: Path) -> dict:
+def read_facts(path: Path) -> dict:
     """What voice.json says, with the types that the rest relies on. Raises VoiceError naming the key."""
-    from svs.conditioning import GROUPS
+    from svs.frames import GROUPS
     from svs.samplers import SAMPLERS
 
     try:

@@ -15,8 +15,8 @@ FLOW = [
     *("units", "audio", "tape", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch"),
     *("expression", "hand", "f0", "speaker", "layers", "flow", "objectives", "samplers"),
-    *("conditioning", "conditioner", "attention", "injection", "backbone", "dit", "unet", "joint", "networks"),
-    *("codec", "voice", "cache", "rendering", "sing", "export"),
+    *("frames", "conditioning", "conditioner", "attention", "injection", "backbone", "dit", "unet", "joint", "networks"),
+    *("codec", "voice", "cache", "rendering", "onnx_runner", "sing", "export"),
     *("evaluation", "evaluator", "dataset", "codecs", "latents", "batches", "checkpoints", "training", "timbre", "release", "cli"),
 ]
 

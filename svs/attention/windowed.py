@@ -27,14 +27,15 @@ class WindowedAttention(Attention):
         """Attention to the tokens of frames at most `window` away, of any number of whole frames."""
         batch, tokens, heads, size = v.shape
         w = window * self.streams
-        blocks = -(-tokens // w)
+        blocks = (tokens + w - 1) // w
         spare = blocks * w - tokens
         q, k, v = (F.pad(x, (0, 0, 0, 0, 0, spare)) if spare else x for x in (q, k, v))
         keep = F.pad(keep, (w, spare + w))
         q, k = self.rotated(q).to(v.dtype), self.rotated(k).to(v.dtype)
         q = q.reshape(batch * blocks, w, heads, size).transpose(1, 2)
         k, v = (_with_neighbours(x, blocks).transpose(1, 2) for x in (k, v))
-        reach = keep.unfold(1, 3 * w, w).reshape(batch * blocks, 1, 1, 3 * w)
+        around = keep.reshape(batch, blocks + 2, w)
+        reach = torch.cat([around[:, :-2], around[:, 1:-1], around[:, 2:]], dim=2).reshape(batch * blocks, 1, 1, 3 * w)
         frame = torch.arange(-w, 2 * w, device=v.device) // self.streams
         mask = ((frame[None, :] - frame[w : 2 * w, None]).abs() <= window) & reach
         # a padded query may see nothing at all; let it see everything, nobody reads it

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from svs.codec.arrays import STEPS, TAPS, sinc_table
 from svs.units import A4_CENTS, A4_HZ
 
-TAPS = 32  # samples on each side of a pulse
-STEPS = 64  # tabulated fractional positions per sample
-
-
-def _sinc_table() -> np.ndarray:
-    """Windowed sinc at every fractional delay, (STEPS + 1, 2 * TAPS) float32; cut-off just under Nyquist."""
-    offsets = np.arange(-TAPS + 1, TAPS + 1)[None, :] - np.arange(STEPS + 1)[:, None] / STEPS
-    window = 0.5 + 0.5 * np.cos(np.pi * np.clip(offsets / TAPS, -1, 1))
-    return (0.97 * np.sinc(0.97 * offsets) * window).astype(np.float32)
-
-
-_TABLE = torch.from_numpy(_sinc_table())
+_TABLE = torch.from_numpy(sinc_table())
 
 
 def pulse_train(cents: Tensor, voiced: Tensor, hop: int, sample_rate: int) -> Tensor:

@@ -1,0 +1,66 @@
+"""Frames: what is sung and when, on the frame grid, as arrays. svs/conditioning.py makes tensors of them.
+
+Everything is sampled on the 10 ms pitch grid and paired into the 20 ms latent frames, so that a consonant of 30 ms
+still falls on the frames where it sounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from svs.phonemes import is_vowel
+from svs.pitch import PitchCurve
+from svs.score import Note
+from svs.timing import PhonemeSpan
+
+GROUPS = ("lyrics", "pitch", "speaker")  # what can be dropped, and guided, apart
+
+
+def stresses(spans: Sequence[PhonemeSpan], notes: Sequence[Note]) -> list[int | None]:
+    """Stress digit of every span's vowel as its note's phonemes have it; None for what is no vowel."""
+    seen: dict[int, int] = {}
+    result: list[int | None] = []
+    for span in spans:
+        if span.note < 0 or not is_vowel(span.symbol):
+            result.append(None)
+            continue
+        digits = [int(p[-1]) for p in notes[span.note].phonemes if p[-1].isdigit()]
+        turn = seen.get(span.note, 0)
+        seen[span.note] = turn + 1
+        result.append(digits[min(turn, len(digits) - 1)] if digits else 1)
+    return result
+
+
+def frame_arrays(
+    spans: Sequence[PhonemeSpan], stress: Sequence[int | None], curve: PitchCurve, phonemes: Mapping[str, int]
+) -> dict[str, np.ndarray]:
+    """The frame-wise fields of svs.conditioning.Conditions but `keep`, each (frames, …): of one line.
+
+    spans: in order, without gaps; the last one holds beyond its end. phonemes: symbol → row of the voice's table.
+    Raises ValueError naming the phonemes the voice lacks.
+    """
+    lacking = sorted({span.symbol for span in spans} - set(phonemes))
+    if lacking:
+        raise ValueError(f"the voice has no phoneme {', '.join(lacking)}; it knows {' '.join(sorted(phonemes))}")
+    grid = len(curve.cents) // 2 * 2
+    times = np.arange(grid) * curve.hop_seconds
+    starts = np.array([span.start for span in spans])
+    ends = np.array([span.end for span in spans])
+    row = np.array([phonemes[span.symbol] for span in spans], np.int64)
+    degree = np.array([0 if s is None else 1 + (s > 0) for s in stress], np.int64)
+    at = np.clip(np.searchsorted(starts, times + 1e-6, side="right") - 1, 0, len(spans) - 1)
+    over = np.maximum(times - starts[at], 0.0)
+    left = np.maximum(ends[at] - times, 0.0)
+    position = np.stack([over / np.maximum(over + left, 1e-3), np.log1p(over / 0.05), np.log1p(left / 0.05)], axis=-1)
+    first = at[::2]
+    neighbours = np.stack([row[np.maximum(first - 1, 0)], row[np.minimum(first + 1, len(row) - 1)]], axis=-1)
+    return {
+        "phonemes": row[at].reshape(-1, 2),
+        "neighbours": neighbours,
+        "stress": degree[first],
+        "position": position.reshape(-1, 6).astype(np.float32),
+        "cents": curve.cents[:grid].reshape(-1, 2).astype(np.float32),
+        "voiced": curve.voiced[:grid].reshape(-1, 2),
+    }

@@ -1,0 +1,178 @@
+"""Singing without torch: a voice that `svs export --onnx` wrote, by onnxruntime and numpy.
+
+    voice.json          the facts of svs/voice.py, and "onnx": the file format, latent_dim and conditions
+    conditions.onnx     frames of svs/frames.py, the singer's weights and what is dropped → one vector a frame
+    velocity.onnx       latents, flow time, those vectors → velocity: the DiT
+    filters.onnx        latents, cents, voicing → log magnitudes of the decoder's filters over pulses and noise
+    timing.safetensors  consonant durations, which svs/timing.py computes in numpy in any case
+
+What is random comes from numpy's generators, as with torch: the same seed gives the same sound but for rounding.
+`load` is what `svs sing --voice FOLDER` opens a voice with, of either kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from svs.codec.arrays import shape_noise, shape_pulses, synthesise
+from svs.codec.noise import even_noise
+from svs.expression import Colour, Expression, colour
+from svs.files import read_small
+from svs.flow import guided, sample
+from svs.frames import frame_arrays, stresses
+from svs.pitch import PitchCurve
+from svs.rendering import Progress, Sampling, even, finished
+from svs.score import Note
+from svs.timing import PhonemeSpan
+from svs.units import LATENT_HOP
+from svs.voice import Voice, VoiceError, find, read_facts
+
+FORMAT = 1
+NETWORKS = ("conditions", "velocity", "filters")
+MOST_BYTES = 4 << 30  # of one network
+MOST_NUMBERS = 4096  # of a latent
+
+
+def load(name_or_folder="default") -> Voice:
+    """A voice by name or folder: OnnxVoice where its folder holds the ONNX networks. Raises VoiceError."""
+    folder = find(name_or_folder)
+    return OnnxVoice.load(folder) if (folder / f"{NETWORKS[0]}.onnx").is_file() else Voice.load(folder)
+
+
+@dataclass(frozen=True)
+class OnnxVoice(Voice):
+    """A voice whose networks are sessions of onnxruntime, by name; `acoustic` and `codec` are None.
+
+    latent_dim: numbers of a latent. groups: of conditions that can be dropped, in the order of the networks' `drop`.
+    """
+
+    sessions: dict[str, Any] = field(default_factory=dict)
+    latent_dim: int = 0
+    groups: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, name_or_folder="default") -> OnnxVoice:
+        """Load what `svs export --onnx` wrote. Raises VoiceError saying what is missing or does not fit."""
+        folder = find(name_or_folder)
+        facts = read_facts(folder / "voice.json")
+        about = _about(folder / "voice.json")
+        voice = cls(
+            folder,
+            facts["name"],
+            facts["singer"],
+            facts["singers"],
+            {symbol: row for row, symbol in enumerate(facts["phonemes"])},
+            tuple(facts["languages"]),
+            facts["steps"],
+            facts["guidance"],
+            facts["sampler"],
+            None,  # type: ignore[arg-type]
+            None,  # type: ignore[arg-type]
+            facts.get("fast"),
+            sessions={name: _session(folder / f"{name}.onnx") for name in NETWORKS},
+            latent_dim=about["latent_dim"],
+            groups=tuple(about["groups"]),
+        )
+        for singer in voice.singers:
+            voice.durations(singer)
+        return voice
+
+    def pieces(
+        self,
+        notes: Sequence[Note],
+        spans: Sequence[PhonemeSpan],
+        curve: PitchCurve,
+        singer: str | None,
+        sampling: Sampling,
+        expressions: Sequence[Expression] | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[np.ndarray]:
+        """As svs.rendering.pieces, without a cache."""
+        whole = even(curve)
+        frames = frame_arrays(spans, stresses(spans, notes), whole, self.phonemes)
+        coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds) if expressions else None
+        speaker = self.singer_weights(singer)
+
+        def sound(first: int, last: int) -> np.ndarray:
+            here = {name: array[first:last] for name, array in frames.items()}
+            latents = self._latents(here, speaker, first, sampling)
+            bent = coloured and coloured.slice(2 * first, 2 * last)
+            return self._decoded(latents, here, bent, sampling.seed, first)
+
+        return finished(notes, spans, curve, expressions, sound, progress)
+
+    def _latents(self, frames: dict[str, np.ndarray], speaker, first: int, sampling: Sampling) -> np.ndarray:
+        """(frames, latent_dim) of a stretch that begins at latent frame `first` of its line."""
+        encoded: dict[str | None, np.ndarray] = {}
+        for dropped in (None, *(name for name in self.groups if sampling.scales.get(name, 1.0) != 1.0)):
+            drop = np.array([[name == dropped for name in self.groups]])
+            encoded[dropped] = self._run(
+                "conditions", speaker=speaker[None], drop=drop, **{name: array[None] for name, array in frames.items()}
+            )[0]
+
+        def velocity(x, t, without):
+            return self._run("velocity", x=x, t=t, condition=encoded[without])[0]
+
+        noise = np.random.default_rng((sampling.seed, first)).standard_normal(
+            (1, len(frames["stress"]), self.latent_dim), dtype=np.float32
+        )
+        return sample(guided(velocity, sampling.scales), noise, sampling.steps, sampling.sampler)[0]  # type: ignore[arg-type]
+
+    def _decoded(self, latents: np.ndarray, frames, coloured: Colour | None, seed: int, first: int) -> np.ndarray:
+        cents, voiced = frames["cents"].reshape(-1), frames["voiced"].reshape(-1)
+        pulses, noise = (
+            found[0] for found in self._run("filters", latents=latents[None], cents=cents[None], voiced=voiced[None])
+        )
+        if coloured is not None:
+            factor = np.exp2(coloured.formant_shift / np.float32(12.0))
+            pulses = shape_pulses(pulses, cents, coloured.tension, factor)
+            noise = shape_noise(noise, voiced, coloured.breathiness, factor)
+        return synthesise(pulses, noise, cents, voiced, even_noise(len(latents) * LATENT_HOP, seed, first))
+
+    def _run(self, network: str, **inputs: np.ndarray) -> list[np.ndarray]:
+        return self.sessions[network].run(None, inputs)
+
+
+def _about(path: Path) -> dict:
+    """What voice.json says of its networks. Raises VoiceError."""
+    about = json.loads(read_small(path).decode("utf-8")).get("onnx")
+    fits = (
+        isinstance(about, dict)
+        and about.get("format") == FORMAT
+        and type(about.get("latent_dim")) is int
+        and 1 <= about["latent_dim"] <= MOST_NUMBERS
+        and isinstance(about.get("groups"), list)
+        and all(isinstance(name, str) for name in about["groups"])
+    )
+    if not fits:
+        raise VoiceError(f"{path}: its \"onnx\" is not of format {FORMAT}; export the voice again: svs export --onnx VOICE OUT")
+    return about
+
+
+def _session(path: Path):
+    """A network ready to run, on as many threads as OMP_NUM_THREADS says, else as onnxruntime takes. Raises VoiceError."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise VoiceError(f"{path.parent}: an ONNX voice sings with onnxruntime, which is not installed: pip install onnxruntime") from None
+    import os
+
+    if not path.is_file():
+        raise VoiceError(f"{path}: no such network; export the voice again: svs export --onnx VOICE OUT")
+    if path.stat().st_size > MOST_BYTES:
+        raise VoiceError(f"{path}: larger than {MOST_BYTES >> 30} GB; no network of a voice")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if os.environ.get("OMP_NUM_THREADS", "").isdecimal():
+        options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own kinds derive from nothing nearer
+        reason = " ".join(str(error).split())[:200]
+        raise VoiceError(f"{path}: not a network that onnxruntime reads ({reason})") from None
