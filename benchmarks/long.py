@@ -2,7 +2,8 @@
 
 A song is repeated until it lasts so long and each length is sung in a process of its own, to a WAV, without the cache.
 Seconds are of the processor, start-up included. An hour of the default voice takes about 0.1 s for each second of song
-on one thread, so 6 minutes; `--voice tiny` sings noise on pitch with the tests' weights, in a fifth of that, by the same code.
+on one thread, so 6 minutes; `--voice tiny` sings noise on pitch with the tests' weights in a fifth of that, by the same
+code.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main(arguments=None):
 
 
 def lengthened(score: Path, seconds: float, parts: int = 1) -> bytes:
-    """MusicXML whose part is repeated until it lasts about so long, in as many copies of it as there are to be parts."""
+    """MusicXML whose part is repeated until it lasts about so long, and copied to make so many parts."""
     from svs.score import read_score, select_part
 
     times = max(1, round(seconds / select_part(read_score(score)).notes[-1].end))
@@ -78,8 +79,11 @@ def sung(song: Path, voice, threads: int, together: bool) -> dict:
     began = time.monotonic()
     child = subprocess.Popen(
         command + (["--part", "all"] if together else []),
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     _, status, used = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed")

@@ -25,11 +25,18 @@ def main(arguments=None):
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--seconds", type=float, default=60.0)
     options.add_argument("--repeats", type=int, default=3)
+    options.add_argument("--onnx", action="store_true", help="only the chain with torch beside the voice exported to ONNX")
     options.add_argument("--json", type=Path)
     options = options.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = str(options.threads)  # before torch is imported, here and in the subprocesses
 
     score, tempo = longest_song(options.seconds)
+    if options.onnx:
+        figures = beside_onnx(score, tempo, options)
+        print_table(["figure", "value"], [[name, value] for name, value in figures.items()])
+        verdict("greatest difference of the sound, of full scale", figures["greatest difference"], 1e-3)
+        write_json(options.json, figures)
+        return
     figures = {"cold svs --help, s": cold_help(options.repeats)}
     figures |= {"same bytes twice": same_bytes(score, options.voice)}
     figures |= warm(score, tempo, options)
@@ -78,6 +85,31 @@ def warm(score: Path, tempo: float, options) -> dict:
         "whole chain, real-time factor": statistics.median(took[1:]),
         "decoder alone, real-time factor": statistics.median(decoding[1:]),
     }
+
+
+def beside_onnx(score: Path, tempo: float, options) -> dict:
+    """Seconds of the processor for a second of song, by torch and by onnxruntime, and how far their sound differs."""
+    import numpy as np
+    import torch
+
+    import svs
+    from svs.export.voice import export_voice
+    from svs.onnx_runner import load
+
+    torch.set_num_threads(options.threads)
+    figures, sound = {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        voices = {"torch": options.voice, "ONNX": export_voice(options.voice, Path(folder) / "voice")}
+        for name, place in voices.items():
+            voice, took = load(place), []
+            for _ in range(options.repeats + 1):
+                started = time.process_time()
+                take = svs.sing(score, voice=voice, tempo=tempo, pitch="exact", seed=0)
+                took.append((time.process_time() - started) / take.audio.seconds)
+            figures[f"{name}, CPU s a second of song"] = statistics.median(took[1:])
+            sound.append(take.audio.samples)
+    by_torch, by_onnx = figures.values()
+    return {**figures, "ONNX by torch": by_onnx / by_torch, "greatest difference": float(np.abs(sound[0] - sound[1]).max())}
 
 
 def cold_help(repeats: int) -> float:

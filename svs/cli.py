@@ -415,8 +415,17 @@ def listen_test(
 def export(
     take: Annotated[Path, typer.Argument(help="Take that sing wrote beside the sound.", metavar="TAKE.json")],
     output: Annotated[Path, typer.Argument(help=".TextGrid, .mid, .csv (F0), .ds, .ustx or .musicxml.", metavar="OUT")],
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="Export a voice, by name or folder, to a folder that sings without torch.")
+    ] = False,
 ):
-    """Hand a take to another program: its notes, words, phonemes and pitch."""
+    """Hand a take to another program: its notes, words, phonemes and pitch. With --onnx: VOICE OUT, a voice instead."""
+    if onnx:
+        from svs.export.voice import export_voice
+
+        export_voice(str(take), output)
+        print(f"svs sing SCORE -o OUT.wav --voice {output}")
+        return
     from svs.audio import write_atomically
     from svs.evaluator import read_object
     from svs.export import export as render

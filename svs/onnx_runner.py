@@ -37,6 +37,7 @@ FORMAT = 1
 NETWORKS = ("conditions", "velocity", "filters")
 MOST_BYTES = 4 << 30  # of one network
 MOST_NUMBERS = 4096  # of a latent
+AGAIN = "export the voice again: svs export --onnx VOICE OUT"
 
 
 def load(name_or_folder="default") -> Voice:
@@ -122,7 +123,8 @@ class OnnxVoice(Voice):
         noise = np.random.default_rng((sampling.seed, first)).standard_normal(
             (1, len(frames["stress"]), self.latent_dim), dtype=np.float32
         )
-        return sample(guided(velocity, sampling.scales), noise, sampling.steps, sampling.sampler)[0]  # type: ignore[arg-type]
+        steered: Any = guided(velocity, sampling.scales)
+        return sample(steered, noise, sampling.steps, sampling.sampler)[0]  # type: ignore[arg-type]
 
     def _decoded(self, latents: np.ndarray, frames, coloured: Colour | None, seed: int, first: int) -> np.ndarray:
         cents, voiced = frames["cents"].reshape(-1), frames["voiced"].reshape(-1)
@@ -151,7 +153,7 @@ def _about(path: Path) -> dict:
         and all(isinstance(name, str) for name in about["groups"])
     )
     if not fits:
-        raise VoiceError(f"{path}: its \"onnx\" is not of format {FORMAT}; export the voice again: svs export --onnx VOICE OUT")
+        raise VoiceError(f"{path}: its \"onnx\" is not of format {FORMAT}; {AGAIN}")
     return about
 
 
@@ -160,11 +162,12 @@ def _session(path: Path):
     try:
         import onnxruntime
     except ImportError:
-        raise VoiceError(f"{path.parent}: an ONNX voice sings with onnxruntime, which is not installed: pip install onnxruntime") from None
+        reason = "an ONNX voice sings with onnxruntime, which is not installed: pip install onnxruntime"
+        raise VoiceError(f"{path.parent}: {reason}") from None
     import os
 
     if not path.is_file():
-        raise VoiceError(f"{path}: no such network; export the voice again: svs export --onnx VOICE OUT")
+        raise VoiceError(f"{path}: no such network; {AGAIN}")
     if path.stat().st_size > MOST_BYTES:
         raise VoiceError(f"{path}: larger than {MOST_BYTES >> 30} GB; no network of a voice")
     options = onnxruntime.SessionOptions()

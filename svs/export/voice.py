@@ -1,4 +1,4 @@
-"""A voice for others: its networks as ONNX, which svs/onnx_runner.py sings with, and so may programs in other languages."""
+"""A voice for others: its networks as ONNX, which svs/onnx_runner.py sings with, and programs in any language may."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def export_voice(name_or_folder, output) -> Path:
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".part", dir=output.parent))
     except OSError as error:
-        raise ExportError(f"{output}: cannot be made ({error.strerror}); choose a folder that exists and is yours") from None
+        reason = f"cannot be made ({error.strerror}); choose a folder that exists and is yours"
+        raise ExportError(f"{output}: {reason}") from None
     try:
         _write_networks(voice, folder)
         facts = json.loads(read_small(voice.folder / "voice.json").decode("utf-8"))
