@@ -1,4 +1,4 @@
-"""Speed on two threads: the whole chain and the decoder alone, warm, for about a minute of song; cold start; same bytes.
+"""Speed on two threads: the whole chain and the decoder alone, warm, a minute of song; cold start; same bytes.
 
 The song is the longest of benchmarks/songs.txt, slowed to --seconds. A real-time factor is seconds of work for each
 second of audio, the median of --repeats runs after one that warms up.
@@ -25,7 +25,7 @@ def main(arguments=None):
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--seconds", type=float, default=60.0)
     options.add_argument("--repeats", type=int, default=3)
-    options.add_argument("--onnx", action="store_true", help="only the chain with torch beside the voice exported to ONNX")
+    options.add_argument("--onnx", action="store_true", help="only the chain, with torch and exported to ONNX")
     options.add_argument("--json", type=Path)
     options = options.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = str(options.threads)  # before torch is imported, here and in the subprocesses
@@ -109,7 +109,8 @@ def beside_onnx(score: Path, tempo: float, options) -> dict:
             figures[f"{name}, CPU s a second of song"] = statistics.median(took[1:])
             sound.append(take.audio.samples)
     by_torch, by_onnx = figures.values()
-    return {**figures, "ONNX by torch": by_onnx / by_torch, "greatest difference": float(np.abs(sound[0] - sound[1]).max())}
+    difference = float(np.abs(sound[0] - sound[1]).max())
+    return {**figures, "ONNX by torch": by_onnx / by_torch, "greatest difference": difference}
 
 
 def cold_help(repeats: int) -> float:

@@ -115,6 +115,9 @@ def sing(
         bool | None, typer.Option("--breaths/--no-breaths", help="Breathe in rests; as the singer does if not given.")
     ] = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Sing only the phrases that are new or changed.")] = True,
+    reproducible: Annotated[
+        bool, typer.Option("--reproducible", help="The same bytes on any number of threads, by singing on one.")
+    ] = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Send the sound to standard output too, as it is sung: … | aplay -")
     ] = False,
@@ -164,6 +167,7 @@ def sing(
         "sampler": sampler,
         "fast": fast,
         "breaths": breaths,
+        "reproducible": reproducible,
         "expression": Expression(breathiness, tension, formant_shift, consonants, dynamic_tilt),
     }
     if cache:

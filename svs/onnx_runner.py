@@ -97,7 +97,8 @@ class OnnxVoice(Voice):
         """As svs.rendering.pieces, without a cache."""
         whole = even(curve)
         frames = frame_arrays(spans, stresses(spans, notes), whole, self.phonemes)
-        coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds) if expressions else None
+        expressions = expressions or [Expression()] * len(notes)
+        coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds)
         speaker = self.singer_weights(singer)
 
         def sound(first: int, last: int) -> np.ndarray:
@@ -158,7 +159,10 @@ def _about(path: Path) -> dict:
 
 
 def _session(path: Path):
-    """A network ready to run, on as many threads as OMP_NUM_THREADS says, else as onnxruntime takes. Raises VoiceError."""
+    """A network ready to run, on as many threads as OMP_NUM_THREADS says, else as onnxruntime takes.
+
+    Raises VoiceError.
+    """
     try:
         import onnxruntime
     except ImportError:

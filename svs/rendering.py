@@ -99,7 +99,8 @@ def pieces(
 
     whole = even(curve)
     conditions = frame_conditions(spans, stresses(spans, notes), whole, voice.phonemes, voice.singer_weights(singer))
-    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds) if expressions else None
+    expressions = expressions or [Expression()] * len(notes)
+    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
 
     def sound(first: int, last: int) -> np.ndarray:
         with torch.inference_mode():
@@ -113,7 +114,7 @@ def finished(
     notes: Sequence[Note],
     spans: Sequence[PhonemeSpan],
     curve: PitchCurve,
-    expressions: Sequence[Expression] | None,
+    expressions: Sequence[Expression],
     sound: Callable[[int, int], np.ndarray],
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
@@ -123,7 +124,7 @@ def finished(
     """
     samples, frames = len(curve.cents) * LATENT_HOP // 2, -(-len(curve.cents) // 2)
     line = stretches(spans, frames)
-    gain = Gain.of(notes, spans, expressions or [Expression()] * len(notes))
+    gain = Gain.of(notes, spans, expressions)
     at = 0
     for number, joined in enumerate(crossfaded(line, frames, sound)):
         piece = joined[: samples - at]

@@ -12,6 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -127,6 +128,7 @@ def sing(
     cache: PhraseCache | None = None,
     to: str | Path | Tape | None = None,
     hear: Callable[[Audio], None] | None = None,
+    reproducible: bool = False,
 ) -> Take:
     """Sing one part of a score.
 
@@ -142,7 +144,8 @@ def sing(
     expression: of the whole line, where the settings say nothing else: breath, tension, formants, consonants.
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
     to: a WAV to write while singing, whole or not at all, or a Tape; the take's audio is then that, and memory holds no
-    more than a stretch. hear: called with each stretch of audio when it is finished.
+    more than a stretch. hear: called with each stretch of audio when it is finished. reproducible: the same bytes on any
+    number of threads, by singing on one.
     Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
     Warns of remarks on the score and of notes outside the singer's range.
     Raises ScoreError, VoiceError or ValueError, each one line that says what to do.
@@ -191,7 +194,8 @@ def sing(
     else:
         sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache)
     sung = _heard(sung, hear)
-    audio = to.record(sung) if isinstance(to, Tape) else _gathered(sung, to)
+    with one_thread(voice) if reproducible else nullcontext():
+        audio = to.record(sung) if isinstance(to, Tape) else _gathered(sung, to)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
     return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid, expressions, likeness)
@@ -240,6 +244,25 @@ class _ClosedError(Exception):
 
 def _gathered(sung: Iterator[np.ndarray], to: str | Path | None) -> Audio | AudioFile:
     return Audio(np.concatenate(list(sung)), SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
+
+
+@contextmanager
+def one_thread(voice: Voice) -> Iterator[None]:
+    """Torch on one thread meanwhile: how many share a sum settles its order, and with it the last bits of the sound.
+
+    onnxruntime, which never splits a sum, keeps its threads.
+    """
+    if isinstance(voice, OnnxVoice):
+        yield
+        return
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _heard(sung: Iterator[np.ndarray], hear) -> Iterator[np.ndarray]:

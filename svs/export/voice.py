@@ -59,6 +59,7 @@ def _groups(voice: Voice) -> list[str]:
 def _write_networks(voice: Voice, folder: Path) -> None:
     import torch
     from torch import nn
+    from torch.nn import functional as F
 
     from svs.conditioning import Conditions
 
@@ -87,6 +88,7 @@ def _write_networks(voice: Voice, folder: Path) -> None:
             self.codec = voice.codec
 
         def forward(self, latents, cents, voiced):
+            latents = F.pad(latents, (0, len(self.codec.encoder.deviation) - self.codec.latent_dim))
             spectra = self.codec.encoder.spectra(latents)
             return self.codec.decoder.filters(latents, spectra, cents, voiced)
 
