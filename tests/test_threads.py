@@ -28,9 +28,9 @@ def test_a_reproducible_song_has_the_same_bytes_on_any_number_of_threads(voice, 
     sung = set()
     for count in (1, 2, 4):
         threads(count)
-        meanwhile = []
-        take = sing(SONG, voice, seed=4, reproducible=True, hear=lambda _, seen=meanwhile: seen.append(torch.get_num_threads()))
-        assert meanwhile == [1] and torch.get_num_threads() == count
+        seen = []
+        take = sing(SONG, voice, seed=4, reproducible=True, hear=lambda _, to=seen: to.append(torch.get_num_threads()))
+        assert seen == [1] and torch.get_num_threads() == count
         sung.add(take.audio.samples.tobytes())
     assert len(sung) == 1
 
