@@ -38,14 +38,17 @@ def main(arguments=None):
         write_json(options.json, figures)
         return
     figures = {"cold svs --help, s": cold_help(options.repeats)}
-    figures |= {"same bytes twice": same_bytes(score, options.voice)}
+    figures |= {"same bytes twice": same_bytes(score, options.voice, [options.threads] * 2)}
+    figures |= {"same bytes on 1, 2 and 4 threads": same_bytes(score, options.voice, [1, 2, 4])}
+    figures |= {"the same, --reproducible": same_bytes(score, options.voice, [1, 2, 4], "--reproducible")}
     figures |= warm(score, tempo, options)
     print_table(["figure", "value"], [[name, value] for name, value in figures.items()])
     print(f"\n{score.name} at tempo × {tempo:.2f}, {options.threads} threads, load average {os.getloadavg()[0]:.1f}:")
     verdict("whole chain, real-time factor", figures["whole chain, real-time factor"], 0.15)
     verdict("decoder alone, real-time factor", figures["decoder alone, real-time factor"], 0.02)
     verdict("cold svs --help, s", figures["cold svs --help, s"], 0.5)
-    print(f"{'met   ' if figures['same bytes twice'] else 'MISSED'}  the same command twice gives identical bytes")
+    for name in ("same bytes twice", "same bytes on 1, 2 and 4 threads", "the same, --reproducible"):
+        print(f"{'met   ' if figures[name] else 'MISSED'}  {name}")
     write_json(options.json, figures)
 
 
@@ -123,17 +126,19 @@ def cold_help(repeats: int) -> float:
     return statistics.median(took[1:])
 
 
-def same_bytes(score: Path, voice: str) -> bool:
-    """Whether `svs sing` in two new processes writes identical sound and take."""
+def same_bytes(score: Path, voice: str, threads: list[int], *more: str) -> bool:
+    """Whether `svs sing` writes identical sound and take in new processes, each with so many threads."""
     sums = []
-    for _ in range(2):
+    for count in threads:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "song.wav"
             command = [sys.executable, "-m", "svs", "sing", str(score), "-o", str(out), "--voice", voice, "--no-cache"]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            environment = {**os.environ, "OMP_NUM_THREADS": str(count)}
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            subprocess.run([*command, *more], check=True, env=environment, **quiet)
             files = [out, out.with_suffix(".json")]
             sums.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
-    return sums[0] == sums[1]
+    return all(each == sums[0] for each in sums)
 
 
 if __name__ == "__main__":
