@@ -63,22 +63,15 @@ class OnnxVoice(Voice):
         folder = find(name_or_folder)
         facts = read_facts(folder / "voice.json")
         about = _about(folder / "voice.json")
+        nothing: Any = None
         voice = cls(
             folder,
-            facts["name"],
-            facts["singer"],
-            facts["singers"],
-            {symbol: row for row, symbol in enumerate(facts["phonemes"])},
-            tuple(facts["languages"]),
-            facts["steps"],
-            facts["guidance"],
-            facts["sampler"],
-            None,  # type: ignore[arg-type]
-            None,  # type: ignore[arg-type]
-            facts.get("fast"),
+            acoustic=nothing,
+            codec=nothing,
             sessions={name: _session(folder / f"{name}.onnx") for name in NETWORKS},
             latent_dim=about["latent_dim"],
             groups=tuple(about["groups"]),
+            **cls.described(facts),
         )
         for singer in voice.singers:
             voice.durations(singer)

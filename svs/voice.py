@@ -91,24 +91,20 @@ class Voice:
             codec = load_network(folder / "codec.safetensors")
         except CodecError as error:
             raise VoiceError(str(error)) from None
-        voice = cls(
-            folder,
-            facts["name"],
-            facts["singer"],
-            facts["singers"],
-            {symbol: row for row, symbol in enumerate(facts["phonemes"])},
-            tuple(facts["languages"]),
-            facts["steps"],
-            facts["guidance"],
-            facts["sampler"],
-            load_acoustic(folder / "acoustic.safetensors"),
-            codec,
-            facts.get("fast"),
-        )
+        acoustic = load_acoustic(folder / "acoustic.safetensors")
+        voice = cls(folder, acoustic=acoustic, codec=codec, **cls.described(facts))
         voice._check_sizes()
         for singer in voice.singers:
             voice.durations(singer)
         return voice
+
+    @staticmethod
+    def described(facts: dict) -> dict:
+        """The fields that voice.json settles, from what `read_facts` returned."""
+        plain = ("name", "singer", "singers", "steps", "guidance", "sampler")
+        rows = {symbol: row for row, symbol in enumerate(facts["phonemes"])}
+        more = {"phonemes": rows, "languages": tuple(facts["languages"]), "fast": facts.get("fast")}
+        return {name: facts[name] for name in plain} | more
 
     def _check_sizes(self) -> None:
         sizes = self.acoustic.sizes

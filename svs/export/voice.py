@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 from svs.audio import AudioError
@@ -26,6 +27,8 @@ def export_voice(name_or_folder, output) -> Path:
     output = Path(output)
     if output.exists():
         raise ExportError(f"{output}: is there already; name a folder that is not")
+    if find_spec("onnx") is None:
+        raise ExportError("a voice is exported with the package onnx, which is not installed: pip install onnx")
     voice = Voice.load(name_or_folder)
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".part", dir=output.parent))
