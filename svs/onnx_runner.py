@@ -50,12 +50,12 @@ def load(name_or_folder="default") -> Voice:
 class OnnxVoice(Voice):
     """A voice whose networks are sessions of onnxruntime, by name; `acoustic` and `codec` are None.
 
-    latent_dim: numbers of a latent. groups: of conditions that can be dropped, in the order of the networks' `drop`.
+    latent_dim: numbers of a latent. conditions: that can be dropped and guided, in the order of the networks' `drop`.
     """
 
     sessions: dict[str, Any] = field(default_factory=dict)
     latent_dim: int = 0
-    groups: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, name_or_folder="default") -> OnnxVoice:
@@ -70,12 +70,22 @@ class OnnxVoice(Voice):
             codec=nothing,
             sessions={name: _session(folder / f"{name}.onnx") for name in NETWORKS},
             latent_dim=about["latent_dim"],
-            groups=tuple(about["groups"]),
+            conditions=tuple(about["conditions"]),
             **cls.described(facts),
         )
+        voice._check_sizes()
         for singer in voice.singers:
             voice.durations(singer)
         return voice
+
+    def _check_sizes(self) -> None:
+        shapes = {entry.name: entry.shape for entry in self.sessions["conditions"].get_inputs()}
+        found = tuple(shapes.get(name, [1, None])[-1] for name in ("speaker", "drop"))
+        if found != (len(self.singers), len(self.conditions)):
+            raise VoiceError(
+                f"{self.folder}: voice.json names {len(self.singers)} singers and {len(self.conditions)} conditions, "
+                f"conditions.onnx has {found[0]} and {found[1]}; {AGAIN}"
+            )
 
     def pieces(
         self,
@@ -105,8 +115,8 @@ class OnnxVoice(Voice):
     def _latents(self, frames: dict[str, np.ndarray], speaker, first: int, sampling: Sampling) -> np.ndarray:
         """(frames, latent_dim) of a stretch that begins at latent frame `first` of its line."""
         encoded: dict[str | None, np.ndarray] = {}
-        for dropped in (None, *(name for name in self.groups if sampling.scales.get(name, 1.0) != 1.0)):
-            drop = np.array([[name == dropped for name in self.groups]])
+        for dropped in (None, *(name for name in self.conditions if sampling.scales.get(name, 1.0) != 1.0)):
+            drop = np.array([[name == dropped for name in self.conditions]])
             encoded[dropped] = self._run(
                 "conditions", speaker=speaker[None], drop=drop, **{name: array[None] for name, array in frames.items()}
             )[0]
@@ -143,8 +153,8 @@ def _about(path: Path) -> dict:
         and about.get("format") == FORMAT
         and type(about.get("latent_dim")) is int
         and 1 <= about["latent_dim"] <= MOST_NUMBERS
-        and isinstance(about.get("groups"), list)
-        and all(isinstance(name, str) for name in about["groups"])
+        and isinstance(about.get("conditions"), list)
+        and all(isinstance(name, str) for name in about["conditions"])
     )
     if not fits:
         raise VoiceError(f"{path}: its \"onnx\" is not of format {FORMAT}; {AGAIN}")

@@ -128,13 +128,23 @@ def test_damaged_networks_are_named_in_one_line(exported, tmp_path, damage):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("about", [None, {"format": 99}, {"format": 1, "latent_dim": 0, "groups": []}, [1]])
+@pytest.mark.parametrize("about", [None, {"format": 99}, {"format": 1, "latent_dim": 0, "conditions": []}, [1]])
 def test_facts_of_another_format_are_refused(exported, tmp_path, about):
     for path in exported.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     facts = json.loads((exported / "voice.json").read_text())
     (tmp_path / "voice.json").write_text(json.dumps({**facts, "onnx": about}))
     with pytest.raises(VoiceError, match="export the voice again"):
+        load(tmp_path)
+
+
+def test_networks_of_another_voice_are_refused(exported, tmp_path):
+    for path in exported.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    facts = json.loads((exported / "voice.json").read_text())
+    facts["singers"] = {"ann": facts["singers"]["ann"]}
+    (tmp_path / "voice.json").write_text(json.dumps(facts))
+    with pytest.raises(VoiceError, match=r"names 1 singers and 3 conditions, conditions\.onnx has 2 and 3"):
         load(tmp_path)
 
 

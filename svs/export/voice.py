@@ -38,7 +38,7 @@ def export_voice(name_or_folder, output) -> Path:
     try:
         _write_networks(voice, folder)
         facts = json.loads(read_small(voice.folder / "voice.json").decode("utf-8"))
-        sizes = {"latent_dim": voice.acoustic.sizes["latent_dim"], "groups": _groups(voice)}
+        sizes = {"latent_dim": voice.acoustic.sizes["latent_dim"], "conditions": _conditions(voice)}
         facts["onnx"] = {"format": FORMAT, **sizes}
         (folder / "voice.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
         for file in ("timing.safetensors", "CARD.md"):
@@ -53,7 +53,7 @@ def export_voice(name_or_folder, output) -> Path:
     return output
 
 
-def _groups(voice: Voice) -> list[str]:
+def _conditions(voice: Voice) -> list[str]:
     from svs.conditioning import GROUPS
 
     return list(getattr(voice.acoustic.conditioner, "names", GROUPS))
@@ -105,7 +105,7 @@ def _write_networks(voice: Voice, folder: Path) -> None:
         "cents": 6000 + torch.rand(1, frames, 2),
         "voiced": torch.rand(1, frames, 2) > 0.5,
         "speaker": torch.full((1, len(voice.singers)), 1 / len(voice.singers)),
-        "drop": torch.zeros(1, len(_groups(voice)), dtype=torch.bool),
+        "drop": torch.zeros(1, len(_conditions(voice)), dtype=torch.bool),
     }
     with torch.inference_mode():
         condition = ConditionsOfFrames()(*of_frames.values())
