@@ -31,7 +31,7 @@ class Tape:
     def record(self, pieces: Iterable[np.ndarray]) -> Tape:
         """Add pieces of samples at the end. Raises AudioError where the disk is full."""
         for samples in pieces:
-            data = memoryview(np.ascontiguousarray(samples, np.float32)).cast("B")
+            data = memoryview(samples.astype(np.float32, copy=False).tobytes())
             try:
                 self._file.seek(4 * self.length)
                 while data:  # an unbuffered write may take a part only
@@ -45,14 +45,14 @@ class Tape:
         """The samples from start up to end, cut to what there is."""
         start, end = min(max(0, start), self.length), min(max(0, end), self.length)
         self._file.seek(4 * start)
-        samples = np.empty(max(0, end - start), np.float32)
-        room = memoryview(samples).cast("B") if len(samples) else memoryview(b"")
+        data = bytearray(4 * max(0, end - start))
+        room = memoryview(data)
         while room:
             got = self._file.readinto(room)
             if not got:
                 raise AudioError(f"{self.folder}: a temporary file of sound has lost its end")
             room = room[got:]
-        return Audio(samples, self.sample_rate)
+        return Audio(np.frombuffer(data, np.float32), self.sample_rate)
 
     def pieces(self) -> Iterator[np.ndarray]:
         """All samples, READ_SAMPLES at a time."""

@@ -77,7 +77,10 @@ def steadied(frames: np.ndarray) -> np.ndarray:
     """(frames, bins), each frame the mean of PHASE_SPAN around it."""
     half = PHASE_SPAN // 2
     padded = np.pad(frames, ((half, half), (0, 0)), mode="edge")
-    return sum(padded[k : k + len(frames)] for k in range(PHASE_SPAN)) / np.float32(PHASE_SPAN)
+    total = np.zeros_like(frames)
+    for k in range(PHASE_SPAN):
+        total += padded[k : k + len(frames)]
+    return total / np.float32(PHASE_SPAN)
 
 
 def filter_frames(source: np.ndarray, gain: np.ndarray) -> np.ndarray:
