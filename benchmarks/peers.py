@@ -70,7 +70,6 @@ def main(arguments=None):
         for name, peer in peers(options, Path(folder)).items():
             if name in options.skip:
                 continue
-            say(name)
             try:
                 audio, took, alignment = peer()
             except Missing as missing:
@@ -80,6 +79,7 @@ def main(arguments=None):
             audio.write(wav)
             cents = None if alignment is None else median_cents(wav, options.score, alignment)
             rows[name] = {"seconds": audio.seconds, "CPU s a second": took / audio.seconds, "cents": cents}
+            say(f"{name}: {took:.2f} s of the processor for {audio.seconds:.1f} s of sound")
     own = rows["svs"]["CPU s a second"]
     for row in rows.values():
         row["by svs"] = row["CPU s a second"] / own
