@@ -16,7 +16,7 @@ from svs.onnx_runner import FORMAT, NETWORKS
 from svs.voice import Voice
 
 OPSET = 17
-EXAMPLE_FRAMES = 150  # latent frames that are traced; any number is taken afterwards
+EXAMPLE_FRAMES = 193  # latent frames that are traced: prime, so that padding is traced too; any number may be sung
 
 
 def export_voice(name_or_folder, output) -> Path:
@@ -30,6 +30,9 @@ def export_voice(name_or_folder, output) -> Path:
     if find_spec("onnx") is None:
         raise ExportError("a voice is exported with the package onnx, which is not installed: pip install onnx")
     voice = Voice.load(name_or_folder)
+    kind = (voice.acoustic.sizes.get("backbone", "dit"), getattr(voice.acoustic, "objective", "velocity"))
+    if kind != ("dit", "velocity"):
+        raise ExportError(f"voice {voice.name!r} has a {kind[0]} that predicts {kind[1]}; a dit of velocities is exported")
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".part", dir=output.parent))
     except OSError as error:
