@@ -20,8 +20,8 @@ from svs.audio import AudioError, sweep, write_atomically
 MEGABYTES = 512
 WEIGHTS = ("acoustic.safetensors", "codec.safetensors", "timing.safetensors")
 CODE = (  # what makes sound
-    *("attention/*.py", "backbone.py", "conditioner.py", "conditioning.py", "dit.py", "flow.py", "frames.py", "injection.py"),
-    *("joint.py", "layers.py", "networks.py", "objectives.py", "rendering.py", "samplers.py", "stretches.py"),
+    *("attention/*.py", "backbone.py", "conditioner.py", "conditioning.py", "dit.py", "flow.py", "frames.py"),
+    *("injection.py", "joint.py", "layers.py", "networks.py", "objectives.py", "rendering.py", "samplers.py", "stretches.py"),
     *("unet.py", "units.py", "codec/*.py", "codec/*.npy"),
 )
 

@@ -21,7 +21,8 @@ from svs.flow import flow_matching_loss, mean_error
 if TYPE_CHECKING:
     from torch import Tensor
 
-Predict: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"  # (x, t of shape (batch,)) → what the network says, of the shape of x
+# (x, t of shape (batch,)) → what the network says, of the shape of x
+Predict: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
 EARLIEST = 0.008  # on the cosine path noise divided by α means nothing before; α is 0.0126 there
 
 

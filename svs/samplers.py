@@ -76,7 +76,6 @@ def _ddim(predict: Predict, x: Tensor, steps: int, aim: Objective, progress) -> 
 def _dpm(predict: Predict, x: Tensor, steps: int, aim: Objective, progress) -> Tensor:
     """The library's scheduler walks the cosine path; points of others with as much noise are multiples of its own."""
     import torch
-
     from diffusers import DPMSolverMultistepScheduler
 
     cosine = objective_of("clean")
