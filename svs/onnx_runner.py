@@ -87,6 +87,10 @@ class OnnxVoice(Voice):
                 f"conditions.onnx has {found[0]} and {found[1]}; {AGAIN}"
             )
 
+    @property
+    def objective(self) -> str:
+        return "velocity"  # no other is exported
+
     def pieces(
         self,
         notes: Sequence[Note],

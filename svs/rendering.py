@@ -47,7 +47,7 @@ class Sampling:
         """
         from svs.samplers import check_pair
 
-        check_pair(sampler or voice.sampler, voice.acoustic.objective, steps or voice.steps)
+        check_pair(sampler or voice.sampler, voice.objective, steps or voice.steps)
         if fast:
             given = {"steps": steps, "guidance": guidance, "sampler": sampler}
             if asked := [name for name, value in given.items() if value is not None]:

@@ -98,6 +98,11 @@ class Voice:
             voice.durations(singer)
         return voice
 
+    @property
+    def objective(self) -> str:
+        """What the acoustic network predicts (svs/objectives.py)."""
+        return self.acoustic.objective
+
     @staticmethod
     def described(facts: dict) -> dict:
         """The fields that voice.json settles, from what `read_facts` returned."""
