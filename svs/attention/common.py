@@ -37,7 +37,8 @@ class Attention(nn.Module):
 
     def queries_keys_values(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each (batch, frames, heads, d); queries and keys normalised, in float32, not rotated yet."""
-        q, k, v = self.project(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
+        size = x.shape[-1] // self.heads
+        q, k, v = self.project(x).reshape(x.shape[0], -1, 3, self.heads, size).unbind(2)
         return self.query_norm(q.float()), self.key_norm(k.float()), v
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, keep: Tensor) -> Tensor:

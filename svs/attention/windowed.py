@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from svs.attention.common import Attention
+from svs.attention.common import Attention, rotate
 
 
 class WindowedAttention(Attention):
@@ -31,7 +31,8 @@ class WindowedAttention(Attention):
         spare = blocks * w - tokens
         q, k, v = (F.pad(x, (0, 0, 0, 0, 0, spare)) if spare else x for x in (q, k, v))
         keep = F.pad(keep, (w, spare + w))
-        q, k = self.rotated(q).to(v.dtype), self.rotated(k).to(v.dtype)
+        positions = torch.arange(blocks * w, device=v.device) // self.streams
+        q, k = (rotate(x, positions).to(v.dtype) for x in (q, k))
         q = q.reshape(batch * blocks, w, heads, size).transpose(1, 2)
         k, v = (_with_neighbours(x, blocks).transpose(1, 2) for x in (k, v))
         around = keep.reshape(batch, blocks + 2, w)
@@ -49,6 +50,6 @@ class WindowedAttention(Attention):
 
 def _with_neighbours(x: Tensor, blocks: int) -> Tensor:
     """(batch, blocks × w, heads, d) → (batch × blocks, 3w, heads, d): each block with both its neighbours."""
-    x = x.unflatten(1, (blocks, -1))
+    x = x.reshape(x.shape[0], blocks, -1, *x.shape[2:])
     padded = F.pad(x, (0, 0, 0, 0, 0, 0, 1, 1))
     return torch.cat([padded[:, :-2], x, padded[:, 2:]], dim=2).flatten(0, 1)
