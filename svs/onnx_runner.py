@@ -132,7 +132,9 @@ class OnnxVoice(Voice):
             (1, len(frames["stress"]), self.latent_dim), dtype=np.float32
         )
         steered: Any = guided(velocity, sampling.scales)
-        return sample(steered, noise, sampling.steps, sampling.sampler)[0]  # type: ignore[arg-type]
+        start: Any = noise
+        found: Any = sample(steered, start, sampling.steps, sampling.sampler)
+        return found[0]
 
     def _decoded(self, latents: np.ndarray, frames, coloured: Colour | None, seed: int, first: int) -> np.ndarray:
         cents, voiced = frames["cents"].reshape(-1), frames["voiced"].reshape(-1)
