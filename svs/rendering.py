@@ -201,7 +201,8 @@ class Gain:
     def of(cls, notes: Sequence[Note], spans: Sequence[PhonemeSpan], expressions: Sequence[Expression]) -> Gain:
         """Dynamics glide between the middles of notes."""
         middles = [note.onset + 0.5 * note.duration for note in notes]
-        return cls(Glide(middles, [note.loudness for note in notes]), consonant_glide(spans, expressions))
+        levels = [expression.level(note) for note, expression in zip(notes, expressions, strict=True)]
+        return cls(Glide(middles, levels), consonant_glide(spans, expressions))
 
     def between(self, start: int, end: int) -> np.ndarray:
         """Of samples start to end, (end − start,) float32."""
