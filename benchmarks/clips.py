@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.chain import from_take
-from benchmarks.codec import Codec, compare, copy, load_codec
+from benchmarks.codec import Codec, copy, load_codec
 from benchmarks.common import at_least, parser, print_table, say, sound_files, verdict, write_json
 from benchmarks.judges import HIFIGAN_BANDS, HIFIGAN_HIGHEST_HZ, HIFIGAN_RATE, hifigan_copy, likeness, naturalness
 from svs.audio import Audio
@@ -131,7 +131,7 @@ def measure(path: Path, codec: Codec, clip: dict | None, options: Namespace) -> 
         both = [Audio(s[:length], SAMPLE_RATE).resample(band).samples for s in (y, sung.samples)]
         found |= {
             "chain_mcd": mel_cepstral_distortion(*both, band),
-            "chain_hnr": compare(copied.piece(0, length), sung.piece(0, length), highest_hz)["hnr"],
+            "chain_hnr": harmonic_to_noise(sung.samples, SAMPLE_RATE),
             "chain_mos": naturalness(sung),
             "chain_like": likeness(recorded, sung),
         }

@@ -2,7 +2,7 @@
 
   python -m benchmarks.japanese --recordings kumi.jsonl --recogniser hama
 
-A recogniser of phones hears the songs phrase by phrase, and the recordings (clips of a .jsonl manifest that have phones)
+A recogniser of phones hears the songs phrase by phrase, and the recordings (clips of a .jsonl manifest with phones)
 from their first phone to their last. What was sung and what was heard are written in one coarse alphabet
 (benchmarks/phones.py); phone error rate = (substitutions + deletions + insertions) / phones sung. `the same, resung` is
 the voice singing the recordings' own phones at their times and pitches: it tells the voice's share from that of other
@@ -14,7 +14,6 @@ words, notes and tempi. Intervals are of 95 %, by drawing whole songs and clips.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from benchmarks.chain import from_take
@@ -44,6 +43,8 @@ BAR = 1.3  # times the recordings' error rate
 TOO_WEAK = 0.7  # of the recordings' phones heard wrong: such a recogniser can tell nothing
 AROUND_SECONDS = 0.15
 
+Piece = tuple[str, list[str], list[Audio]]  # name, phones sung, the sound in parts
+
 
 def main(arguments=None) -> dict:
     options = parser(__doc__)
@@ -59,7 +60,7 @@ def main(arguments=None) -> dict:
 
     hearers = [recogniser(name) for name in options.recogniser]
     clips = recordings(options)
-    sounds: dict[str, list[tuple[str, list[str], list[Audio]]]] = {"recordings": [], "the same, resung": [], "songs": []}
+    sounds: dict[str, list[Piece]] = {group: [] for group in ("recordings", "the same, resung", "songs")}
     for score, audio, take in renders(options):
         pieces = [cut(audio, start, end) for start, end in chunks(take_notes(take), audio.seconds)]
         sounds["songs"].append((score.stem, [phone["symbol"] for phone in take["phones"]], pieces))
@@ -110,7 +111,7 @@ def resung(clip: dict, audio: Audio, options) -> Audio:
     return from_take(as_take(clip, recorded), options)
 
 
-def listen(pieces: list[tuple[str, list[str], list[Audio]]], hear: Hear, show: bool) -> dict[str, PhoneErrors]:
+def listen(pieces: list[Piece], hear: Hear, show: bool) -> dict[str, PhoneErrors]:
     """Name → errors of every song or recording."""
     found = {}
     for name, symbols, audios in pieces:

@@ -110,7 +110,7 @@ def rate(found: Sequence[PhoneErrors]) -> float:
 
 
 def intervals(one: Sequence[PhoneErrors], other: Sequence[PhoneErrors], seed: int = 0) -> list[tuple[float, float]]:
-    """95 % bootstrap intervals of the rates of two groups and of the second over the first, whole pieces being drawn."""
+    """95 % bootstrap intervals of the rates of two groups and of second over first; whole pieces are drawn."""
     random = np.random.default_rng(seed)
 
     def drawn(group):

@@ -8,8 +8,8 @@ from singers import tone
 
 from benchmarks import judges
 from benchmarks.clips import as_take, coloured_noise
-from benchmarks.common import ROOT
-from benchmarks.stress import CASES, case, dropouts, ends, frame_levels, long_song, seams, sonorous
+from benchmarks.common import ROOT, octaves, verdict
+from benchmarks.stress import CASES, case, dropouts, ends, frame_levels, judged, long_song, seams, sonorous
 from svs.audio import Audio
 from svs.evaluation.spectrum import log_spectral_distance
 from svs.units import SAMPLE_RATE
@@ -114,3 +114,20 @@ def test_a_labelled_clip_becomes_a_take_with_stress_where_it_was_spoken():
     assert take["notes"][0]["phonemes"] == ["M", "AY2"]
     assert [phone["note"] for phone in as_take({"phones": phones}, audio)["phones"]] == [-1, -1, -1]
     assert np.median(take["f0"]["cents"]) == pytest.approx(6900, abs=5)
+
+
+@pytest.mark.parametrize("low, high, semitones", [(5100, 7800, 0), (4100, 6300, -12), (7000, 8600, 12)])
+def test_songs_are_measured_in_the_singers_octave(monkeypatch, low, high, semitones):
+    from svs.voice import Voice
+
+    singer = type("Singer", (), {"range_cents": lambda self, name: (low, high)})()
+    monkeypatch.setattr(Voice, "load", lambda name: singer)
+    song = ROOT / "assets" / "scores" / "twinkle_twinkle_little_star.musicxml"  # C4 to A4
+    assert octaves(song, "default", None) == semitones
+
+
+@pytest.mark.parametrize("hnr, off", [(20.0, 0.0), (15.0, 5.0), (26.0, 6.0)])
+def test_a_sound_may_be_neither_noisier_nor_more_of_a_buzz_than_the_recordings(hnr, off):
+    found = {"vowel": {"dropped_ms": 0.0, "hnr": hnr, "seams": None}}
+    of = {what.split()[1]: (value, bar) for judge, what, value, bar in judged(found, 20.0) if judge is verdict}
+    assert of["harmonic-to-noise"] == (off, 3.0) and of["dropouts,"] == (0.0, 0.0)

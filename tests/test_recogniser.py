@@ -1,4 +1,4 @@
-"""The small phone recogniser: spans become frames, a path pays for its changes, what is trained hears what it was shown."""
+"""The small phone recogniser: spans become frames, a path pays for its changes, and it hears what it was shown."""
 
 import json
 
