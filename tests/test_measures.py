@@ -1,5 +1,6 @@
 """What the benchmarks of a voice measure: holes, seams and floors of known size are found, and none where there is none."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from singers import tone
 
 from benchmarks import judges
-from benchmarks.clips import as_take, coloured_noise
+from benchmarks.clips import as_take, beside, coloured_noise
 from benchmarks.common import ROOT, octaves, verdict
 from benchmarks.stress import CASES, case, dropouts, ends, frame_levels, judged, long_song, seams, sonorous
 from svs.audio import Audio
@@ -131,3 +132,11 @@ def test_a_sound_may_be_neither_noisier_nor_more_of_a_buzz_than_the_recordings(h
     found = {"vowel": {"dropped_ms": 0.0, "hnr": hnr, "seams": None}}
     of = {what.split()[1]: (value, bar) for judge, what, value, bar in judged(found, 20.0) if judge is verdict}
     assert of["harmonic-to-noise"] == (off, 3.0) and of["dropouts,"] == (0.0, 0.0)
+
+
+def test_a_take_beside_a_song_says_who_sings_what_in_it(tmp_path):
+    take = held(1.0)[0] | {"singer": "ann"}
+    take["f0"] = None
+    (tmp_path / "song.json").write_text(json.dumps(take))
+    assert beside(tmp_path / "song.wav") == {"speaker": "ann", "phones": take["phones"], "notes": take["notes"]}
+    assert beside(tmp_path / "other.wav") == {}
