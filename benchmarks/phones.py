@@ -8,6 +8,7 @@ since a recogniser does not hear where one vowel ends and the same begins.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -72,12 +73,17 @@ def coarse(symbols: Iterable[str]) -> list[str]:
     found: list[str] = []
     for symbol in symbols:
         plain = strip_stress(symbol)
-        if plain in SILENT:
+        if not sounds(plain):
             continue
         for phone in TWO[plain].split() if plain in TWO else [COARSE.get(plain, OTHER)]:
             if not found or found[-1] != phone:
                 found.append(phone)
     return found
+
+
+def sounds(symbol: str) -> bool:
+    """False for silence and for the marks of IPA that a recogniser gives as symbols of their own."""
+    return symbol not in SILENT and unicodedata.category(symbol[:1] or " ") not in ("Mn", "Lm", "Sk", "Zs")
 
 
 def phone_errors(sung: Sequence[str], heard: Sequence[str]) -> PhoneErrors:
@@ -187,6 +193,6 @@ RECOGNISERS = {"hama": _hama, "pocketsphinx": _pocketsphinx}
 
 def strangers(heard: Iterable[str]) -> None:
     """Say which symbols a recogniser gave that have no place in the coarse set."""
-    unknown = sorted({s for s in map(strip_stress, heard) if s not in COARSE and s not in TWO and s not in SILENT})
+    unknown = sorted({s for s in map(strip_stress, heard) if s not in COARSE and s not in TWO and sounds(s)})
     if unknown:
         say(f"heard and counted as {OTHER}: {' '.join(unknown)}")

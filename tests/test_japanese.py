@@ -28,6 +28,7 @@ def test_every_phone_of_english_and_japanese_has_a_coarse_one():
         ("M a1 ʔ T e1", "m a t e"),
         ("ts ɯ1", "t s u"),
         ("t͡ʃ aɪ ŋ ʘ", "ch a i n ?"),
+        ("t ̪ a ː ʰ i", "t a i"),
     ],
 )
 def test_phones_are_written_in_the_coarse_alphabet(symbols, wanted):
