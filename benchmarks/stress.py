@@ -56,7 +56,7 @@ INSIDE_SECONDS = 0.03  # from a change of voicing
 SEAM_SECONDS = 0.08  # on each side
 QUIET_DB = -60.0  # below the peak; quieter is as good as silence
 LONG_SECONDS, ENDS_SECONDS = 240.0, 30.0
-HNR_BAR, LIKE_BAR = 3.0, 0.9
+HNR_BAR, LIKE_BAR, UNSUNG_BAR = 3.0, 0.9, 5.0  # noise in place of a tone is a hole too, however loud
 FORTISSIMO_DB, PRESSED = 9.0, 3.0
 OBSTRUENTS = ("stop", "fricative", "affricate")
 CASES = ("vowel", "scale", "syllables", "whisper", "fortissimo", "legato", "song")
@@ -300,6 +300,7 @@ def judged(found: dict, recorded: float | None) -> Iterator[tuple[Callable, str,
     for name, case in found.items():
         if name != "whisper":
             yield verdict, f"{name}: dropouts, ms", case["dropped_ms"], 0.0
+            yield verdict, f"{name}: frames inside notes without the voice commanded, %", case["unsung"], UNSUNG_BAR
         if recorded is not None and name in ("vowel", "scale", "fortissimo", "legato"):
             off = case["hnr"] - recorded  # noise below, a buzz above
             side = "above" if off > 0 else "below"
