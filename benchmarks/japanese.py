@@ -6,7 +6,8 @@ A recogniser of phones hears the songs phrase by phrase, and the recordings (cli
 from their first phone to their last. What was sung and what was heard are written in one coarse alphabet
 (benchmarks/phones.py); phone error rate = (substitutions + deletions + insertions) / phones sung. `the same, resung` is
 the voice singing the recordings' own phones at their times and pitches: it tells the voice's share from that of other
-words, notes and tempi. Intervals are of 95 %, by drawing whole songs and clips.
+words, notes and tempi. Recordings of syllables hold other phones than songs do: a line gives the errors of both for one
+mixture of phones. Intervals are of 95 %, by drawing whole songs and clips.
 
 --recogniser hama (default) or pocketsphinx: made for English speech, which hear neither well; or a file that
 `python -m benchmarks.recogniser` makes from labelled recordings, of which those heard here must have been held out.
@@ -23,6 +24,7 @@ from benchmarks.phones import (
     SILENT,
     Hear,
     PhoneErrors,
+    alike,
     coarse,
     confusions,
     intervals,
@@ -157,6 +159,13 @@ def report(what: str, heard: dict[str, dict[str, PhoneErrors]]) -> dict:
     if rate(recorded) > TOO_WEAK:
         print(f"This recogniser hears {rate(recorded):.0%} of the recordings' phones wrong and can tell nothing.")
     if "songs" in heard:
+        found["alike"] = alike(of["recordings"], of["songs"])
+        if found["alike"] is not None:
+            own, songs, share = found["alike"]
+            print(
+                f"Of phones as common as in the songs ({share:.0%} of those): {own:.3f} wrong in the recordings, "
+                f"{songs:.3f} in the songs."
+            )
         verdict("songs: phone errors ÷ the recordings'", found["groups"]["songs"]["times"], BAR)
     return found
 

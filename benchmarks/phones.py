@@ -23,6 +23,7 @@ RATE = 16_000
 PEAK = 0.7  # of what is heard
 BLANK_BIAS = -3.0  # hama leaves out most vowels of long notes at its own -0.1; this gave the least errors on recordings
 RESAMPLES = 2_000
+LEAST = 5  # times a phone is to be sung before its errors are a rate
 
 # Symbols of svs.inventory, and those of IPA that hama has besides.
 SOUNDS = {
@@ -142,6 +143,20 @@ def confusions(found: Sequence[PhoneErrors]) -> dict[str, dict]:
         }
         for phone, counts in sorted(heard.items(), key=lambda item: -item[1].total())
     }
+
+
+def alike(one: dict[str, dict], other: dict[str, dict], least: int = LEAST) -> tuple[float, float, float] | None:
+    """Shares of phones heard wrong in two groups' confusions, both of a mixture of phones as in the second.
+
+    Over phones sung `least` times in each; the third figure is how much of the second they are. Insertions are of no
+    phone and left out. None where there is no such phone.
+    """
+    both = {p: other[p]["sung"] for p in other if min(other[p]["sung"], one.get(p, {"sung": 0})["sung"]) >= least}
+    sung = sum(both.values())
+    if not sung:
+        return None
+    wrong = [sum(n * (1 - group[p]["right"]) for p, n in both.items()) / sung for group in (one, other)]
+    return wrong[0], wrong[1], sum(both.values()) / sum(figures["sung"] for figures in other.values())
 
 
 def recogniser(name: str) -> tuple[str, Hear]:

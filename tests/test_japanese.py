@@ -68,6 +68,13 @@ def test_confusions_name_what_was_heard_instead():
     assert found["i"] == {"sung": 1, "right": 0.0, "heard": [(None, 1)]}
 
 
+def test_two_groups_are_compared_on_one_mixture_of_phones():
+    hard = confusions([phone_errors(["r"] * 30 + ["a"] * 10, ["n"] * 20 + ["r"] * 10 + ["a"] * 10)])
+    easy = confusions([phone_errors(["r"] * 10 + ["a"] * 30 + ["k"], ["n"] * 5 + ["r"] * 5 + ["a"] * 30)])
+    assert phones.alike(hard, easy) == pytest.approx(((10 * 2 / 3) / 40, 5 / 40, 40 / 41))
+    assert phones.alike(hard, confusions([phone_errors(["k"], ["k"])])) is None
+
+
 def test_intervals_hold_the_rates_and_their_ratio():
     random = np.random.default_rng(1)
 
