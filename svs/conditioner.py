@@ -106,18 +106,16 @@ class Conditioner(nn.Module):
 
     def _reference(self, c: Conditions) -> tuple[Tensor, Tensor]:
         if not c.reference.shape[-1]:
-            return self._nothing(c)
-        part, missing = self.reference(c.reference), ~c.prefix.any(dim=1, keepdim=True)
-        return part, missing
+            return self._nothing(len(c.reference))
+        return self.reference(c.reference), ~c.prefix.any(dim=1, keepdim=True)
 
     def _of_line(self, layer: nn.Module, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Of (batch, numbers), all 0 where a line's are not known."""
         if not numbers.shape[-1]:
-            return self._nothing(numbers)
+            return self._nothing(len(numbers))
         return layer(numbers)[:, None], ~numbers.any(dim=-1, keepdim=True)
 
-    def _nothing(self, of) -> tuple[Tensor, Tensor]:
-        batch = len(of.keep if isinstance(of, Conditions) else of)
+    def _nothing(self, batch: int) -> tuple[Tensor, Tensor]:
         part = self.absent.new_zeros(batch, 1, self.absent.shape[-1])
         return part, part.new_ones(batch, 1, dtype=torch.bool)
 

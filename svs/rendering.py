@@ -151,7 +151,7 @@ def _ramp(fade: int) -> np.ndarray:
 
 
 def _sung(conditions, coloured, voice: Voice, first: int, sampling: Sampling, cache, prefix=None) -> np.ndarray:
-    """Samples of a stretch, from a PhraseCache where one holds them. coloured: its Colour, prefix: a Prefix; or None."""
+    """Samples of a stretch, from a PhraseCache where one holds it. coloured: its Colour, prefix: a Prefix; or None."""
     from svs.conditioning import after_prefix
 
     whole = conditions if prefix is None else after_prefix(conditions, prefix)

@@ -218,7 +218,7 @@ def test_conditions_that_cannot_be_trained_are_named(options, says):
 def test_model_and_data_name_the_same_conditions(annotated):
     for names, options, says in (
         (GROUPS, {}, "conditions: the model has lyrics, pitch, speaker, the data lyrics, pitch, speaker, style; name"),
-        ((*GROUPS, "style"), {"styles": STYLES[::-1]}, "styles: the model has ['strong', 'plain'], the data ['plain', "),
+        ((*GROUPS, "style"), {"styles": STYLES[::-1]}, "styles: the model has ['strong', 'plain'], the data"),
     ):
         with pytest.raises(TrainingError, match=re.escape(says)):
             fit(acoustic(names, **options), batches(annotated, (*GROUPS, "style")), 1)
@@ -254,7 +254,7 @@ def test_what_a_condition_is_heard_to_mean_is_sung():
         _, conditions, latents = drawn(16)
         encoded = network.condition(conditions, torch.rand(16, dim) < 0.1)
         counted = conditions.keep & ~conditions.prefix
-        loss = flow_matching_loss(lambda x, t, c=encoded: network(x, t, c, conditions.keep), latents, counted)
+        loss = flow_matching_loss(lambda x, t, c=encoded, k=conditions.keep: network(x, t, c, k), latents, counted)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
