@@ -196,7 +196,7 @@ class Voice:
         return {name: share / total for name, share in weights.items()}
 
     def style_weights(self, style: str | None) -> np.ndarray:
-        """(styles,) float32 weights that add up to 1, of a name or mixture; 0 where there is none. Raises VoiceError."""
+        """(styles,) weights that add up to 1, of a name or a mixture; all 0 where there is none. Raises VoiceError."""
         asked = style or self.style
         weights = {} if asked is None else self._mixed("style", asked, self.styles)
         return np.array([weights.get(name, 0.0) for name in self.styles], np.float32)
