@@ -26,9 +26,10 @@ from svs.dataset import INDEX, DatasetError, Shard
 from svs.description import HASHED, NUMBERS
 from svs.description import describe as described
 from svs.dit import DiT
-from svs.flow import flow_matching_loss, sample
+from svs.flow import flow_matching_loss
 from svs.guidance import GuidanceError, read_guidance
 from svs.release import export
+from svs.samplers import draw
 from svs.score import Score
 from svs.sing import sing
 from svs.training import AcousticTraining, CodecTraining, TimingTraining, TrainingError, begin_as
@@ -264,7 +265,8 @@ def test_what_a_condition_is_heard_to_mean_is_sung():
         drop = torch.tensor([name == missing for name in network.conditioner.names]).expand(64, -1)
         with torch.inference_mode():
             encoded = network.condition(conditions, drop)
-            sung = sample(lambda x, t, c=encoded: network(x, t, c, conditions.keep), torch.randn(64, frames, dim), 4)
+            noise = torch.randn(64, frames, dim)
+            sung = draw(lambda x, t, c=encoded: network(x, t, c, conditions.keep), noise, 4, "midpoint", "velocity")
         right = ((sung[:, prefix:].mean(dim=1) > 0) == (told > 0)).float().mean(dim=0)
         for name, share in zip(names, right.tolist(), strict=True):
             assert 0.25 < share < 0.75 if name == missing else share > 0.9, (missing, name, share)
