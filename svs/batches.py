@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader, IterableDataset
 
 from svs import latents as encoded
-from svs.conditioning import Conditions, collate, frame_conditions
+from svs.annotations import descriptions, timbres
+from svs.conditioning import GROUPS, Conditions, Manner, collate, frame_conditions
 from svs.dataset import DatasetError, Shard, kept_out
+from svs.description import HASHED, describe
 from svs.pitch import PitchCurve
 from svs.timing import PhonemeSpan, features, observed
 from svs.units import LATENT_HOP
@@ -147,6 +150,9 @@ class AcousticBatches(NumberedBatches):
     balance: of the speakers of a corpus: at 0 each is drawn as often as there is of them, at 1 all alike.
     accents: shard name → phoneme → another of the table. Of such a corpus the share `accented` of the crops goes by the
     other symbols, so that a singer of one language learns to sing the sounds of another that are nearest to their own.
+    conditions: what the network knows, of svs.conditioning.CONDITIONS; lyrics, pitch and speaker when None. With
+    `timbre` and `text` the shards' annotations are read (svs.annotations); `style` is the manifest's field, one of
+    `styles`, and clips without it are of none. Of a description, "soft, breathy", any of the phrases are drawn.
     """
 
     def __init__(
@@ -161,11 +167,16 @@ class AcousticBatches(NumberedBatches):
         balance: float = 0.0,
         accents: dict[str, dict[str, str]] | None = None,
         accented: float = 0.4,
+        conditions: list[str] | None = None,
+        styles: list[str] | None = None,
+        text_encoder: str = HASHED,
         seed: int = 0,
     ):
         super().__init__()
         self.save_hyperparameters()
-        self.lines: list[list[tuple[Conditions, np.ndarray]]] = []
+        self.known = frozenset(conditions or GROUPS)
+        self.texts = Texts(text_encoder) if "text" in self.known else None
+        self.lines: list[list[tuple[Conditions, np.ndarray, str]]] = []
         self.chances: list[np.ndarray] = []
 
     def setup(self, stage: str | None = None):
@@ -188,16 +199,36 @@ class AcousticBatches(NumberedBatches):
             if unknown := sorted({symbol for pair in (accent or {}).items() for symbol in pair} - set(table)):
                 raise DatasetError(f"accents of {name}: the table has no phoneme {', '.join(unknown)}")
             tables = [table] if accent is None else [table, table | {a: table[b] for a, b in accent.items()}]
+            described = descriptions(shard) if "text" in self.known else {}
+            embedded = timbres(shard) if "timbre" in self.known else {}
+            manners = {clip["id"]: Manner(embedded.get(clip["id"]), self._style(shard, clip)) for clip in clips}
             self.lines.append([
                 (
-                    clip_conditions(latents.curve(shard, numbers[clip["id"]]), clip, symbols, self.hparams.speakers),
+                    clip_conditions(
+                        latents.curve(shard, numbers[clip["id"]]),
+                        clip,
+                        symbols,
+                        self.hparams.speakers,
+                        manners[clip["id"]],
+                    ),
                     latents.of_clip(numbers[clip["id"]]),
+                    described.get(clip["id"], ""),
                 )
                 for symbols in tables
                 for clip in clips
             ])
             share = self.hparams.accented
             self.chances.append(odds if accent is None else np.concatenate([(1.0 - share) * odds, share * odds]))
+
+    def _style(self, shard: Shard, clip: dict) -> np.ndarray | None:
+        """(styles,) one-hot, all 0 of a clip that names none. Raises DatasetError for a style not in the table."""
+        if "style" not in self.known:
+            return None
+        styles, style = self.hparams.styles or [], clip.get("style")
+        if style is not None and style not in styles:
+            named = ", ".join(styles) or "none"
+            raise DatasetError(f"{shard.folder}: {clip['id']} is sung in the style {style!r}; styles names {named}")
+        return np.array([name == style for name in styles], np.float32)
 
     def importance(self) -> torch.Tensor:
         """By how much each latent changes the sound, (latent_dim,); one codec made the latents of all corpora."""
@@ -210,12 +241,35 @@ class AcousticBatches(NumberedBatches):
         frames, conditions, latents = self.hparams.frames, [], []
         for _ in range(self.hparams.batch_size):
             corpus = random.choice(len(self.lines), p=shares / shares.sum())
-            line, target = self.lines[corpus][random.choice(len(self.lines[corpus]), p=self.chances[corpus])]
+            chosen = random.choice(len(self.lines[corpus]), p=self.chances[corpus])
+            line, target, description = self.lines[corpus][chosen]
             start = int(random.integers(0, max(1, line.frames - frames + 1)))
+            if self.texts is not None:
+                line = replace(line, text=self.texts.drawn(description, random))
             conditions.append(line.slice(start, start + frames))
             crop = target[start : start + frames].astype(np.float32)
             latents.append(np.pad(crop, ((0, frames - len(crop)), (0, 0))))
         return collate(conditions, frames), torch.from_numpy(np.stack(latents))
+
+
+class Texts:
+    """Descriptions as vectors, each text encoded once."""
+
+    def __init__(self, encoder: str):
+        self.encoder = encoder
+        self.vectors: dict[str, torch.Tensor] = {}
+
+    def drawn(self, description: str, random: np.random.Generator) -> torch.Tensor:
+        """(1, numbers) of one or more of a description's phrases, which commas part; all 0 where it has none."""
+        phrases = [phrase.strip() for phrase in description.split(",") if phrase.strip()]
+        if not phrases:
+            return torch.zeros_like(self.of("voice"))
+        return self.of(", ".join(random.permutation(phrases)[: random.integers(1, len(phrases) + 1)]))
+
+    def of(self, text: str) -> torch.Tensor:
+        if text not in self.vectors:
+            self.vectors[text] = torch.from_numpy(describe(text, self.encoder))[None]
+        return self.vectors[text]
 
 
 class TimingBatches(NumberedBatches):
@@ -296,8 +350,10 @@ def clip_spans(clip: dict) -> list[PhonemeSpan]:
     return [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
 
 
-def clip_conditions(curve: PitchCurve, clip: dict, phonemes: dict[str, int], speakers: list[str]) -> Conditions:
+def clip_conditions(
+    curve: PitchCurve, clip: dict, phonemes: dict[str, int], speakers: list[str], manner: Manner | None = None
+) -> Conditions:
     """Conditions of a labelled clip: its phones as aligned, its pitch as measured, two values to a latent frame."""
     stress = [p.get("stress") for p in clip["phones"]]
     one_hot = np.eye(len(speakers))[speakers.index(clip["speaker"])]
-    return frame_conditions(clip_spans(clip), stress, curve, phonemes, one_hot)
+    return frame_conditions(clip_spans(clip), stress, curve, phonemes, one_hot, manner)

@@ -1,4 +1,11 @@
-"""Conditions: what is sung, when, how high and by whom, as tensors on the frame grid.
+"""Conditions: what is sung, when, how high, by whom and how, as tensors on the frame grid.
+
+A network may know any of CONDITIONS; the shipped voice knows GROUPS. Each can be dropped, and guided, apart:
+
+    lyrics     phonemes in time                    pitch      the commanded contour
+    speaker    a row of the voice's table          timbre     a pretrained speaker encoder's vector of a clip
+    style      a row of the table of styles        text       a frozen text encoder's vector of a description
+    reference  a clip's latents, sung before the line as an in-context prefix that is known
 
 Everything is sampled on the 10 ms pitch grid and paired into the 20 ms latent frames, so that a consonant of 30 ms
 still falls on the frames where it sounds.
@@ -18,7 +25,10 @@ from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.timing import PhonemeSpan
 
-GROUPS = ("lyrics", "pitch", "speaker")  # what can be dropped, and guided, apart
+GROUPS = ("lyrics", "pitch", "speaker")  # what a network knows unless it says otherwise
+CONDITIONS = (*GROUPS, "timbre", "style", "text", "reference")  # all there are, in the order of `drop`
+WHOLE = ("speaker", "timbre", "style", "text")  # of a whole line, not of its frames
+EMPTY = torch.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,10 @@ class Conditions:
     cents, voiced: (batch, frames, 2) float32 and bool.
     speaker:   (batch, speakers) float32 weights that add up to 1.
     keep:      (batch, frames) bool, False on padding.
+    timbre, style, text: (batch, numbers) float32; no numbers where nothing is known of any line, all 0 where nothing is
+               known of this one. Weights of styles add up to 1, the other two have length 1.
+    reference: (batch, frames, 1 + latent_dim) float32: 1 and the clean latents in a prefix that is known, 0 elsewhere;
+               (batch, frames, 0) where there is none.
     """
 
     phonemes: Tensor
@@ -43,18 +57,54 @@ class Conditions:
     voiced: Tensor
     speaker: Tensor
     keep: Tensor
+    timbre: Tensor = EMPTY
+    style: Tensor = EMPTY
+    text: Tensor = EMPTY
+    reference: Tensor = EMPTY
+
+    def __post_init__(self):
+        for name in CONDITIONS[len(GROUPS) :]:
+            if getattr(self, name) is EMPTY:
+                shape = self.keep.shape[:1] if name in WHOLE else self.keep.shape
+                object.__setattr__(self, name, self.speaker.new_zeros(*shape, 0))
 
     @property
     def frames(self) -> int:
         return self.phonemes.shape[1]
+
+    @property
+    def prefix(self) -> Tensor:
+        """(batch, frames) bool, True where a prefix is known."""
+        return (self.reference[..., :1] > 0).any(dim=-1)
 
     def to(self, device) -> Conditions:
         return Conditions(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
     def slice(self, start: int, end: int) -> Conditions:
         """Frames start to end."""
-        cut = {f.name: getattr(self, f.name)[:, start:end] for f in fields(self) if f.name != "speaker"}
+        cut = {f.name: getattr(self, f.name)[:, start:end] for f in fields(self) if f.name not in WHOLE}
         return replace(self, **cut)
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A clip to be known before a line. latents: (frames, latent_dim) float32; curve: its pitch, two values a frame."""
+
+    latents: np.ndarray
+    curve: PitchCurve
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a line is sung beside who sings it; None where nothing is asked or the voice knows no such thing.
+
+    timbre, style, text: (numbers,) float32 as in Conditions.
+    """
+
+    timbre: np.ndarray | None = None
+    style: np.ndarray | None = None
+    text: np.ndarray | None = None
+    prefix: Prefix | None = None
 
 
 def stresses(spans: Sequence[PhonemeSpan], notes: Sequence[Note]) -> list[int | None]:
@@ -78,10 +128,12 @@ def frame_conditions(
     curve: PitchCurve,
     phonemes: Mapping[str, int],
     speaker: np.ndarray,
+    manner: Manner | None = None,
 ) -> Conditions:
     """Conditions of one line, batch size 1; as many latent frames as `curve` has pairs.
 
     spans: in order, without gaps; the last one holds beyond its end. phonemes: symbol → row of the voice's table.
+    manner: all but its prefix, which `after_prefix` puts before a stretch.
     Raises ValueError naming the phonemes the voice lacks.
     """
     lacking = sorted({span.symbol for span in spans} - set(phonemes))
@@ -103,6 +155,7 @@ def frame_conditions(
     def tensor(array) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array))[None]
 
+    asked = {} if manner is None else {"timbre": manner.timbre, "style": manner.style, "text": manner.text}
     return Conditions(
         phonemes=tensor(row[at].reshape(-1, 2)),
         neighbours=tensor(neighbours),
@@ -112,7 +165,35 @@ def frame_conditions(
         voiced=tensor(curve.voiced[:grid].reshape(-1, 2)),
         speaker=tensor(np.asarray(speaker, np.float32)),
         keep=torch.ones(1, grid // 2, dtype=torch.bool),
+        **{name: tensor(np.asarray(numbers, np.float32)) for name, numbers in asked.items() if numbers is not None},
     )
+
+
+def after_prefix(conditions: Conditions, prefix: Prefix) -> Conditions:
+    """Conditions of one line, batch size 1, with a clip before it whose latents are known and whose words are not."""
+    latents = torch.from_numpy(np.asarray(prefix.latents, np.float32))[None]
+    known = torch.cat([torch.ones_like(latents[..., :1]), latents], dim=-1)
+    before = {
+        "cents": torch.from_numpy(prefix.curve.cents.reshape(1, -1, 2).astype(np.float32)),
+        "voiced": torch.from_numpy(prefix.curve.voiced.reshape(1, -1, 2)),
+        "reference": known,
+    }
+    joined = {}
+    for name in (f.name for f in fields(Conditions) if f.name not in WHOLE):
+        after = getattr(conditions, name)
+        if name == "reference":
+            after = known.new_zeros(1, conditions.frames, known.shape[-1])
+        elif name not in before:  # the line's first frame; networks hide the words of a prefix
+            before[name] = after[:, :1].repeat_interleave(known.shape[1], dim=1)
+        joined[name] = torch.cat([before[name], after], dim=1)
+    return replace(conditions, **joined)
+
+
+def with_prefix(conditions: Conditions, latents: Tensor, lengths: Tensor) -> Conditions:
+    """Conditions of a batch whose first `lengths` frames, (batch,), are known from latents, (batch, frames, dim)."""
+    known = (torch.arange(conditions.frames, device=latents.device) < lengths[:, None]) & conditions.keep
+    marked = torch.cat([torch.ones_like(latents[..., :1]), latents], dim=-1)
+    return replace(conditions, reference=marked * known[..., None])
 
 
 def collate(items: Sequence[Conditions], frames: int) -> Conditions:
@@ -120,7 +201,7 @@ def collate(items: Sequence[Conditions], frames: int) -> Conditions:
     columns = {}
     for field in fields(Conditions):
         tensors = [getattr(item, field.name) for item in items]
-        if field.name != "speaker":
+        if field.name not in WHOLE:
             tensors = [_fit(tensor, frames) for tensor in tensors]
         columns[field.name] = torch.cat(tensors)
     return Conditions(**columns)

@@ -1,8 +1,9 @@
 """Corpora as the trainers see them: manifests, shards of features, and batches that resume exactly.
 
 A manifest is JSON lines, one clip each: `id`, `speaker`, `audio` (path relative to the manifest), and where the corpus
-is labelled `language`, `phones` ([{"symbol", "start", "end", "note"}], seconds) and `notes`. A shard is a folder made
-from a manifest: the sound at 44.1 kHz and level, its measured pitch, and the clips with their places in both.
+is labelled `language`, `phones` ([{"symbol", "start", "end", "note"}], seconds) and `notes`; `style` and `description`
+where the conditions `style` and `text` are to learn from them. A shard is a folder made from a manifest: the sound at
+44.1 kHz and level, its measured pitch, and the clips with their places in both.
 """
 
 from __future__ import annotations
@@ -16,18 +17,17 @@ from typing import Literal
 
 import numpy as np
 
-from svs.audio import Audio, write_atomically
-from svs.f0 import track
+from svs.audio import Audio, level, write_atomically
+from svs.f0 import measure_pitch
 from svs.mistakes import Mistake
 from svs.pitch import PitchCurve
-from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
+from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE
 
 INDEX = "clips.jsonl"  # written last
 LATENTS = "latents.npy"
 IMPORTANCE = "importance.npy"
 GRID = "latents.json"  # of another codec's latents, see svs.latents
 ENCODER = "encoder.txt"  # fingerprint of the encoder that made the latents, written after them
-LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
 
 class DatasetError(Mistake):
@@ -53,28 +53,6 @@ def write_manifest(path, clips) -> None:
     """Write clips as JSON lines, whole or not at all."""
     text = "".join(json.dumps(clip, ensure_ascii=False) + "\n" for clip in clips)
     write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
-
-
-def measure_pitch(audio: Audio) -> PitchCurve:
-    """Praat's contour in two passes: the second searches only near the range the first one found.
-
-    The second pass halves and doubles less: its range is the middle 96 % of the first, widened by seven semitones.
-    """
-    first = track(audio)
-    if first.voiced.sum() < 5:
-        return first
-    low, high = cents_to_hz(np.percentile(first.cents[first.voiced], [2, 98]))
-    return track(audio, floor_hz=max(55.0, low / 1.5), ceiling_hz=min(1400.0, high * 1.5))
-
-
-def level(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """The samples scaled so that the louder half of its 20 ms frames has an RMS of LEVEL, peaks below 0.99."""
-    frame = sample_rate // 50
-    whole = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    power = np.sort(np.square(whole).mean(axis=1)) if len(whole) else np.zeros(1)
-    loud = power[power > 1e-3 * power[-1]] if power[-1] > 0 else np.ones(1)
-    gain = LEVEL / np.sqrt(loud[len(loud) // 2 :].mean())
-    return samples * min(gain, 0.99 / max(np.abs(samples).max(), 1e-9))
 
 
 def kept_out(clip: dict, heldout: list[str]) -> bool:

@@ -20,11 +20,13 @@ from svs.checkpoints import RunCheckpoint, batches_done
 from svs.codec.losses import Discriminators, SpectralLoss
 from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
-from svs.conditioning import GROUPS, Conditions
+from svs.conditioning import GROUPS, Conditions, with_prefix
+from svs.description import HASHED, describe
 from svs.flow import folding_loss
 from svs.mistakes import Mistake
 from svs.networks import build
 from svs.objectives import objective_of
+from svs.speaker import NUMBERS as TIMBRE_NUMBERS
 from svs.timing import NUMBERS, ConsonantDurations
 
 FITTED_ON = 60  # batches that the encoder's components are found on
@@ -173,10 +175,15 @@ class AcousticTraining(ResumableModule):
     phonemes, speakers: the voice's tables, in the order of their rows. steps: batches of the whole run.
     backbone, attention, conditioning, objective: names in svs/networks.py, svs/attention, svs/injection.py and
     svs/objectives.py; conditioning is the backbone's usual one when None.
-    drop: share of the items that lose their lyrics, pitch or speaker, each drawn apart; what guidance needs.
+    conditions: what the network knows, of svs.conditioning.CONDITIONS; lyrics, pitch and speaker when None.
+    styles: the table of `style`. text_encoder: of `text` (svs.description); text_numbers: how many it gives, found when
+    None. prefix: longest prefix of `reference`, in frames; half a crop at most. It is kept out of the loss.
+    drop: share of the items that lose a condition, each drawn apart, or that of each by name (0.1 where none is named);
+    what guidance needs, and singing without a description or a reference.
     focus: power of the latents' importance that their errors are weighted by. At 0 the many latents that hold the grain
     of noises, which nobody can foretell, count as much as the few that make vowels.
-    start: acoustic.safetensors, or a checkpoint, of the same sizes to begin from.
+    start: acoustic.safetensors, or a checkpoint, of the same sizes to begin from. It may know fewer conditions and
+    styles: the new ones begin without any effect.
     fold: guidance scale on the lyrics to fold into the weights of `start`, after which none is wanted when it sings.
     """
 
@@ -198,15 +205,25 @@ class AcousticTraining(ResumableModule):
         conditioning: str | None = None,
         objective: str = "velocity",
         learning_rate: float = 1e-3,
-        drop: float = 0.1,
+        drop: float | dict[str, float] = 0.1,
         focus: float = 1.0,
         start: str | None = None,
         fold: float | None = None,
+        conditions: list[str] | None = None,
+        styles: list[str] | None = None,
+        text_encoder: str = HASHED,
+        text_numbers: int | None = None,
+        prefix: int = 100,
         bfloat16: bool = True,
         seed: int = 0,
     ):
         super().__init__(seed)
+        if conditions is not None and "text" in conditions and text_numbers is None:
+            text_numbers = len(describe("voice", text_encoder))
         self.save_hyperparameters()
+        self.hparams.text_numbers = text_numbers  # so that a checkpoint is read without the encoder
+        numbers = {"timbre": TIMBRE_NUMBERS, "style": len(styles or ()), "text": text_numbers or 0}
+        numbers["reference"] = latent_dim
         self.network = build(
             backbone,
             phonemes=len(phonemes),
@@ -222,19 +239,27 @@ class AcousticTraining(ResumableModule):
             attention=attention,
             conditioning=conditioning,
             objective=objective,
+            conditions=None if conditions is None else {name: numbers.get(name, 0) for name in conditions},
         )
         self.objective = objective_of(objective)
+        self.names = self.network.conditioner.names
+        self.shares = torch.tensor(drop_shares(self.names, drop))
         if fold is not None and start is None:
             raise ValueError("fold: guidance can be folded into a trained network only; name its weights with start")
         if fold is not None and objective != "velocity":
             raise ValueError(f"fold: guidance is folded into networks that predict velocity, not {objective}")
+        if fold is not None and "lyrics" not in self.names:
+            raise ValueError("fold: it is guidance on the lyrics, which are none of the conditions")
         self._guide: list[Backbone] = []  # not a submodule: it is neither trained nor saved
         if start:
             begun = self._begun(start)
             if begun.objective != objective:
                 raise ValueError(f"start: {start} predicts {begun.objective}, this run is to predict {objective}")
-            self.network.load_state_dict(begun.state_dict())
+            begin_as(self.network, begun)
             if fold is not None:
+                if begun.conditioner.names != self.names:
+                    known = ", ".join(begun.conditioner.names)
+                    raise ValueError(f"fold: {start} knows {known}; name the same conditions")
                 self._guide.append(begun.requires_grad_(False))
 
     @classmethod
@@ -248,6 +273,7 @@ class AcousticTraining(ResumableModule):
         return module.network.eval()
 
     def on_fit_start(self):
+        check_same_conditions(self.hparams, self.trainer.datamodule.hparams)
         importance = self.trainer.datamodule.importance()
         if len(importance) != self.hparams.latent_dim:
             raise TrainingError(
@@ -265,7 +291,10 @@ class AcousticTraining(ResumableModule):
 
     def training_step(self, batch: tuple[Conditions, Tensor], batch_idx: int) -> Tensor:
         conditions, latents = batch
-        drop = torch.rand(len(latents), len(GROUPS)) < self.hparams.drop
+        drop = torch.rand(len(latents), len(self.names)) < self.shares
+        if "reference" in self.names:
+            conditions = with_prefix(conditions, latents, self._prefixes(conditions.keep))
+        counted = conditions.keep & ~conditions.prefix
         with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
             condition = self.network.condition(conditions, drop)
 
@@ -273,25 +302,82 @@ class AcousticTraining(ResumableModule):
                 return self.network(x, t, condition, conditions.keep)
 
             if self._guide:
-                loss = folding_loss(predict, self._guided(conditions, drop), latents, conditions.keep, self.weights)
+                loss = folding_loss(predict, self._guided(conditions, drop), latents, counted, self.weights)
             else:
-                loss = self.objective.loss(predict, latents, conditions.keep, self.weights)
+                loss = self.objective.loss(predict, latents, counted, self.weights)
         self.log("acoustic/loss", loss.detach(), prog_bar=True, batch_size=len(latents))
         return loss
+
+    def _prefixes(self, keep: Tensor) -> Tensor:
+        """How many frames of each item are given, (batch,): up to `prefix`, and at most half of what is sung."""
+        shares = 0.2 + 0.8 * torch.rand(len(keep)).to(keep.device)
+        return (shares * (keep.sum(dim=1) // 2).clamp(max=self.hparams.prefix)).long()
 
     def _guided(self, conditions: Conditions, drop: Tensor):
         """The velocity to be folded in: guided on the lyrics, except where an item has lost them."""
         (guide,) = self._guide
+        lyrics = self.names.index("lyrics")
         without = drop.clone()
-        without[:, 0] = True
+        without[:, lyrics] = True
         encoded = [guide.condition(conditions, groups) for groups in (drop, without)]
-        excess = (self.hparams.fold - 1.0) * (~drop[:, 0, None, None]).float()
+        excess = (self.hparams.fold - 1.0) * (~drop[:, lyrics, None, None]).float()
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
             full, bare = (guide(x, t, condition, conditions.keep).float() for condition in encoded)
             return full + excess * (full - bare)
 
         return velocity
+
+
+def drop_shares(names: tuple[str, ...], drop: float | dict[str, float]) -> list[float]:
+    """The share of items that lose each condition. Raises ValueError for shares that cannot be."""
+    by_name = drop if isinstance(drop, dict) else dict.fromkeys(names, drop)
+    if unknown := sorted(set(by_name) - set(names)):
+        raise ValueError(f"drop: {', '.join(unknown)} none of the conditions {', '.join(names)}")
+    shares = {name: by_name.get(name, 0.1) for name in names}
+    for name, share in shares.items():
+        if not 0.0 <= share <= 1.0:
+            raise ValueError(f"drop: {name} is {share}; a share from 0 to 1 is wanted")
+        if share == 0.0 and name in ("text", "reference"):
+            raise ValueError(f"drop: {name} is 0; singing without it wants items that had to do without")
+    return list(shares.values())
+
+
+def check_same_conditions(model, data) -> None:
+    """Raises TrainingError where the settings of model and data name other conditions, or other tables of them."""
+    known = [set(each.get("conditions") or GROUPS) - {"reference"} for each in (model, data)]  # cut from the latents
+    if known[0] != known[1]:
+        lists = (", ".join(sorted(names)) for names in known)
+        raise TrainingError("conditions: the model has {}, the data {}; name the same".format(*lists))
+    for condition, key in (("style", "styles"), ("text", "text_encoder")):
+        if condition in known[0] and model[key] != data[key]:
+            raise TrainingError(f"{key}: the model has {model[key]}, the data {data[key]}; name the same")
+
+
+def begin_as(network: Any, begun: Any) -> None:
+    """Give a network the weights of another that may know fewer conditions and styles, of which the new have no effect.
+
+    Both are modules with a Conditioner as `conditioner`. Raises ValueError or RuntimeError where they differ otherwise.
+    """
+    old, new = begun.conditioner.names, network.conditioner.names
+    if missing := [name for name in old if name not in new]:
+        raise ValueError(f"start: knows {', '.join(missing)}, which the conditions leave out")
+    state, weights = network.state_dict(), begun.state_dict()
+    absent, style = "conditioner.absent", "conditioner.style.weight"
+    rows = torch.zeros_like(state[absent])
+    rows[[new.index(name) for name in old]] = weights[absent]
+    grown = {absent: rows}
+    if style in state:
+        columns, known = torch.zeros_like(state[style]), weights.get(style, state[style][:, :0])
+        columns[:, : known.shape[1]] = known
+        grown[style] = columns
+    for name in set(new) - set(old):
+        last = {"text": "text.2", "style": "style"}.get(name, name)  # a layer of zeros says nothing, and learns
+        for key in state:
+            if key.startswith(f"conditioner.{name}.") and key not in grown:
+                silent = key.startswith(f"conditioner.{last}.")
+                grown[key] = torch.zeros_like(state[key]) if silent else state[key]
+    network.load_state_dict({**weights, **grown})
 
 
 class TimingTraining(ResumableModule):

@@ -14,10 +14,11 @@ FLOW = [
     *("mistakes", "files"),
     *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch"),
-    *("expression", "hand", "f0", "speaker", "layers", "flow", "objectives", "samplers"),
+    *("expression", "hand", "f0", "speaker", "description", "guidance", "layers", "flow", "objectives", "samplers"),
     *("conditioning", "conditioner", "attention", "injection", "backbone", "dit", "unet", "joint", "networks"),
-    *("codec", "voice", "cache", "rendering", "sing", "export"),
-    *("evaluation", "evaluator", "dataset", "codecs", "latents", "batches", "checkpoints", "training", "timbre", "release", "cli"),
+    *("codec", "voice", "manner", "cache", "rendering", "sing", "export"),
+    *("evaluation", "evaluator", "dataset", "annotations", "codecs", "latents", "batches", "checkpoints", "training"),
+    *("timbre", "release", "cli"),
 ]
 
 
