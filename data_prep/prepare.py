@@ -3,7 +3,8 @@
     python -m data_prep.prepare kumi philipp vocobox --out work/manifests --source ../recordings
 
 Writes <out>/<corpus>.jsonl. A corpus is taken from <source>/<corpus> where that folder exists, else downloaded once
-into <out>/<corpus>. A manifest that is there already is left alone; delete it to make it anew.
+into <out>/<corpus>, where its publisher gives it without being asked. A manifest that is there already is left alone;
+delete it to make it anew. For recordings of your own see data_prep.folder, for UTAU voice banks data_prep.utau.
 """
 
 from __future__ import annotations
@@ -14,13 +15,27 @@ from pathlib import Path
 
 from data_prep import stages
 from data_prep.corpus import Corpus, CorpusError
+from data_prep.csd import Csd
+from data_prep.gtsinger import GtSinger
+from data_prep.kiritan import Kiritan
 from data_prep.kumi import Kumi
+from data_prep.m4singer import M4Singer
+from data_prep.nit_song070 import NitSong070
+from data_prep.opencpop import Opencpop
 from data_prep.philipp import Philipp
+from data_prep.pjs import Pjs
 from data_prep.synthetic import Synthetic
+from data_prep.vocalset import VocalSet
 from data_prep.vocobox import Vocobox
 from svs.audio import AudioError
 
-CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (Kumi(), Philipp(), Vocobox(), Synthetic())}
+CORPORA: dict[str, Corpus] = {
+    corpus.name: corpus
+    for corpus in (
+        Kumi(), Philipp(), Vocobox(), Synthetic(), NitSong070(), Kiritan(), Pjs(), Csd(), VocalSet(), GtSinger(), Opencpop(),
+        M4Singer(),
+    )
+}  # fmt: skip
 
 
 def prepare(name: str, out: Path, source: Path | None = None) -> None:
