@@ -26,14 +26,14 @@ class Corpus:
 
     source: address of a .zip or .tar archive; of the page where one asks for it when `gated` is set.
     gated: how to come by the recordings where their publisher wants to be asked; nothing is downloaded then.
-    sha256: of the archive, which is refused when it differs; without one that of a download is kept beside it.
+    checksum: "sha256:…" or "md5:…" of the archive, which is refused when it differs.
     licence, citation: as the publisher has them.
     """
 
     name: str
     source: str
     gated: str = ""
-    sha256: str = ""
+    checksum: str = ""
     licence: str = ""
     citation: str = ""
 
@@ -63,8 +63,8 @@ class Corpus:
         clips = self.clips(self.readable(folder, out))
         manifest = out / f"{self.name}.jsonl"
         write_manifest(manifest, [dict(clip, audio=str(Path(clip["audio"]).resolve())) for clip in clips])
-        if unknown := unknown_symbols(clips):
-            print(unknown_line(self.name, clips, unknown), file=sys.stderr)
+        if line := left_over(self.name, clips):
+            print(line, file=sys.stderr)
         return manifest
 
     def fetch(self, folder: Path) -> Path:
@@ -100,13 +100,14 @@ class Corpus:
                     progress(out.tell() >> 20, max(size, out.tell()) >> 20)  # megabytes
 
     def _check(self, archive: Path) -> None:
+        method, _, wanted = (self.checksum or "sha256:").partition(":")
         with archive.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if self.sha256 and found != self.sha256:
+            found = hashlib.file_digest(file, method).hexdigest()
+        if wanted and found != wanted:
             archive.unlink()
-            raise CorpusError(f"{self.name}: {self.source} has the SHA-256 {found}, but {self.sha256} was expected")
-        if not self.sha256:
-            print(f"{self.name}: its publisher's SHA-256 is not known here; that of this download is {found}", file=sys.stderr)
+            raise CorpusError(f"{self.name}: {self.source} has the {method} {found}, but {wanted} was expected")
+        if not wanted:
+            print(f"{self.name}: no checksum of it is known here; the {method} of this download is {found}", file=sys.stderr)
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -119,12 +120,11 @@ def unpack(archive: Path, folder: Path) -> None:
             content.extractall(folder)
 
 
-def unknown_symbols(clips: list[dict]) -> list[str]:
-    """Symbols that svs has no phone for, over all clips, in order."""
-    reasons = (clip.get("unlabelled", "") for clip in clips)
-    return sorted({symbol for reason in reasons if reason.startswith(UNKNOWN) for symbol in reason[len(UNKNOWN) :].split()})
-
-
-def unknown_line(name: str, clips: list[dict], unknown: list[str]) -> str:
-    without = sum(clip.get("unlabelled", "").startswith(UNKNOWN) for clip in clips)
-    return f"{name}: {without} of {len(clips)} clips are left without phones; {UNKNOWN}{' '.join(unknown)}"
+def left_over(name: str, clips: list[dict]) -> str:
+    """One line about the clips that stay without phones: the symbols that svs lacks, or the first one's reason; else ""."""
+    reasons = {clip["id"]: clip["unlabelled"] for clip in clips if "unlabelled" in clip}
+    if not reasons:
+        return ""
+    unknown = {symbol for reason in reasons.values() if reason.startswith(UNKNOWN) for symbol in reason[len(UNKNOWN) :].split()}
+    first = f"{UNKNOWN}{' '.join(sorted(unknown))}" if unknown else ": ".join(next(iter(reasons.items())))
+    return f"{name}: {len(reasons)} of {len(clips)} clips are left without phones; {first}"

@@ -1,6 +1,6 @@
 """CSD, the Children's Song Dataset: 50 English and 50 Korean songs, each in two keys, by one woman, 44.1 kHz.
 
-Source:   zenodo.org/records/4916302, CSD.zip, 1.9 GB. Zenodo states the archive's MD5 on that page.
+Source:   zenodo.org/records/4916302, CSD.zip, 1.9 GB
 Citation: S. Choi, W. Kim, S. Park, S. Yong and J. Nam, "Children's song dataset for singing voice research", ISMIR 2020
           late-breaking demo
 Licence:  CC BY-NC-SA 4.0
@@ -29,6 +29,7 @@ COLUMNS = ("start", "end", "pitch", "syllable")
 class Csd(Corpus):
     name = "csd"
     source = "https://zenodo.org/records/4916302/files/CSD.zip"
+    checksum = "md5:74d121dd8706fded26a15526a379f7a2"  # Zenodo's
     licence = "CC BY-NC-SA 4.0"
     citation = "Choi et al., ISMIR 2020 late-breaking demo"
 

@@ -25,6 +25,7 @@ CLOSE = 0.02  # seconds: labels that end so near the sound's end, or one another
 TIERS = {
     "phones": ("phones", "phone", "phoneme", "phonemes", "segments", "mau", "音素", "ph"),
     "words": ("words", "word", "lyrics", "lyric", "ort", "ort-mau"),
+    "notes": ("notes", "note", "pitch", "pitches", "midi"),
 }
 
 
@@ -108,7 +109,7 @@ def _tiers(values: list) -> Iterable[tuple[str, list[Interval]]]:
 
 
 def tier(tiers: dict[str, list[Interval]], kind: str) -> list[Interval] | None:
-    """The tier of `phones` or `words` under any of its usual names, or with that name at the end ("anna - phones")."""
+    """The tier of `phones`, `words` or `notes` under any of its usual names, or with that name at the end ("anna - phones")."""
     for name in TIERS[kind]:
         for found, intervals in tiers.items():
             if found.strip().lower() == name or found.strip().lower().endswith((f"- {name}", f": {name}")):
@@ -163,10 +164,10 @@ def cents_of(name: str) -> float:
     """Cents of a note name: "F#4", "C#4/Db4", "Bb3+12" (cents beside it), or a MIDI number. Raises ValueError."""
     if re.fullmatch(r"\d+(\.\d+)?", name):
         return 100.0 * float(name)
-    plain, beside = re.fullmatch(r"([^/+-]+)(?:/[^+-]+)?([+-]\d+)?", name.replace("♯", "#").replace("♭", "b")).groups()
+    written = re.fullmatch(r"([^/+-]+)(?:/[^+-]+)?([+-]\d+)?", name.replace("♯", "#").replace("♭", "b"))
     try:
-        return note_cents(plain) + float(beside or 0)
-    except ScoreError:
+        return note_cents(written[1]) + float(written[2] or 0)
+    except (TypeError, ScoreError):
         raise ValueError(f"{name!r} is no note") from None
 
 
