@@ -56,6 +56,8 @@ class Csd(Corpus):
             spans = place(_with_room(notes), TypicalDurations())
         except UnknownPhone as error:
             return {**clip, "unlabelled": f"{UNKNOWN}{error}"}
+        except CorpusError:
+            raise
         except ValueError as error:
             return {**clip, "unlabelled": f"{table.name}: {error}"}
         clip["text"] = " ".join(note.lyric for note in notes if note.lyric)

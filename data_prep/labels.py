@@ -22,6 +22,7 @@ from svs.written import note_cents
 HTS_SECOND = 10_000_000
 HTS_PHONE = re.compile(r"-(.+?)\+")  # p4@p2^p1-PHONE+n1=…
 CLOSE = 0.02  # seconds: labels that end so near the sound's end, or one another, are meant to meet
+BEYOND = 0.1  # seconds by which labels may outlast the sound
 TIERS = {
     "phones": ("phones", "phone", "phoneme", "phonemes", "segments", "mau", "音素", "ph"),
     "words": ("words", "word", "lyrics", "lyric", "ort", "ort-mau"),
@@ -199,14 +200,15 @@ def phones_of(
     """
     spans: list[tuple[str, float, float]] = []
     unknown: list[str] = []
-    before = ""
+    before = last = ""
     for interval in intervals:
+        if interval.text != last:  # a vowel carried on over notes is what it was
+            before, last = last, interval.text
         try:
             parts = (own or {}).get(interval.text) or convert(interval.text, phone_set, before)
         except UnknownPhone:
             unknown.append(interval.text)
             parts = []
-        before = interval.text
         total, now = sum(share for _, share in parts), interval.start
         for phone, share in parts:
             spans.append((phone, now, now + share / total * (interval.end - interval.start)))
@@ -229,8 +231,9 @@ def phones_of(
 
 def _filled(spans: list[tuple[str, float, float]], seconds: float) -> list[tuple[str, float, float]]:
     """Without gaps, overlaps or silences in a row, from 0 to `seconds`."""
-    if spans and spans[-1][1] > seconds + CLOSE and spans[-1][0] != SIL:
-        raise LabelError(f"the labels go on until {spans[-1][2]:.2f} s, but the sound ends at {seconds:.2f} s")
+    sung = max((end for phone, _, end in spans if phone != SIL), default=0.0)
+    if sung > seconds + BEYOND:
+        raise LabelError(f"the labels go on until {sung:.2f} s, but the sound ends at {seconds:.2f} s")
     filled: list[tuple[str, float, float]] = []
     now = 0.0
 

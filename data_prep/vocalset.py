@@ -15,7 +15,7 @@ from pathlib import Path
 
 from data_prep.corpus import Corpus
 
-NAME = re.compile(r"(?P<singer>[fm]\d+)_(?P<exercise>[a-z]+)_(?P<technique>.+?)(?:_(?P<vowel>[aeiou]))?$")
+NAME = re.compile(r"(?P<singer>[fm]\d+)_(?P<exercise>[a-z]+)_(?:[cf]_)?(?P<technique>.+?)(?:_(?P<vowel>[aeiou]))?$")
 
 
 class VocalSet(Corpus):
