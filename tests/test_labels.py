@@ -1,5 +1,7 @@
 """Label files of others: miniature ones with known answers, and real ones at ../shared/cases where those are."""
 
+import difflib
+import json
 from pathlib import Path
 
 import pytest
@@ -10,16 +12,18 @@ from data_prep.labels import (
 )  # fmt: skip
 from data_prep.nit_song070 import full_context_notes
 from data_prep.phonesets import SETS, UnknownPhone, convert
+from svs import g2p
 from svs.audio import AudioFile
 from svs.export import ds as ds_export
 from svs.export import textgrid as textgrid_export
 from svs.inventory import PHONES, strip_stress
+from svs.phonemes import pronounce
 from svs.score import read_score
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 ITAKO, NIT, DIFFSINGER = (CASES / name for name in ("11_ja_itako50_pd", "12_ja_nit_song070", "13_ds_diffsinger"))
 MICROSECOND = 1e-6
-SHORT = """File type = "ooTextFile"
+SHORT = '''File type = "ooTextFile"
 Object class = "TextGrid"
 
 0
@@ -44,7 +48,7 @@ Object class = "TextGrid"
 1
 0.7
 "5"
-"""
+'''
 
 
 def test_both_formats_of_praat_and_its_encodings_are_read(tmp_path):
@@ -127,7 +131,7 @@ def test_what_svs_exports_comes_back_to_a_microsecond(tmp_path):
         clip = labelled({"audio": str(tmp_path / "a.wav")}, intervals, "svs")
         times = [(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
         assert times == [(s, pytest.approx(a, abs=MICROSECOND), pytest.approx(b, abs=MICROSECOND), n) for s, a, b, n in symbols]
-    assert [(n["onset"], n["duration"], n["cents"]) for n in line.notes] == pytest.approx(notes)
+    assert [(n["onset"], n["duration"], n["cents"]) for n in line.notes] == [pytest.approx(note) for note in notes]
 
 
 @pytest.mark.skipif(not ITAKO.is_dir(), reason="the labels of Itako are not at ../shared/cases")
@@ -159,38 +163,37 @@ def test_a_real_song_of_nit_has_phones_over_its_sound_and_its_notes_in_its_range
     notes = full_context_notes(f"{name}.lab")
     assert all(4800 <= n["cents"] <= 8400 and n["duration"] > 0 for n in notes)
     assert all(a["onset"] + a["duration"] <= b["onset"] + 1e-4 for a, b in zip(notes, notes[1:], strict=False))
-    vowels = {p["start"] for p in clip["phones"] if p.get("stress")}
-    assert all(min(abs(n["onset"] - start) for start in vowels) < 1e-4 for n in notes)
+    nuclei = {p["start"] for p in clip["phones"] if p["stress"] or p["symbol"] in ("ɴ", "ʔ")}
+    assert all(min(abs(n["onset"] - start) for start in nuclei) < 1e-4 for n in notes)
 
 
 @pytest.mark.skipif(not DIFFSINGER.is_dir(), reason="samples of DiffSinger are not at ../shared/cases")
-@pytest.mark.parametrize("song", ["03", "07"])
-def test_real_lines_of_diffsinger_have_phones_as_long_as_their_notes(song):
-    import json
+def test_a_real_line_of_diffsinger_has_its_phones_and_notes_in_seconds():
+    path = DIFFSINGER / "03.ds"
+    (said,) = json.loads(path.read_text(encoding="utf-8"))
+    (line,) = read_ds(path)
+    assert [p.text for p in line.phones] == said["ph_seq"].split()
+    assert line.phones[0].start == said["offset"]
+    assert line.phones[-1].end == pytest.approx(said["offset"] + sum(map(float, said["ph_dur"].split())))
+    assert sum(n["lyric"] is None for n in line.notes) == said["note_slur"].split().count("1") > 0
+    assert len(line.notes) == sum(name != "rest" for name in said["note_seq"].split())
+    numbers, starts = list(map(int, said["ph_num"].split())), [p.start for p in line.phones]
+    firsts = [starts[sum(numbers[:place])] for place in range(len(numbers))]  # of each group: it begins with its vowel
+    onsets = [n["onset"] for n in line.notes if n["lyric"] is not None]
+    assert max(min(abs(onset - first) for first in firsts) for onset in onsets) < 0.15  # the file's own sums differ by 0.12 s
+    phones = phones_of(line.phones, "pinyin", line.phones[-1].end)
+    assert phones[-1]["end"] == pytest.approx(line.phones[-1].end, abs=1e-4)
 
-    path = DIFFSINGER / f"{song}.ds"
-    raw = json.loads(path.read_text(encoding="utf-8"))
-    lines = read_ds(path)
-    assert len(lines) == len(raw)
-    for line, said in zip(lines, raw, strict=True):
-        assert line.phones[0].start == pytest.approx(said["offset"])
-        length = sum(map(float, said["note_dur"].split()))
-        assert line.phones[-1].end - line.phones[0].start == pytest.approx(length, abs=0.02)
-        held = said["note_slur"].split().count("1")
-        assert sum(n["lyric"] is None for n in line.notes) == held
-        assert len(line.notes) == sum(name != "rest" for name in said["note_seq"].split())
-        phones = phones_of(line.phones, "pinyin", line.phones[-1].end)
-        assert phones[-1]["end"] == pytest.approx(line.phones[-1].end, abs=1e-4)
+
+@pytest.mark.skipif(not DIFFSINGER.is_dir(), reason="samples of DiffSinger are not at ../shared/cases")
+def test_a_real_line_without_durations_is_no_label():
+    with pytest.raises(LabelError, match=r"07\.ds: no \.ds file with ph_seq and ph_dur \(the key 'ph_dur' is missing\)"):
+        read_ds(DIFFSINGER / "07.ds")
 
 
 @pytest.mark.skipif(not ITAKO.is_dir(), reason="the score of Itako is not at ../shared/cases")
 def test_a_real_label_has_the_phones_of_its_score_in_order():
     """What the corpus's own MusicXML sings, by svs's Japanese, against what its label says."""
-    import difflib
-
-    from svs import g2p
-    from svs.phonemes import pronounce
-
     (part,) = read_score(ITAKO / "itako50.musicxml", language="ja").parts[:1]
     sung = [strip_stress(p) for n in pronounce(part, g2p.load("ja")).notes for p in n.phonemes]
     labels = phones_of(read_hts(ITAKO / "itako50.lab"), "japanese", 1e6)
