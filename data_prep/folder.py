@@ -10,6 +10,7 @@ The first of these that is there counts:
     x.musicxml, .mxl, .mid the score: its notes are found in the singing, and phones placed by typical durations
     x.txt                  words only; the phones are for data_prep.align to find
 
+Notes of a score begin where the voice does, so that voiced consonants count as theirs, up to a tenth of a second early.
 corpus.yaml may say who sings and in what language (data_prep.about). Without it the singer is called as the folder.
 """
 

@@ -1,6 +1,7 @@
 """Public corpora: phones, notes and seconds of miniature copies; what is missing or broken, in one line."""
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -119,8 +120,6 @@ BROKEN = {  # file and what is written into it → what is said
 def refused(name, folder, out, expected):
     with pytest.raises(CorpusError) as caught:
         prepare.main([name, "--source", str(folder), "--out", str(out)])
-    import re
-
     assert re.search(expected.replace("|", r"\|").replace("*.lab", r"\*.lab"), str(caught.value)), str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (out / f"{name}.jsonl").exists()
