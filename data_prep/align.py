@@ -15,6 +15,7 @@ Where the score is known, svs.evaluation.alignment finds its notes in the singin
 from __future__ import annotations
 
 import argparse
+import pickle
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,12 +31,13 @@ from svs.audio import Audio, AudioError
 from svs.dataset import DatasetError, read_manifest, write_manifest
 from svs.inventory import SIL, features, strip_stress
 
+HUB = "https://download.pytorch.org/torchaudio/models/"
 BLANK, BORDER = "-", "|"
 CHUNK_SECONDS, CONTEXT_SECONDS = 20.0, 2.0  # heard at once, and beside it, so that a song needs no more memory than a line
 FALL = 32.0  # dB below the loud parts, where a word has ended
 PAUSE = 0.1  # seconds of quiet that part words
 FRAME = 0.01  # seconds, of levels
-LEAST = 0.05  # mean probability of the letters, below which these are not the words that are sung
+LEAST = 0.1  # median probability of the letters, below which these are not the words that are sung
 
 # How each phone may be spelled; by the first it is written where a word has no letters of the model's.
 SPELLINGS = {
@@ -75,8 +77,7 @@ class Recogniser:
         """Log probabilities of the labels, (frames, labels), of a recording of any length."""
         import torch
 
-        samples = audio.resample(self.sample_rate).samples if audio.sample_rate != self.sample_rate else audio.samples
-        wave = torch.from_numpy(np.ascontiguousarray(samples, np.float32))
+        wave = torch.from_numpy(np.ascontiguousarray(audio.resample(self.sample_rate).samples, np.float32))
         core, beside = (round(seconds * self.sample_rate / self.hop) for seconds in (CHUNK_SECONDS, CONTEXT_SECONDS))
         total = len(wave) // self.hop
         parts = []
@@ -92,20 +93,26 @@ class Recogniser:
 
 def bundle(name: str, weights: Path | None = None) -> Recogniser:
     """A model of torchaudio's by its name; weights: folder with its file. Raises AlignError saying how to get what lacks."""
+    import torch
     from torchaudio import pipelines
 
     names = [each for each in dir(pipelines) if each == "MMS_FA" or "_ASR_" in each]
     if name not in names:
         raise AlignError(f"--model {name}: choose {', '.join(names)}")
     chosen = getattr(pipelines, name)
+    folder = weights or Path(torch.hub.get_dir()) / "checkpoints"
+    address = chosen._path if "://" in chosen._path else f"{HUB}{chosen._path}"
+    path = folder / address.rpartition("/")[2]
     try:
-        keywords = {"with_star": False} if name == "MMS_FA" else {}
-        network = chosen.get_model(dl_kwargs={"model_dir": str(weights)} if weights else None, **keywords)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
-        address = chosen._path if "://" in chosen._path else f"https://download.pytorch.org/torchaudio/models/{chosen._path}"
+        if not path.is_file():  # before the network is made, which takes a gigabyte
+            folder.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(address, str(path), progress=False)
+        network = chosen.get_model(dl_kwargs={"model_dir": str(folder)}, **({"with_star": False} if name == "MMS_FA" else {}))
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:150]
         raise AlignError(
-            f"{name}: its weights cannot be had ({reason}); download {address} elsewhere, put it into a folder and name that with --weights"
+            f"{name}: its weights, {path}, cannot be had ({reason}); download {address} elsewhere, put it into a folder and "
+            "name that with --weights"
         ) from None
     labels = chosen.get_labels(star=None) if name == "MMS_FA" else chosen.get_labels()
     return Recogniser(network, tuple(labels), round(chosen.sample_rate), 320)
@@ -186,7 +193,7 @@ def _unlike(letter: str, phone: str) -> float:
 
 
 def letter_times(emissions: np.ndarray, words: Sequence[Word], labels: Sequence[str]) -> tuple[list[list[int]], float]:
-    """The frame in which each letter of each word begins, and the letters' mean probability. Raises LabelError."""
+    """The frame in which each letter of each word begins, and the letters' median probability. Raises LabelError."""
     import torch
     from torchaudio.functional import forced_align, merge_tokens
 
@@ -202,7 +209,7 @@ def letter_times(emissions: np.ndarray, words: Sequence[Word], labels: Sequence[
     path, scores = forced_align(torch.from_numpy(emissions)[None], torch.tensor([tokens], dtype=torch.int32), blank=blank)
     spans = [span for span in merge_tokens(path[0], scores[0].exp(), blank=blank) if [span.token] != border]
     starts = iter(span.start for span in spans)
-    return [[next(starts) for _ in word.letters] for word in words], float(np.mean([span.score for span in spans]))
+    return [[next(starts) for _ in word.letters] for word in words], float(np.median([span.score for span in spans]))
 
 
 def intervals(words: Sequence[Word], times: Sequence[Sequence[float]], audio: Audio) -> tuple[list[Interval], list[Interval]]:
@@ -245,7 +252,7 @@ def _falls_silent(level: np.ndarray, start: float, limit: float) -> float:
 
 
 def aligned(clip: dict, recogniser: Recogniser, least: float = LEAST) -> dict:
-    """The clip with `phones`, and `heard`: the mean probability of its letters; or with `unlabelled`: why not."""
+    """The clip with `phones`, and `heard`: the median probability of its letters; or with `unlabelled`: why not."""
     clip = {key: value for key, value in clip.items() if key not in ("phones", "unlabelled", "heard")}
     try:
         words = words_of(clip.get("text", ""), clip.get("language", "en"), recogniser.labels)
@@ -268,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the manifest to write")
     parser.add_argument("--model", default="MMS_FA", help="of torchaudio's: MMS_FA, or WAV2VEC2_ASR_BASE_960H for English")
     parser.add_argument("--weights", type=Path, help="folder that holds the model's file (default: it is downloaded)")
-    parser.add_argument("--least", type=float, default=LEAST, help="mean probability of a clip's letters (default: %(default)s)")
+    parser.add_argument("--least", type=float, default=LEAST, help="median probability of a clip's letters (default: %(default)s)")
     parser.add_argument("--again", action="store_true", help="also align clips that have phones")
     options = parser.parse_args(arguments)
     clips = read_manifest(options.manifest)
