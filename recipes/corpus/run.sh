@@ -40,7 +40,8 @@ stage-train-acoustic() { train-begun acoustic; }
 
 # train-begun NAME: train NAME.yaml with the tables and weights that the stage begin has left
 train-begun() {
-    local OVERRIDES=(--config "begin/$1.yaml" "${OVERRIDES[@]}")
+    local given=("${OVERRIDES[@]}")
+    local OVERRIDES=(--config "begin/$1.yaml" "${given[@]}")
     train "$1" begin/acoustic.safetensors begin
 }
 
