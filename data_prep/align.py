@@ -15,6 +15,7 @@ Where the score is known, svs.evaluation.alignment finds its notes in the singin
 from __future__ import annotations
 
 import argparse
+import itertools
 import pickle
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -33,7 +34,10 @@ from svs.inventory import SIL, features, strip_stress
 
 HUB = "https://download.pytorch.org/torchaudio/models/"
 BLANK, BORDER = "-", "|"
-CHUNK_SECONDS, CONTEXT_SECONDS = 20.0, 2.0  # heard at once, and beside it, so that a song needs no more memory than a line
+CHUNK_SECONDS, CONTEXT_SECONDS = (
+    20.0,
+    2.0,
+)  # heard at once, and beside it, so that a song needs no more memory than a line
 FALL = 32.0  # dB below the loud parts, where a word has ended
 PAUSE = 0.1  # seconds of quiet that part words
 FRAME = 0.01  # seconds, of levels
@@ -107,7 +111,9 @@ def bundle(name: str, weights: Path | None = None) -> Recogniser:
         if not path.is_file():  # before the network is made, which takes a gigabyte
             folder.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(address, str(path), progress=False)
-        network = chosen.get_model(dl_kwargs={"model_dir": str(folder)}, **({"with_star": False} if name == "MMS_FA" else {}))
+        network = chosen.get_model(
+            dl_kwargs={"model_dir": str(folder)}, **({"with_star": False} if name == "MMS_FA" else {})
+        )
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:150]
         raise AlignError(
@@ -171,7 +177,10 @@ def matched(letters: str, phones: Sequence[str]) -> list[int]:
             if row == 0:
                 cost[0, column] = here + 0.4 * column  # letters passed over are mute
                 continue
-            befores = [cost[row - 1, before] + (0.8 if before == column else 0.4 * (column - before - 1)) for before in range(column + 1)]
+            befores = [
+                cost[row - 1, before] + (0.8 if before == column else 0.4 * (column - before - 1))
+                for before in range(column + 1)
+            ]
             back[row, column] = int(np.argmin(befores))
             cost[row, column] = here + befores[back[row, column]]
     last = len(phones) - 1
@@ -202,17 +211,21 @@ def letter_times(emissions: np.ndarray, words: Sequence[Word], labels: Sequence[
     for word in words:
         tokens += border if tokens else []
         tokens += [labels.index(letter) for letter in word.letters]
-    twice = sum(a == b for a, b in zip(tokens, tokens[1:], strict=False))
+    twice = sum(a == b for a, b in itertools.pairwise(tokens))
     if len(tokens) + twice > len(emissions):
         raise LabelError(f"{len(tokens)} letters are too many for {len(emissions)} frames of sound")
     blank = labels.index(BLANK)
-    path, scores = forced_align(torch.from_numpy(emissions)[None], torch.tensor([tokens], dtype=torch.int32), blank=blank)
+    path, scores = forced_align(
+        torch.from_numpy(emissions)[None], torch.tensor([tokens], dtype=torch.int32), blank=blank
+    )
     spans = [span for span in merge_tokens(path[0], scores[0].exp(), blank=blank) if [span.token] != border]
     starts = iter(span.start for span in spans)
     return [[next(starts) for _ in word.letters] for word in words], float(np.median([span.score for span in spans]))
 
 
-def intervals(words: Sequence[Word], times: Sequence[Sequence[float]], audio: Audio) -> tuple[list[Interval], list[Interval]]:
+def intervals(
+    words: Sequence[Word], times: Sequence[Sequence[float]], audio: Audio
+) -> tuple[list[Interval], list[Interval]]:
     """Phones and words in seconds; times: when each letter of each word begins. Phones of one letter share its time."""
     level = _level(audio)
     phones: list[Interval] = []
@@ -273,13 +286,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("manifest", type=Path, help="clips with `text`")
     parser.add_argument("--out", type=Path, required=True, help="the manifest to write")
-    parser.add_argument("--model", default="MMS_FA", help="of torchaudio's: MMS_FA, or WAV2VEC2_ASR_BASE_960H for English")
+    parser.add_argument(
+        "--model", default="MMS_FA", help="of torchaudio's: MMS_FA, or WAV2VEC2_ASR_BASE_960H for English"
+    )
     parser.add_argument("--weights", type=Path, help="folder that holds the model's file (default: it is downloaded)")
-    parser.add_argument("--least", type=float, default=LEAST, help="median probability of a clip's letters (default: %(default)s)")
+    parser.add_argument(
+        "--least", type=float, default=LEAST, help="median probability of a clip's letters (default: %(default)s)"
+    )
     parser.add_argument("--again", action="store_true", help="also align clips that have phones")
     options = parser.parse_args(arguments)
     clips = read_manifest(options.manifest)
-    wanted = [number for number, clip in enumerate(clips) if clip.get("text") and (options.again or "phones" not in clip)]
+    wanted = [
+        number for number, clip in enumerate(clips) if clip.get("text") and (options.again or "phones" not in clip)
+    ]
     if not wanted:
         raise AlignError(f"{options.manifest}: no clip has words (`text`) and lacks phones")
     recogniser = bundle(options.model, options.weights)

@@ -70,7 +70,9 @@ def timing(voice: Voice, phonemes: Sequence[str], names: Sequence[str], singers:
     old = voice.durations(voice.singer)
     known = list(old.phones[:-1])
     weights = dict(old.weights)
-    weights["phone"] = np.concatenate([rows(phonemes, known) @ old.weights["phone"][:-1], old.weights["phone"][-1:]]).astype("f4")
+    weights["phone"] = np.concatenate(
+        [rows(phonemes, known) @ old.weights["phone"][:-1], old.weights["phone"][-1:]]
+    ).astype("f4")
     order = [list(voice.singers).index(speaker) for speaker in old.speakers]
     weights["speaker"] = (singers[:, order] @ old.weights["speaker"]).astype("f4")
     return ConsonantDurations(weights, (*phonemes, "<other>"), tuple(names), names[0])
@@ -107,7 +109,11 @@ def likeliest(voice: Voice, shard: Shard, phonemes: Sequence[str], name: str) ->
 
             losses.append(float(flow_matching_loss(velocity, wanted, conditions.keep, weights / weights.mean())))
     best = int(np.argmin(losses))
-    return list(voice.singers)[best], losses[best], float(np.median(np.delete(losses, best))) if len(losses) > 1 else losses[best]
+    return (
+        list(voice.singers)[best],
+        losses[best],
+        float(np.median(np.delete(losses, best))) if len(losses) > 1 else losses[best],
+    )
 
 
 def configuration(part: str, phonemes: Sequence[str], names: Sequence[str], start: Path) -> str:
@@ -139,7 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     timing(voice, phonemes, names, singers).save(options.out / "timing.safetensors")
     for part in ("timing", "acoustic"):
         text = configuration(part, phonemes, names, options.out / f"{part}.safetensors")
-        write_atomically(options.out / f"{part}.yaml", lambda path, text=text: Path(path).write_text(text, encoding="utf-8"))
+        write_atomically(
+            options.out / f"{part}.yaml", lambda path, text=text: Path(path).write_text(text, encoding="utf-8")
+        )
     save_acoustic(acoustic(voice, phonemes, singers), options.out / "acoustic.safetensors")
 
 

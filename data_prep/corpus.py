@@ -47,7 +47,9 @@ class Corpus:
 
     def sounds(self, folder: Path, pattern: str = "*") -> list[Path]:
         """Sound files of a folder by name. Raises CorpusError when there are none."""
-        found = sorted(path for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+        found = (
+            sorted(path for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+        )
         if not found:
             raise CorpusError(f"{folder}: no .wav or .flac files there; {self.name} was expected, from {self.source}")
         return found
@@ -107,7 +109,10 @@ class Corpus:
             archive.unlink()
             raise CorpusError(f"{self.name}: {self.source} has the {method} {found}, but {wanted} was expected")
         if not wanted:
-            print(f"{self.name}: no checksum of it is known here; the {method} of this download is {found}", file=sys.stderr)
+            print(
+                f"{self.name}: no checksum of it is known here; the {method} of this download is {found}",
+                file=sys.stderr,
+            )
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -125,6 +130,8 @@ def left_over(name: str, clips: list[dict]) -> str:
     reasons = {clip["id"]: clip["unlabelled"] for clip in clips if "unlabelled" in clip}
     if not reasons:
         return ""
-    unknown = {symbol for reason in reasons.values() if reason.startswith(UNKNOWN) for symbol in reason[len(UNKNOWN) :].split()}
+    unknown = {
+        symbol for reason in reasons.values() if reason.startswith(UNKNOWN) for symbol in reason[len(UNKNOWN) :].split()
+    }
     first = f"{UNKNOWN}{' '.join(sorted(unknown))}" if unknown else ": ".join(next(iter(reasons.items())))
     return f"{name}: {len(reasons)} of {len(clips)} clips are left without phones; {first}"

@@ -43,7 +43,9 @@ class Csd(Corpus):
             for path in self.sounds(folder / name / "wav")
         ]
         if not found:
-            raise CorpusError(f"{folder}: neither english nor korean there; {self.name} was expected, from {self.source}")
+            raise CorpusError(
+                f"{folder}: neither english nor korean there; {self.name} was expected, from {self.source}"
+            )
         return found
 
     def _clip(self, path: Path, language: str, phone_set: str) -> dict:
@@ -84,7 +86,16 @@ def sung_notes(table: Path, phone_set: str) -> list[Note]:
             except UnknownPhone:
                 unknown.append(symbol)
         held = not any(map(is_vowel, phones)) and bool(notes) and phones in ([], ["SIL"])
-        notes.append(Note(onset, end - onset, 100.0 * midi, None if held else row["syllable"].strip(), phonemes=() if held else tuple(phones), melisma=held))
+        notes.append(
+            Note(
+                onset,
+                end - onset,
+                100.0 * midi,
+                None if held else row["syllable"].strip(),
+                phonemes=() if held else tuple(phones),
+                melisma=held,
+            )
+        )
     if unknown:
         raise UnknownPhone(" ".join(dict.fromkeys(unknown)))
     return notes
@@ -93,4 +104,7 @@ def sung_notes(table: Path, phone_set: str) -> list[Note]:
 def _with_room(notes: list[Note]) -> list[Note]:
     """Notes that overlap by a hair's breadth cut where the next begins."""
     following = [*(note.onset for note in notes[1:]), float("inf")]
-    return [replace(note, duration=min(note.duration, after - note.onset)) for note, after in zip(notes, following, strict=True)]
+    return [
+        replace(note, duration=min(note.duration, after - note.onset))
+        for note, after in zip(notes, following, strict=True)
+    ]

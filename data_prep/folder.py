@@ -24,7 +24,18 @@ from pathlib import Path
 from data_prep.about import NAME, About
 from data_prep.corpus import SUFFIXES, Corpus, CorpusError
 from data_prep.labels import (
-    DsLine, Interval, LabelError, cents_of, ds_line, labelled, note, read_ds, read_hts, read_text, read_textgrid, tier,
+    DsLine,
+    Interval,
+    LabelError,
+    cents_of,
+    ds_line,
+    labelled,
+    note,
+    read_ds,
+    read_hts,
+    read_text,
+    read_textgrid,
+    tier,
 )  # fmt: skip
 from data_prep.phonesets import OF_LANGUAGE, UnknownPhone, convert, set_of
 from svs import g2p
@@ -75,7 +86,11 @@ class Labels:
 
 def labels_of(sound: Path, tables: dict[Path, dict[str, DsLine]]) -> Labels:
     """Of the first label file of a recording. tables: transcriptions.csv that were read already. Raises LabelError."""
-    readers: dict[str, Callable[[Path], Labels]] = {".TextGrid": _textgrid, ".ds": _ds, ".lab": lambda path: Labels(read_hts(path))}
+    readers: dict[str, Callable[[Path], Labels]] = {
+        ".TextGrid": _textgrid,
+        ".ds": _ds,
+        ".lab": lambda path: Labels(read_hts(path)),
+    }
     for suffix, read in readers.items():
         if (path := _beside(sound, suffix)) is not None:
             return read(path)
@@ -102,7 +117,11 @@ def _textgrid(path: Path) -> Labels:
     if phones is None:
         raise LabelError(f"{path}: no tier called phones; it has {', '.join(tiers) or 'none of intervals'}")
     try:
-        sung = [note(i.start, i.end - i.start, cents_of(i.text)) for i in tier(tiers, "notes") or () if i.text not in ("", "rest")]
+        sung = [
+            note(i.start, i.end - i.start, cents_of(i.text))
+            for i in tier(tiers, "notes") or ()
+            if i.text not in ("", "rest")
+        ]
     except ValueError as error:
         raise LabelError(f"{path}: tier of notes: {error}; C#4 or a MIDI number is wanted") from None
     return Labels(phones, words, sung, " ".join(word.text for word in words or () if word.text))
@@ -138,7 +157,9 @@ def _phone_sets(read: Iterable[tuple[dict, About, Labels]]) -> dict[str, str]:
         asked = symbols[singer] - set(about.symbols)
         near = [set_of(about.language), "svs"] if about.language else []
         among = [about.phones] if about.phones else list(dict.fromkeys((*near, *AMONG)))
-        sets[singer] = max(among, key=lambda name: sum(_known(symbol, name) for symbol in asked))  # the first of the best
+        sets[singer] = max(
+            among, key=lambda name: sum(_known(symbol, name) for symbol in asked)
+        )  # the first of the best
     return sets
 
 
@@ -180,7 +201,10 @@ def _followed(clip: dict, path: Path, language: str) -> dict:
     clip = {**clip, "language": line.language}
     found = align(line.notes, measure_pitch(Audio.read(clip["audio"])), "dtw")
     if found.agreement < FOLLOWS:
-        return {**clip, "unlabelled": f"only {100 * found.agreement:.0f} % of the notes in {path.name} are sung as written"}
+        return {
+            **clip,
+            "unlabelled": f"only {100 * found.agreement:.0f} % of the notes in {path.name} are sung as written",
+        }
     ends = [*(each.onset for each in found.notes[1:]), float("inf")]
     sung = [
         replace(each, cents=each.cents + found.key_cents, duration=min(each.duration, end - each.onset))

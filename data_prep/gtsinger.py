@@ -35,12 +35,22 @@ class GtSinger(Corpus):
         languages = [folder / name for name in LANGUAGES if (folder / name).is_dir()]
         if not languages:
             raise CorpusError(f"{folder}: no folder of a language there; {self.name} was expected, from {self.source}")
-        return [self._clip(path, folder) for place in languages for path in self.sounds(place, "**/*") if SPOKEN not in path.parts]
+        return [
+            self._clip(path, folder)
+            for place in languages
+            for path in self.sounds(place, "**/*")
+            if SPOKEN not in path.parts
+        ]
 
     def _clip(self, path: Path, folder: Path) -> dict:
         parts = path.relative_to(folder).with_suffix("").parts
         language = LANGUAGES[parts[0]]
-        clip = {"id": f"{self.name}/{'/'.join(parts[1:])}", "speaker": parts[1], "audio": str(path), "language": language}
+        clip = {
+            "id": f"{self.name}/{'/'.join(parts[1:])}",
+            "speaker": parts[1],
+            "audio": str(path),
+            "language": language,
+        }
         clip["technique"] = parts[2] if "Control" not in path.parent.name else "none"
         table = path.with_suffix(".json")
         if not table.is_file():
@@ -57,9 +67,13 @@ class GtSinger(Corpus):
             clip["notes"] = [
                 note(start, end - start, 100.0 * midi, word["word"], held=number > 0)
                 for word in sung
-                for number, (midi, start, end) in enumerate(zip(word["note"], word["note_start"], word["note_end"], strict=True))
+                for number, (midi, start, end) in enumerate(
+                    zip(word["note"], word["note_start"], word["note_end"], strict=True)
+                )
                 if midi
             ]
         except (KeyError, TypeError, ValueError) as error:
-            raise CorpusError(f"{table}: words with ph, ph_start, ph_end, note, note_start and note_end are wanted ({error})") from None
+            raise CorpusError(
+                f"{table}: words with ph, ph_start, ph_end, note, note_start and note_end are wanted ({error})"
+            ) from None
         return labelled(clip, phones, PHONE_SETS.get(language, "ipa"), words)

@@ -5,6 +5,7 @@ HTS labels (.lab, full-context or mono, units of 100 ns), Praat TextGrids (long 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -71,7 +72,9 @@ def read_hts(path) -> list[Interval]:
             start, end, label = line.split()[:3]
             interval = Interval(int(start) / HTS_SECOND, int(end) / HTS_SECOND, _hts_phone(label))
         except ValueError:
-            raise LabelError(f"{path}, line {number}: {line[:60]!r}; start and end in 100 ns, and a phone, are wanted") from None
+            raise LabelError(
+                f"{path}, line {number}: {line[:60]!r}; start and end in 100 ns, and a phone, are wanted"
+            ) from None
         found.append(interval)
     return _in_order(found, path)
 
@@ -88,7 +91,9 @@ def read_textgrid(path) -> dict[str, list[Interval]]:
         raise LabelError(f"{path}: no Praat TextGrid")
     text = re.sub(r"^\s*(intervals|points|item)\s*\[\d*\]:?", "", text, flags=re.MULTILINE)
     tokens = re.findall(r'"((?:[^"]|"")*)"|(?<![\w.])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.])|(<exists>)', text)
-    values = [string.replace('""', '"') if not (number or flag) else flag or float(number) for string, number, flag in tokens]
+    values = [
+        string.replace('""', '"') if not (number or flag) else flag or float(number) for string, number, flag in tokens
+    ]
     try:
         return dict(_tiers(values[values.index("<exists>") + 1 :]))
     except (ValueError, IndexError, TypeError):
@@ -180,7 +185,7 @@ def note(onset: float, seconds: float, cents: float, lyric: str | None = None, h
 
 
 def _in_order(intervals: list[Interval], path) -> list[Interval]:
-    for before, after in zip(intervals, intervals[1:], strict=False):
+    for before, after in itertools.pairwise(intervals):
         if after.end < after.start or after.start < before.start:
             raise LabelError(f"{path}: {after.text!r} at {after.start:.3f} s does not follow {before.text!r}")
     return intervals
@@ -190,7 +195,11 @@ def _in_order(intervals: list[Interval], path) -> list[Interval]:
 
 
 def phones_of(
-    intervals: Sequence[Interval], phone_set: str, seconds: float, words: Sequence[Interval] | None = None, own: dict | None = None
+    intervals: Sequence[Interval],
+    phone_set: str,
+    seconds: float,
+    words: Sequence[Interval] | None = None,
+    own: dict | None = None,
 ) -> list[dict]:
     """[{"symbol", "stress", "start", "end", "note"}] that fill the sound, in svs's phones, from a tier of others' phones.
 

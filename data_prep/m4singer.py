@@ -25,7 +25,9 @@ class M4Singer(Corpus):
 
     def clips(self, folder: Path) -> list[dict]:
         """One clip an item of meta.json; its sound is <singer>#<song>/<number>.wav."""
-        table = next((path / "meta.json" for path in (folder, folder / "m4singer") if (path / "meta.json").is_file()), None)
+        table = next(
+            (path / "meta.json" for path in (folder, folder / "m4singer") if (path / "meta.json").is_file()), None
+        )
         if table is None:
             raise CorpusError(f"{folder}: no meta.json there; {self.name} was expected, from {self.source}")
         found = []
@@ -34,12 +36,21 @@ class M4Singer(Corpus):
                 singer, song, line = item["item_name"].split("#")
                 path = table.parent / f"{singer}#{song}" / f"{line}.wav"
                 intervals = in_a_row(item["phs"], map(float, item["ph_dur"]))
-                sung = notes_of_finals(intervals, [str(midi) for midi in item["notes"]], [bool(slur) for slur in item["is_slur"]])
+                sung = notes_of_finals(
+                    intervals, [str(midi) for midi in item["notes"]], [bool(slur) for slur in item["is_slur"]]
+                )
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise CorpusError(f"{table}, item {number}: item_name, phs, ph_dur, notes and is_slur are wanted ({error})") from None
+                raise CorpusError(
+                    f"{table}, item {number}: item_name, phs, ph_dur, notes and is_slur are wanted ({error})"
+                ) from None
             if not path.is_file():
                 raise CorpusError(f"{table}, item {number}: {path} is not there")
-            clip = {"id": f"{self.name}/{singer}/{song}/{line}", "speaker": singer, "audio": str(path), "language": "zh"}
+            clip = {
+                "id": f"{self.name}/{singer}/{song}/{line}",
+                "speaker": singer,
+                "audio": str(path),
+                "language": "zh",
+            }
             clip |= {"text": item.get("txt", ""), "notes": sung}
             found.append(labelled(clip, intervals, "pinyin"))
         return found

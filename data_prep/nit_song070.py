@@ -50,7 +50,14 @@ class NitSong070(Corpus):
 
     def _clip(self, path: Path) -> dict:
         clip = {"id": f"{self.name}/{path.stem}", "speaker": "nit_f001", "audio": str(path), "language": "ja"}
-        label = next((path.with_suffix(f".{kind}.lab") for kind in ("mono", "full") if path.with_suffix(f".{kind}.lab").is_file()), None)
+        label = next(
+            (
+                path.with_suffix(f".{kind}.lab")
+                for kind in ("mono", "full")
+                if path.with_suffix(f".{kind}.lab").is_file()
+            ),
+            None,
+        )
         if label is None:
             return {**clip, "unlabelled": "no .lab beside it in labels/mono or labels/full"}
         clip = labelled(clip, read_hts(label), "japanese")
@@ -65,7 +72,9 @@ def full_context_notes(path) -> list[dict]:
     """
     notes: list[dict] = []
     last = None
-    for interval, line in zip(read_hts(path), (line for line in read_text(path).splitlines() if line.strip()), strict=True):
+    for interval, line in zip(
+        read_hts(path), (line for line in read_text(path).splitlines() if line.strip()), strict=True
+    ):
         fields = line.split("/E:", 1)[1].split("/F:", 1)[0] if "/E:" in line else "xx]"
         name = fields.partition("]")[0]
         if name == "xx":

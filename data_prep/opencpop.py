@@ -28,7 +28,9 @@ class Opencpop(Corpus):
         """One clip a line of segments/transcriptions.txt."""
         table = next((path for path in (folder / "segments", folder) if (path / "transcriptions.txt").is_file()), None)
         if table is None:
-            raise CorpusError(f"{folder}: no segments/transcriptions.txt there; {self.name} was expected, from {self.source}")
+            raise CorpusError(
+                f"{folder}: no segments/transcriptions.txt there; {self.name} was expected, from {self.source}"
+            )
         sounds = {path.stem: path for path in self.sounds(table / "wavs")}
         found = []
         for number, line in enumerate(read_text(table / "transcriptions.txt").splitlines(), 1):
@@ -42,6 +44,12 @@ class Opencpop(Corpus):
                 raise CorpusError(f"{table}/transcriptions.txt, line {number}: wavs/{name}.wav is not there") from None
             except ValueError as error:
                 raise CorpusError(f"{table}/transcriptions.txt, line {number}: no {FIELDS} ({error})") from None
-            clip = {"id": f"{self.name}/{name}", "speaker": self.name, "audio": str(path), "language": "zh", "text": text}
+            clip = {
+                "id": f"{self.name}/{name}",
+                "speaker": self.name,
+                "audio": str(path),
+                "language": "zh",
+                "text": text,
+            }
             found.append(labelled({**clip, "notes": sung}, intervals, "pinyin"))
         return found

@@ -28,4 +28,8 @@ class Pjs(Corpus):
         song = path.stem.removesuffix("_song")
         clip = {"id": f"{self.name}/{song}", "speaker": self.name, "audio": str(path), "language": "ja"}
         label = path.with_name(f"{song}.lab")
-        return labelled(clip, read_hts(label), "japanese") if label.is_file() else {**clip, "unlabelled": f"no {label.name}"}
+        return (
+            labelled(clip, read_hts(label), "japanese")
+            if label.is_file()
+            else {**clip, "unlabelled": f"no {label.name}"}
+        )

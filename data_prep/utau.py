@@ -39,7 +39,9 @@ class Utau(Corpus):
             about = About.of(bank, folder)
             place = about.singer if bank == folder else f"{about.singer}/{bank.name}"
             for path in self.sounds(bank):
-                found.append(self._clip(path, about.singer, place, entries.get(unicodedata.normalize("NFC", path.stem), [])))
+                found.append(
+                    self._clip(path, about.singer, place, entries.get(unicodedata.normalize("NFC", path.stem), []))
+                )
         return found
 
     def _clip(self, path: Path, singer: str, place: str, entries: list[Entry]) -> dict:

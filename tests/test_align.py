@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.align import BLANK, BORDER, SPELLINGS, AlignError, Recogniser, Word, aligned, bundle, letter_times, matched, words_of
+from data_prep.align import (
+    BLANK,
+    BORDER,
+    SPELLINGS,
+    AlignError,
+    Recogniser,
+    Word,
+    aligned,
+    bundle,
+    letter_times,
+    matched,
+    words_of,
+)
 from data_prep.labels import LabelError
 from svs.audio import Audio
 from svs.inventory import PHONES
@@ -28,7 +40,9 @@ class ToneListener(torch.nn.Module):
         super().__init__()
         times = torch.arange(2 * HOP) / RATE
         hz = 200.0 + 100.0 * torch.arange(len(labels))
-        self.filters = torch.cat([torch.cos(2 * torch.pi * hz[:, None] * times), torch.sin(2 * torch.pi * hz[:, None] * times)])[:, None]
+        self.filters = torch.cat(
+            [torch.cos(2 * torch.pi * hz[:, None] * times), torch.sin(2 * torch.pi * hz[:, None] * times)]
+        )[:, None]
         self.windows = torch.hann_window(2 * HOP)
 
     def forward(self, wave):
@@ -54,7 +68,14 @@ def sung(*letters, labels=MMS, seconds=None):
     return Audio(samples.astype(np.float32), RATE)
 
 
-LINE = [("l", 0.5, 0.6), ("a", 0.6, 1.5), ("n", 1.5, 1.7), ("o", 1.7, 2.4), ("m", 3.0, 3.2), ("e", 3.2, 4.0)]  # la no, me
+LINE = [
+    ("l", 0.5, 0.6),
+    ("a", 0.6, 1.5),
+    ("n", 1.5, 1.7),
+    ("o", 1.7, 2.4),
+    ("m", 3.0, 3.2),
+    ("e", 3.2, 4.0),
+]  # la no, me
 
 
 def clip(tmp_path, audio, text, **more):
@@ -81,7 +102,9 @@ def test_a_model_with_borders_between_words_gives_the_same(tmp_path):
 
 def test_sound_of_another_rate_is_heard_at_the_same_times(tmp_path):
     found = aligned(clip(tmp_path, sung(*LINE).resample(44_100), "la no me"), listener())
-    assert [p["start"] for p in found["phones"]] == pytest.approx([0, 0.5, 0.6, 1.5, 1.7, 2.4, 3.0, 3.2, 4.0], abs=TOLERANCE)
+    assert [p["start"] for p in found["phones"]] == pytest.approx(
+        [0, 0.5, 0.6, 1.5, 1.7, 2.4, 3.0, 3.2, 4.0], abs=TOLERANCE
+    )
 
 
 def test_a_long_recording_heard_in_pieces_is_as_if_heard_at_once():
@@ -161,8 +184,21 @@ def test_nothing_to_be_sung_raises():
 
 def run(tmp_path, *arguments):
     (tmp_path / "m.jsonl").write_text(json.dumps(clip(tmp_path, sung(*LINE), "la no me")) + "\n")
-    line = [sys.executable, "-m", "data_prep.align", str(tmp_path / "m.jsonl"), "--out", str(tmp_path / "out.jsonl"), *arguments]
-    unreachable = {**os.environ, "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "TORCH_HOME": str(tmp_path / "hub")}
+    line = [
+        sys.executable,
+        "-m",
+        "data_prep.align",
+        str(tmp_path / "m.jsonl"),
+        "--out",
+        str(tmp_path / "out.jsonl"),
+        *arguments,
+    ]
+    unreachable = {
+        **os.environ,
+        "https_proxy": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+        "TORCH_HOME": str(tmp_path / "hub"),
+    }
     return subprocess.run(line, capture_output=True, text=True, check=False, env=unreachable)
 
 
@@ -170,8 +206,14 @@ def test_without_the_network_one_line_says_how_to_get_the_weights(tmp_path):
     done = run(tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     last = done.stderr.splitlines()[-1]
-    assert last.startswith(f"MMS_FA: its weights, {tmp_path}/hub/hub/checkpoints/model.pt, cannot be had (") and "Traceback" not in done.stderr
-    assert "https://dl.fbaipublicfiles.com/mms/torchaudio/ctc_alignment_mling_uroman/model.pt" in last and last.endswith("--weights")
+    assert (
+        last.startswith(f"MMS_FA: its weights, {tmp_path}/hub/hub/checkpoints/model.pt, cannot be had (")
+        and "Traceback" not in done.stderr
+    )
+    assert (
+        "https://dl.fbaipublicfiles.com/mms/torchaudio/ctc_alignment_mling_uroman/model.pt" in last
+        and last.endswith("--weights")
+    )
     assert not (tmp_path / "out.jsonl").exists()
 
 

@@ -28,7 +28,10 @@ def prepared(folder, name="manifest"):
 
 
 def spans(clip):
-    return [(p["symbol"], pytest.approx(p["start"], abs=MILLISECOND), pytest.approx(p["end"], abs=MILLISECOND)) for p in clip["phones"]]
+    return [
+        (p["symbol"], pytest.approx(p["start"], abs=MILLISECOND), pytest.approx(p["end"], abs=MILLISECOND))
+        for p in clip["phones"]
+    ]
 
 
 def line(**changes):
@@ -92,15 +95,23 @@ def test_singers_have_folders_and_languages_of_their_own(tmp_path):
 
 def test_symbols_of_ones_own_are_what_corpus_yaml_says(tmp_path):
     sound(tmp_path / "anna/a.wav", 2.0)
-    text(tmp_path / "anna/a.TextGrid", textgrid(2.0, phones=[(0, 0.5, "Q"), (0.5, 0.6, "l2"), (0.6, 1.2, "A"), (1.2, 2.0, "Q")]))
+    text(
+        tmp_path / "anna/a.TextGrid",
+        textgrid(2.0, phones=[(0, 0.5, "Q"), (0.5, 0.6, "l2"), (0.6, 1.2, "A"), (1.2, 2.0, "Q")]),
+    )
     text(tmp_path / "anna/corpus.yaml", "language: en\nsymbols: {Q: SIL, l2: L, A: AA1}\n")
     assert spans(prepared(tmp_path / "anna")["folder/a"]) == FOUND
 
 
 def test_ipa_wants_a_language_and_has_then_its_phones(tmp_path):
     sound(tmp_path / "anna/a.wav", 2.0)
-    text(tmp_path / "anna/a.TextGrid", textgrid(2.0, phones=[(0, 0.5, ""), (0.5, 0.6, "ʁ"), (0.6, 1.2, "øː"), (1.2, 2.0, "")]))
-    with pytest.raises(CorpusError, match=r"a\.wav: its labels do not tell the language; write a corpus\.yaml .* `language: de`"):
+    text(
+        tmp_path / "anna/a.TextGrid",
+        textgrid(2.0, phones=[(0, 0.5, ""), (0.5, 0.6, "ʁ"), (0.6, 1.2, "øː"), (1.2, 2.0, "")]),
+    )
+    with pytest.raises(
+        CorpusError, match=r"a\.wav: its labels do not tell the language; write a corpus\.yaml .* `language: de`"
+    ):
         prepared(tmp_path / "anna")
     text(tmp_path / "anna/corpus.yaml", "language: de\n")
     clip = prepared(tmp_path / "anna")["folder/a"]
@@ -132,7 +143,9 @@ def test_a_score_is_found_in_singing_of_another_tempo_and_key(tmp_path):
         "part": "a", "notes": [note_to_json(n) for n in notes], "phones": [], "f0": {"hop_seconds": 0.01, "cents": [], "voiced": []},
     }  # fmt: skip
     (tmp_path / "anna/a.musicxml").write_bytes(write_musicxml([take], "a"))
-    assert [n.cents for n in read_score(tmp_path / "anna/a.musicxml", language="en").parts[0].notes] == [c for _, _, c in TUNE]
+    assert [n.cents for n in read_score(tmp_path / "anna/a.musicxml", language="en").parts[0].notes] == [
+        c for _, _, c in TUNE
+    ]
     clip = prepared(tmp_path / "anna")["folder/a"]
     assert [n["cents"] for n in clip["notes"]] == [c + 100 for _, _, c in TUNE]
     assert [n["onset"] for n in clip["notes"]] == pytest.approx([n.onset for n in sung], abs=0.05)
@@ -143,7 +156,10 @@ def test_a_score_is_found_in_singing_of_another_tempo_and_key(tmp_path):
 def test_a_score_of_another_song_is_not_forced_upon_a_recording(tmp_path):
     sound(tmp_path / "anna/a.wav", 3.0)
     (tmp_path / "anna/a.musicxml").write_bytes(SONG.read_bytes())
-    assert "only 0 % of the notes in a.musicxml are sung as written" in prepared(tmp_path / "anna")["folder/a"]["unlabelled"]
+    assert (
+        "only 0 % of the notes in a.musicxml are sung as written"
+        in prepared(tmp_path / "anna")["folder/a"]["unlabelled"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,7 +188,11 @@ def test_a_corpus_yaml_that_says_nothing_sensible_is_named(content, said, tmp_pa
         ("a.TextGrid", textgrid(2.0, phones=LA, notes=[(0, 2, "X9")]), "a.TextGrid: tier of notes: 'X9' is no note"),
         ("a.ds", json.dumps([line(ph_dur="0.5 0.1")]), "a.ds: no .ds file with ph_seq and ph_dur"),
         ("a.ds", json.dumps([line(note_seq="rest D4 Y4 rest")]), "a.ds: .*'Y4' is no note"),
-        ("transcriptions.csv", "name,ph_seq,ph_dur\na,L AA,0.1\n", "transcriptions.csv, line 2: name, ph_seq and as many ph_dur"),
+        (
+            "transcriptions.csv",
+            "name,ph_seq,ph_dur\na,L AA,0.1\n",
+            "transcriptions.csv, line 2: name, ph_seq and as many ph_dur",
+        ),
         ("a.musicxml", "<score/>", "a.musicxml"),
     ],
 )

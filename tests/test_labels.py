@@ -1,14 +1,24 @@
 """Label files of others: miniature ones with known answers, and real ones at ../shared/cases where those are."""
 
 import difflib
+import itertools
 import json
 from pathlib import Path
 
 import pytest
-from tiny_corpora import hts, sound, text, textgrid
+from tiny_corpora import sound, text, textgrid
 
 from data_prep.labels import (
-    Interval, LabelError, cents_of, labelled, phones_of, read_ds, read_hts, read_text, read_textgrid, tier,
+    Interval,
+    LabelError,
+    cents_of,
+    labelled,
+    phones_of,
+    read_ds,
+    read_hts,
+    read_text,
+    read_textgrid,
+    tier,
 )  # fmt: skip
 from data_prep.nit_song070 import full_context_notes
 from data_prep.phonesets import SETS, UnknownPhone, convert
@@ -52,7 +62,11 @@ Object class = "TextGrid"
 
 
 def test_both_formats_of_praat_and_its_encodings_are_read(tmp_path):
-    for name, content, encoding in (("a", SHORT, "utf-8"), ("b", SHORT, "utf-16"), ("c", textgrid(1.5, phones=[(0, 0.5, "a")]), "utf-8")):
+    for name, content, encoding in (
+        ("a", SHORT, "utf-8"),
+        ("b", SHORT, "utf-16"),
+        ("c", textgrid(1.5, phones=[(0, 0.5, "a")]), "utf-8"),
+    ):
         text(tmp_path / name, content, encoding)
         first = tier(read_textgrid(tmp_path / name), "phones")[0]
         assert (first.start, first.end) == (0, 0.5)
@@ -78,7 +92,16 @@ def test_shift_jis_is_read_and_other_bytes_are_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "cents"),
-    [("A4", 6900), ("C4", 6000), ("F#4", 6600), ("C#4/Db4", 6100), ("Bb3+12", 5812), ("B3-20", 5880), ("69", 6900), ("60.5", 6050)],
+    [
+        ("A4", 6900),
+        ("C4", 6000),
+        ("F#4", 6600),
+        ("C#4/Db4", 6100),
+        ("Bb3+12", 5812),
+        ("B3-20", 5880),
+        ("69", 6900),
+        ("60.5", 6050),
+    ],
 )
 def test_note_names_are_cents(name, cents):
     assert cents_of(name) == pytest.approx(cents)
@@ -117,7 +140,10 @@ def test_syllables_end_with_their_words_where_words_are_known():
 
 
 def test_what_svs_exports_comes_back_to_a_microsecond(tmp_path):
-    symbols, notes = [("SIL", 0, 0.6, -1), ("M", 0.6, 0.7, 0), ("AY", 0.7, 1.4, 0), ("SIL", 1.4, 1.6, -1)], [(0.7, 0.7, 6150.0)]
+    symbols, notes = (
+        [("SIL", 0, 0.6, -1), ("M", 0.6, 0.7, 0), ("AY", 0.7, 1.4, 0), ("SIL", 1.4, 1.6, -1)],
+        [(0.7, 0.7, 6150.0)],
+    )
     take = {
         "part": "a", "phones": [dict(zip(("symbol", "start", "end", "note"), row, strict=True)) for row in symbols],
         "notes": [{"onset": a, "duration": d, "cents": c, "lyric": "my", "syllabic": "single"} for a, d, c in notes],
@@ -130,7 +156,9 @@ def test_what_svs_exports_comes_back_to_a_microsecond(tmp_path):
     for intervals in (tier(read_textgrid(tmp_path / "a.TextGrid"), "phones"), line.phones):
         clip = labelled({"audio": str(tmp_path / "a.wav")}, intervals, "svs")
         times = [(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
-        assert times == [(s, pytest.approx(a, abs=MICROSECOND), pytest.approx(b, abs=MICROSECOND), n) for s, a, b, n in symbols]
+        assert times == [
+            (s, pytest.approx(a, abs=MICROSECOND), pytest.approx(b, abs=MICROSECOND), n) for s, a, b, n in symbols
+        ]
     assert [(n["onset"], n["duration"], n["cents"]) for n in line.notes] == [pytest.approx(note) for note in notes]
 
 
@@ -162,7 +190,7 @@ def test_a_real_song_of_nit_has_phones_over_its_sound_and_its_notes_in_its_range
     assert clip["phones"][-1]["end"] == pytest.approx(seconds, abs=0.02)
     notes = full_context_notes(f"{name}.lab")
     assert all(4800 <= n["cents"] <= 8400 and n["duration"] > 0 for n in notes)
-    assert all(a["onset"] + a["duration"] <= b["onset"] + 1e-4 for a, b in zip(notes, notes[1:], strict=False))
+    assert all(a["onset"] + a["duration"] <= b["onset"] + 1e-4 for a, b in itertools.pairwise(notes))
     nuclei = {p["start"] for p in clip["phones"] if p["stress"] or p["symbol"] in ("ɴ", "ʔ")}
     assert all(min(abs(n["onset"] - start) for start in nuclei) < 1e-4 for n in notes)
 
@@ -180,14 +208,18 @@ def test_a_real_line_of_diffsinger_has_its_phones_and_notes_in_seconds():
     numbers, starts = list(map(int, said["ph_num"].split())), [p.start for p in line.phones]
     firsts = [starts[sum(numbers[:place])] for place in range(len(numbers))]  # of each group: it begins with its vowel
     onsets = [n["onset"] for n in line.notes if n["lyric"] is not None]
-    assert max(min(abs(onset - first) for first in firsts) for onset in onsets) < 0.15  # the file's own sums differ by 0.12 s
+    assert (
+        max(min(abs(onset - first) for first in firsts) for onset in onsets) < 0.15
+    )  # the file's own sums differ by 0.12 s
     phones = phones_of(line.phones, "pinyin", line.phones[-1].end)
     assert phones[-1]["end"] == pytest.approx(line.phones[-1].end, abs=1e-4)
 
 
 @pytest.mark.skipif(not DIFFSINGER.is_dir(), reason="samples of DiffSinger are not at ../shared/cases")
 def test_a_real_line_without_durations_is_no_label():
-    with pytest.raises(LabelError, match=r"07\.ds: no \.ds file with ph_seq and ph_dur \(the key 'ph_dur' is missing\)"):
+    with pytest.raises(
+        LabelError, match=r"07\.ds: no \.ds file with ph_seq and ph_dur \(the key 'ph_dur' is missing\)"
+    ):
         read_ds(DIFFSINGER / "07.ds")
 
 

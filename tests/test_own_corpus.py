@@ -46,7 +46,16 @@ def walked(tmp_path_factory):
     place = tmp_path_factory.mktemp("own")
     source = write_recordings(place / "anna", place / "made")
     voice = write_voice(place / "start")
-    options = ["--source", str(source), "--from-voice", str(voice), "--voice", str(place / "work/voices/anna"), "--song", str(SONG)]
+    options = [
+        "--source",
+        str(source),
+        "--from-voice",
+        str(voice),
+        "--voice",
+        str(place / "work/voices/anna"),
+        "--song",
+        str(SONG),
+    ]
     said = run("corpus", place / "work", *options, "--", "--trainer.limit_train_batches=3")
     assert said.returncode == 0, said.stdout + said.stderr
     return place, said.stdout + said.stderr, options
@@ -58,7 +67,13 @@ def test_every_stage_leaves_its_product_and_the_recordings_their_singer(walked):
     assert re.findall(r"^== (\S+)$", said, re.MULTILINE) == [
         "prepare", "features", "latents", "begin", "train-timing", "train-acoustic", "export", "sing", "evaluate"
     ]  # fmt: skip
-    for product in ("begin/acoustic.safetensors", "timing/trained.ckpt", "acoustic/trained.ckpt", "song.json", "song.html"):
+    for product in (
+        "begin/acoustic.safetensors",
+        "timing/trained.ckpt",
+        "acoustic/trained.ckpt",
+        "song.json",
+        "song.html",
+    ):
         assert (work / product).stat().st_size > 0
     assert "Traceback" not in said and "manifests/folder.jsonl: 5 clips, 5 with phones" in said
     assert re.search(r"^anna: begins as (ann|bob) of voice start \(loss", said, re.MULTILINE)
@@ -74,7 +89,9 @@ def test_labels_survive_the_way_through_the_textgrid(walked):
     for clip in read_manifest(place / "work/manifests/folder.jsonl"):
         wanted = [(p["symbol"], p["start"], p["end"]) for p in told[Path(clip["audio"]).stem]]
         assert [p["symbol"] for p in clip["phones"]] == [symbol for symbol, _, _ in wanted]
-        assert [(p["start"], p["end"]) for p in clip["phones"]] == [pytest.approx((a, b), abs=1e-3) for _, a, b in wanted]
+        assert [(p["start"], p["end"]) for p in clip["phones"]] == [
+            pytest.approx((a, b), abs=1e-3) for _, a, b in wanted
+        ]
 
 
 def test_the_voice_keeps_the_codec_and_sings_on_pitch(walked):

@@ -1,5 +1,6 @@
 """Public corpora: phones, notes and seconds of miniature copies; what is missing or broken, in one line."""
 
+import itertools
 import json
 import re
 import tarfile
@@ -48,7 +49,7 @@ def test_phones_fill_the_sound_and_every_syllable_has_one_stretch_with_a_vowel(n
         phones = clip.get("phones", [])
         assert not phones or phones[0]["start"] == 0
         assert not phones or phones[-1]["end"] == pytest.approx(Audio.read(clip["audio"]).seconds, abs=0.02)
-        assert all(a["end"] == b["start"] for a, b in zip(phones, phones[1:], strict=False))
+        assert all(a["end"] == b["start"] for a, b in itertools.pairwise(phones))
         numbers = [p["note"] for p in phones if p["note"] >= 0]
         assert numbers == sorted(numbers) and set(numbers) == set(range(len(set(numbers))))
         assert all((p["note"] < 0) == (p["symbol"] in ("SIL", "BR")) for p in phones)
@@ -173,7 +174,9 @@ def test_a_corpus_that_must_be_asked_for_is_not_downloaded(name, tmp_path):
         prepare.main([name, "--out", str(tmp_path / "out")])
 
 
-@pytest.mark.parametrize("corpus", [c for c in prepare.CORPORA.values() if c.name in EXPECTED], ids=lambda corpus: corpus.name)
+@pytest.mark.parametrize(
+    "corpus", [c for c in prepare.CORPORA.values() if c.name in EXPECTED], ids=lambda corpus: corpus.name
+)
 def test_every_public_corpus_states_its_licence_and_citation(corpus):
     assert corpus.licence
     assert corpus.name in ("utau", "folder") or any(str(year) in corpus.citation for year in range(2010, 2026))

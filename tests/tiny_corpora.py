@@ -31,10 +31,22 @@ def hts(*rows: tuple[float, float, str]) -> str:
 
 def textgrid(end: float, **tiers) -> str:
     """Praat's long format; tiers: name → rows (start, end, text)."""
-    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end}", "tiers? <exists>"]
+    lines = [
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        "xmin = 0",
+        f"xmax = {end}",
+        "tiers? <exists>",
+    ]
     lines += [f"size = {len(tiers)}", "item []:"]
     for number, (name, rows) in enumerate(tiers.items(), 1):
-        lines += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{name}"', "        xmin = 0"]
+        lines += [
+            f"    item [{number}]:",
+            '        class = "IntervalTier"',
+            f'        name = "{name}"',
+            "        xmin = 0",
+        ]
         lines += [f"        xmax = {end}", f"        intervals: size = {len(rows)}"]
         for place, (start, stop, said) in enumerate(rows, 1):
             lines += [f"        intervals [{place}]:", f"            xmin = {start}", f"            xmax = {stop}"]
@@ -65,7 +77,15 @@ def write_nit_song070(folder: Path) -> None:
 def write_kiritan(folder: Path) -> None:
     for song in ("01", "02"):
         sound(folder / f"wav/{song}.wav", 2.0, 96_000)
-        rows = [(0, 0.5, "pau"), (0.5, 0.6, "ky"), (0.6, 1.0, "o"), (1.0, 1.2, "N"), (1.2, 1.3, "cl"), (1.3, 1.4, "br"), (1.4, 2.0, "sil")]
+        rows = [
+            (0, 0.5, "pau"),
+            (0.5, 0.6, "ky"),
+            (0.6, 1.0, "o"),
+            (1.0, 1.2, "N"),
+            (1.2, 1.3, "cl"),
+            (1.3, 1.4, "br"),
+            (1.4, 2.0, "sil"),
+        ]
         text(folder / f"mono_label/{song}.lab", hts(*rows))
         text(folder / f"midi_label/{song}.lab", "")  # there too, and none of phones
 
