@@ -1,12 +1,12 @@
-"""corpus.yaml, which says of a folder of recordings what its files do not: who sings, in what language, in which phones.
+"""corpus.yaml, which says of a folder of recordings what its files do not: who sings, in what language and phones.
 
     singer: anna
     language: en
-    phones: arpabet            # japanese, pinyin, korean, arpabet, ipa or svs; found by the symbols when it is not given
+    phones: arpabet            # japanese, pinyin, korean, arpabet, ipa or svs; else found by the symbols
     symbols: {U: AH, Q: SIL}   # symbols of one's own: a phone of svs, or several with spaces
     licence: CC BY 4.0
 
-All of it may be left out, and the file too. That of the nearest folder counts, so that singers can have one folder each.
+All of it may be left out, and the file too. That of the nearest folder counts, so singers can have one folder each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEYS = ("singer", "language", "phones", "symbols", "licence")
 
 @dataclass(frozen=True)
 class About:
-    """What corpus.yaml says. symbols: as `labels.phones_of` wants them. language, phones: empty where it says nothing."""
+    """What corpus.yaml says; language, phones: empty where it does not. symbols: as `labels.phones_of` wants them."""
 
     singer: str
     language: str = ""

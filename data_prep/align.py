@@ -2,14 +2,14 @@
 
     python -m data_prep.align work/manifests/folder.jsonl --out work/manifests/aligned.jsonl --model MMS_FA
 
-The model is one of torchaudio's: MMS_FA knows over a thousand languages in Latin letters (Pratap et al. 2023), those called
-*_ASR_* English. Its weights are fetched once, or taken from --weights, a folder that holds their file. It says when each
-letter is heard (torchaudio's forced_align); the letters of a word are then matched with its phones, and where the sound
-falls silent before the next word the last phone ends.
+The model is one of torchaudio's: MMS_FA knows over a thousand languages in Latin letters (Pratap et al. 2023), those
+called *_ASR_* English. Its weights are fetched once, or taken from --weights, a folder that holds their file. It says
+when each letter is heard (torchaudio's forced_align); the letters of a word are then matched with its phones, and where
+the sound falls silent before the next word the last phone ends.
 
-A model of speech hears held vowels and consonants late, by some 20 to 40 ms, and CTC names where a letter begins only. Labels
-by ear are better: this is for corpora that have none. Clips that have phones are left as they are, unless --again.
-Where the score is known, svs.evaluation.alignment finds its notes in the singing: data_prep.folder does so.
+CTC tells where a letter is first heard, not where it ends, and models of speech may hear sung vowels late. Labels by
+ear are better: this is for corpora that have none. Clips that have phones are left as they are, unless --again. Where the
+score is known, svs.evaluation.alignment finds its notes in the singing: data_prep.folder does so.
 """
 
 from __future__ import annotations
@@ -44,19 +44,14 @@ FRAME = 0.01  # seconds, of levels
 LEAST = 0.1  # median probability of the letters, below which these are not the words that are sung
 
 # How each phone may be spelled; by the first it is written where a word has no letters of the model's.
-SPELLINGS = {
-    symbol: tuple(letters.split(","))
-    for symbol, letters in (
-        pair.split(":")
-        for pair in (
-            "AA:a,o AE:a AH:u,o,a,e,i AO:o,a,u AW:ao,o,u AY:ai,i,y EH:e,a ER:er,i,u,o,r,e EY:ei,a,e IH:i,y,e IY:i,e,y OW:o OY:oi "
-            "UH:u,o UW:u,o,w B:b D:d G:g P:p T:t K:k,c,q,x JH:j,g,d CH:ch,c,t V:v,f DH:th,t Z:z,s,x F:f,p TH:th,t S:s,c,z,x SH:sh,s,c,t "
-            "ZH:zh,s,g,z HH:h,w M:m N:n NG:ng,n L:l R:r W:w,u,o Y:y,i,u,j,e a:a e:e o:o ə:e,a,o ɐ:a,e,r y:u,y ʏ:u,y ø:o,e œ:o,e ɯ:u ɒ:o,a "
-            "ɜ:e,i,u ʔ:t dz:z,d dʑ:j,z,d ts:ts,z,t,c tɕ:ch,t,c pf:pf,p ʑ:j,z ʁ:r ɕ:sh,s,c ç:ch,h,c x:ch,h,j,g ɸ:f,h ɲ:ny,n,g ɴ:n,m "
-            "r:r ɾ:r ʎ:ly,l,g ɥ:u,y ɑ̃:an,a,e ɛ̃:in,i,a,e ɔ̃:on,o œ̃:un,u əʊ:o ɪə:e,i eə:ea,a,e ʊə:u,o"
-        ).split()
-    )
-}  # fmt: skip
+SPELLED = """
+AA:a,o AE:a AH:u,o,a,e,i AO:o,a,u AW:ao,o,u AY:ai,i,y EH:e,a ER:er,i,u,o,r,e EY:ei,a,e IH:i,y,e IY:i,e,y OW:o OY:oi UH:u,o
+UW:u,o,w B:b D:d G:g P:p T:t K:k,c,q,x JH:j,g,d CH:ch,c,t V:v,f DH:th,t Z:z,s,x F:f,p TH:th,t S:s,c,z,x SH:sh,s,c,t
+ZH:zh,s,g,z HH:h,w M:m N:n NG:ng,n L:l R:r W:w,u,o Y:y,i,u,j,e a:a e:e o:o ə:e,a,o ɐ:a,e,r y:u,y ʏ:u,y ø:o,e œ:o,e ɯ:u
+ɒ:o,a ɜ:e,i,u ʔ:t dz:z,d dʑ:j,z,d ts:ts,z,t,c tɕ:ch,t,c pf:pf,p ʑ:j,z ʁ:r ɕ:sh,s,c ç:ch,h,c x:ch,h,j,g ɸ:f,h ɲ:ny,n,g
+ɴ:n,m r:r ɾ:r ʎ:ly,l,g ɥ:u,y ɑ̃:an,a,e ɛ̃:in,i,a,e ɔ̃:on,o œ̃:un,u əʊ:o ɪə:e,i eə:ea,a,e ʊə:u,o
+"""
+SPELLINGS = {phone: tuple(letters.split(",")) for phone, letters in (pair.split(":") for pair in SPELLED.split())}
 
 
 class AlignError(CorpusError):
@@ -96,7 +91,7 @@ class Recogniser:
 
 
 def bundle(name: str, weights: Path | None = None) -> Recogniser:
-    """A model of torchaudio's by its name; weights: folder with its file. Raises AlignError saying how to get what lacks."""
+    """A model of torchaudio's by its name; weights: folder with its file. Raises AlignError saying how to get it."""
     import torch
     from torchaudio import pipelines
 
@@ -117,14 +112,14 @@ def bundle(name: str, weights: Path | None = None) -> Recogniser:
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:150]
         raise AlignError(
-            f"{name}: its weights, {path}, cannot be had ({reason}); download {address} elsewhere, put it into a folder and "
-            "name that with --weights"
+            f"{name}: its weights, {path}, cannot be had ({reason}); download {address} elsewhere, put it into a "
+            "folder and name that with --weights"
         ) from None
     labels = chosen.get_labels(star=None) if name == "MMS_FA" else chosen.get_labels()
     return Recogniser(network, tuple(labels), round(chosen.sample_rate), 320)
 
 
-# Words, letters and phones ---------------------------------------------------------------------------------------------
+# Words, letters and phones -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -137,7 +132,7 @@ class Word:
 
 
 def words_of(text: str, language: str, labels: Sequence[str]) -> list[Word]:
-    """The words of a text with their letters as the model writes them. Raises LabelError, where there is nothing to sing."""
+    """The words of a text with their letters as the model writes them. Raises LabelError when there are none."""
     try:
         pronouncer = g2p.load(language)
     except ValueError as error:
@@ -198,7 +193,7 @@ def _unlike(letter: str, phone: str) -> float:
     return 1.0 if (letter in "aeiouy") == features(phone).vowel else 3.0
 
 
-# Alignment -------------------------------------------------------------------------------------------------------------
+# Alignment -----------------------------------------------------------------------------------------------------------
 
 
 def letter_times(emissions: np.ndarray, words: Sequence[Word], labels: Sequence[str]) -> tuple[list[list[int]], float]:

@@ -1,9 +1,9 @@
-"""What the voice of a new corpus begins from: the weights of another voice, with rows for the corpus's phones and singers.
+"""What the voice of a new corpus begins from: another voice's weights, with rows for the corpus's phones and singers.
 
     python -m data_prep.begin features/folder --voice default --out begin
 
-Phones keep what the voice knows of them, even those that the corpus never sings; a phone it lacks begins as the nearest it
-has. Each new singer begins as that singer of the voice by whom the recordings are foretold best, as the flow's loss tells.
+Phones keep what the voice knows of them, even those that the corpus never sings; a phone it lacks begins as the nearest
+it has. Each new singer begins as that singer of the voice by whom the recordings are foretold best, by the flow's loss.
 Writes acoustic.safetensors, timing.safetensors, and acoustic.yaml and timing.yaml, which give `svs train` the tables.
 """
 

@@ -73,8 +73,8 @@ class Corpus:
         """Download and unpack the archive into `folder`, once; returns the folder with the recordings."""
         if self.gated and not folder.is_dir():
             raise CorpusError(
-                f"{self.name} is not downloaded by itself: {self.gated}; unpack it into a folder called {self.name} and "
-                f"name the folder around that with --source"
+                f"{self.name} is not downloaded by itself: {self.gated}; unpack it into a folder called "
+                f"{self.name} and name the folder around that with --source"
             )
         if not folder.is_dir():
             archive = folder.with_name(f"{folder.name}.archive.partial")
@@ -116,7 +116,7 @@ class Corpus:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a .zip or .tar archive, whichever it is; nothing may lie outside `folder`. Raises OSError, BadZipFile, TarError."""
+    """Unpack a .zip or .tar archive; nothing may lie outside `folder`. Raises OSError, BadZipFile, TarError."""
     if tarfile.is_tarfile(archive):
         with tarfile.open(archive) as content:
             content.extractall(folder, filter="data")
@@ -126,7 +126,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def left_over(name: str, clips: list[dict]) -> str:
-    """One line about the clips that stay without phones: the symbols that svs lacks, or the first one's reason; else ""."""
+    """One line about clips that stay without phones: the symbols that svs lacks, or the first one's reason; or ""."""
     reasons = {clip["id"]: clip["unlabelled"] for clip in clips if "unlabelled" in clip}
     if not reasons:
         return ""

@@ -68,7 +68,7 @@ class Csd(Corpus):
 
 
 def sung_notes(table: Path, phone_set: str) -> list[Note]:
-    """Notes of a table, with their phones; a syllable without a vowel's change carries on. Raises UnknownPhone, ValueError."""
+    """Notes of a table with their phones; a row without phones carries on. Raises UnknownPhone, CorpusError."""
     rows = list(csv.DictReader(read_text(table).splitlines(), skipinitialspace=True))
     if not rows or not set(COLUMNS) <= set(rows[0]):
         raise CorpusError(f"{table}: the columns {', '.join(COLUMNS)} are wanted")

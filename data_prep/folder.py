@@ -75,7 +75,7 @@ class Folder(Corpus):
 
 @dataclass(frozen=True)
 class Labels:
-    """What stands beside a recording: phones in the corpus's own symbols, words, notes, text; or a score to be followed."""
+    """What stands beside a recording: phones in its own symbols, words, notes, text; or a score to be followed."""
 
     phones: Sequence[Interval] = ()
     words: Sequence[Interval] | None = None
@@ -146,7 +146,7 @@ def _table(path: Path) -> dict[str, DsLine]:
 
 
 def _phone_sets(read: Iterable[tuple[dict, About, Labels]]) -> dict[str, str]:
-    """The set of phones that each singer's labels are in: as said, by their language, or the one that knows most of them."""
+    """The set that each singer's labels are in: as said, by their language, or the one that knows most of them."""
     symbols: dict[str, set[str]] = {}
     abouts: dict[str, About] = {}
     for _, about, found in read:

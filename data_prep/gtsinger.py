@@ -1,10 +1,10 @@
 """GTSinger: 20 singers in nine languages, each song plainly and in a technique, 48 kHz, with words, phones and notes.
 
 Source:   huggingface.co/datasets/GTSinger/GTSinger, also on Google Drive
-Citation: Y. Zhang et al., "GTSinger: a global multi-technique singing corpus with realistic music scores for all singing
-          tasks", NeurIPS 2024 Datasets and Benchmarks
-Licence:  CC BY-NC-SA 4.0, dataset_license.md in github.com/GTSinger/GTSinger, which who takes it accepts. No checksum is
-          published for the whole.
+Citation: Y. Zhang et al., "GTSinger: a global multi-technique singing corpus with realistic music scores for all
+          singing tasks", NeurIPS 2024 Datasets and Benchmarks
+Licence:  CC BY-NC-SA 4.0, dataset_license.md in github.com/GTSinger/GTSinger, which who takes it accepts. No checksum
+          is published for the whole.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class GtSinger(Corpus):
     citation = "Zhang et al., NeurIPS 2024 Datasets and Benchmarks"
 
     def clips(self, folder: Path) -> list[dict]:
-        """One clip a line, from <Language>/<singer>/<Technique>/<song>/<group>/<number>.wav and .json; speech is left out."""
+        """One clip a line, from <Language>/<singer>/<Technique>/<song>/<group>/<number>.wav and .json; no speech."""
         languages = [folder / name for name in LANGUAGES if (folder / name).is_dir()]
         if not languages:
             raise CorpusError(f"{folder}: no folder of a language there; {self.name} was expected, from {self.source}")

@@ -2,8 +2,8 @@
 
 Source:   recordings from zunko.jp/kiridev/login.php, which asks for an account and its terms; labels from
           github.com/mmorise/kiritan_singing. Put the folders `wav` and `mono_label` beside each other.
-Citation: I. Ogawa and M. Morise, "Tohoku Kiritan singing database: a singing database for statistical parametric singing
-          synthesis using Japanese pop songs", Acoustical Science and Technology 42(3), 2021
+Citation: I. Ogawa and M. Morise, "Tohoku Kiritan singing database: a singing database for statistical parametric
+          singing synthesis using Japanese pop songs", Acoustical Science and Technology 42(3), 2021
 Licence:  research use, by the terms on that page. No checksum is published.
 """
 
@@ -19,8 +19,8 @@ class Kiritan(Corpus):
     name = "kiritan"
     source = "https://zunko.jp/kiridev/login.php"
     gated = (
-        "the recordings are given at https://zunko.jp/kiridev/login.php to who accepts their terms, and the labels are in "
-        "https://github.com/mmorise/kiritan_singing (mono_label)"
+        "the recordings are given at https://zunko.jp/kiridev/login.php to who accepts their terms, and the labels are "
+        "in https://github.com/mmorise/kiritan_singing (mono_label)"
     )
     licence = "research use, terms at zunko.jp"
     citation = "Ogawa and Morise, Acoust. Sci. & Tech. 42(3), 2021"

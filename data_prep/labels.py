@@ -115,7 +115,7 @@ def _tiers(values: list) -> Iterable[tuple[str, list[Interval]]]:
 
 
 def tier(tiers: dict[str, list[Interval]], kind: str) -> list[Interval] | None:
-    """The tier of `phones`, `words` or `notes` under any of its usual names, or with that name at the end ("anna - phones")."""
+    """The tier of `phones`, `words` or `notes` under a usual name, or with that at its end ("anna - phones")."""
     for name in TIERS[kind]:
         for found, intervals in tiers.items():
             if found.strip().lower() == name or found.strip().lower().endswith((f"- {name}", f": {name}")):
@@ -180,7 +180,8 @@ def cents_of(name: str) -> float:
 def note(onset: float, seconds: float, cents: float, lyric: str | None = None, held: bool = False) -> dict:
     """A note of a manifest: seconds from the sound's start; a held one carries on the syllable before it."""
     return {
-        "onset": round(onset, 5), "duration": round(seconds, 5), "cents": float(cents), "lyric": None if held else lyric or "",
+        "onset": round(onset, 5), "duration": round(seconds, 5), "cents": float(cents),
+        "lyric": None if held else lyric or "",
     }  # fmt: skip
 
 
@@ -201,7 +202,7 @@ def phones_of(
     words: Sequence[Interval] | None = None,
     own: dict | None = None,
 ) -> list[dict]:
-    """[{"symbol", "stress", "start", "end", "note"}] that fill the sound, in svs's phones, from a tier of others' phones.
+    """[{"symbol", "stress", "start", "end", "note"}] that fill the sound, in svs's phones, from those of others.
 
     words: tells where syllables may not reach across; without it they reach across words as in legato singing.
     own: symbols of the corpus and what they are, before all else. `note` numbers the syllables; silence has −1.

@@ -1,8 +1,8 @@
 """Opencpop: 100 Mandarin pop songs by one woman in 3 756 lines, 44.1 kHz, with phones, notes and slurs.
 
 Source:   wenet.org.cn/opencpop/download, where one asks by a form and gets a link
-Citation: Y. Wang et al., "Opencpop: a high-quality open source Chinese popular song corpus for singing voice synthesis",
-          Interspeech 2022
+Citation: Y. Wang et al., "Opencpop: a high-quality open source Chinese popular song corpus for singing voice
+          synthesis", Interspeech 2022
 Licence:  non-commercial research, by the terms of that form. No checksum is published.
 """
 

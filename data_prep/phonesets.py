@@ -29,33 +29,33 @@ def _table(text: str) -> dict[str, tuple[str, ...]]:
 
 # Open JTalk, Sinsy and the labels of HTS; capital vowels are devoiced, cl is the closure of っ.
 JAPANESE = _table(
-    "a:a i:IY u:ɯ e:e o:o A:a I:IY U:ɯ E:e O:o N:ɴ cl:ʔ q:ʔ Q:ʔ k:K g:G s:S z:Z t:T d:D n:N h:HH b:B p:P m:M y:Y r:ɾ w:W v:V "
-    "f:ɸ sh:ɕ ch:tɕ j:dʑ ts:ts dz:dz ky:K+Y gy:G+Y ny:N+Y hy:HH+Y by:B+Y py:P+Y my:M+Y ry:ɾ+Y ty:T+Y dy:D+Y fy:ɸ+Y "
-    "vy:V+Y kw:K+W gw:G+W ng:NG GS:ʔ"
+    "a:a i:IY u:ɯ e:e o:o A:a I:IY U:ɯ E:e O:o N:ɴ cl:ʔ q:ʔ Q:ʔ k:K g:G s:S z:Z t:T d:D n:N h:HH b:B p:P m:M y:Y "
+    "r:ɾ w:W v:V f:ɸ sh:ɕ ch:tɕ j:dʑ ts:ts dz:dz ky:K+Y gy:G+Y ny:N+Y hy:HH+Y by:B+Y py:P+Y my:M+Y ry:ɾ+Y ty:T+Y "
+    "dy:D+Y fy:ɸ+Y vy:V+Y kw:K+W gw:G+W ng:NG GS:ʔ"
 )
 # Initials and finals as Opencpop, M4Singer and DiffSinger's dictionaries write them. Retroflexes and palatals are given
 # to their nearest neighbours, and tones are not marked.
 PINYIN = _table(
-    "b:B p:P m:M f:F d:D t:T n:N l:L g:G k:K h:x j:dʑ q:tɕ x:ɕ zh:JH ch:CH sh:SH r:R z:dz c:ts s:S y:Y w:W "
-    "a:a o:o e:ə E:EH ê:EH i:IY i0:ɯ ir:ɯ u:UW v:y ü:y ai:AY ei:EY ao:AW ou:OW an:a+N en:ə+N En:EH+N ang:AA+NG eng:ə+NG "
-    "ong:UH+NG er:ER ia:Y+a ie:Y+EH iao:Y+AW iou:Y+OW iu:Y+OW ian:Y+EH+N in:IY+N iang:Y+AA+NG ing:IY+NG iong:Y+UH+NG "
-    "ua:W+a uo:W+o uai:W+AY uei:W+EY ui:W+EY uan:W+a+N uen:W+ə+N un:W+ə+N uang:W+AA+NG ueng:W+ə+NG ve:ɥ+EH ue:ɥ+EH "
-    "van:ɥ+EH+N vn:y+N"
+    "b:B p:P m:M f:F d:D t:T n:N l:L g:G k:K h:x j:dʑ q:tɕ x:ɕ zh:JH ch:CH sh:SH r:R z:dz c:ts s:S y:Y w:W a:a o:o "
+    "e:ə E:EH ê:EH i:IY i0:ɯ ir:ɯ u:UW v:y ü:y ai:AY ei:EY ao:AW ou:OW an:a+N en:ə+N En:EH+N ang:AA+NG eng:ə+NG "
+    "ong:UH+NG er:ER ia:Y+a ie:Y+EH iao:Y+AW iou:Y+OW iu:Y+OW ian:Y+EH+N in:IY+N iang:Y+AA+NG ing:IY+NG "
+    "iong:Y+UH+NG ua:W+a uo:W+o uai:W+AY uei:W+EY ui:W+EY uan:W+a+N uen:W+ə+N un:W+ə+N uang:W+AA+NG ueng:W+ə+NG "
+    "ve:ɥ+EH ue:ɥ+EH van:ɥ+EH+N vn:y+N"
 )
 APICAL = {"zh", "ch", "sh", "r", "z", "c", "s"}  # after these the final i is no IY
 # The romanised Korean of CSD; doubled letters are tense and k, t, p, ch aspirated, which svs does not tell apart.
 KOREAN = _table(
-    "a:a ae:EH e:e eo:AH eu:ɯ i:IY o:o u:UW ya:Y+a yae:Y+EH ye:Y+e yeo:Y+AH yo:Y+o yu:Y+UW wa:W+a wae:W+EH we:W+e oe:W+e "
-    "wo:W+AH weo:W+AH wi:W+IY ui:ɯ+IY y:Y w:W g:G kk:K gg:K k:K n:N d:D tt:T dd:T t:T r:ɾ l:L m:M b:B pp:P bb:P p:P s:S "
-    "ss:S ng:NG j:dʑ jj:tɕ ch:tɕ h:HH"
+    "a:a ae:EH e:e eo:AH eu:ɯ i:IY o:o u:UW ya:Y+a yae:Y+EH ye:Y+e yeo:Y+AH yo:Y+o yu:Y+UW wa:W+a wae:W+EH we:W+e "
+    "oe:W+e wo:W+AH weo:W+AH wi:W+IY ui:ɯ+IY y:Y w:W g:G kk:K gg:K k:K n:N d:D tt:T dd:T t:T r:ɾ l:L m:M b:B pp:P "
+    "bb:P p:P s:S ss:S ng:NG j:dʑ jj:tɕ ch:tɕ h:HH"
 )
 ARPABET = {symbol.lower(): (symbol,) for symbol in PHONES if symbol.isascii() and symbol.isupper()} | _table(
     "ax:AH axr:ER axh:AH ix:IH ux:UW dx:ɾ q:ʔ el:AH+L em:AH+M en:AH+N eng:AH+NG nx:N hv:HH wh:W"
 )
 IPA = {phone.ipa: (symbol,) for symbol, phone in PHONES.items()} | _table(
-    "g:G c:K ɟ:G ʝ:Y ɟʝ:Y β:B ɣ:G ʂ:SH ʐ:ZH ɫ:L ɭ:L ɨ:IH ʉ:UW ɵ:UH ɘ:ə ɤ:ə ɰ:W ɦ:HH ħ:HH h:HH χ:x ʀ:ʁ ɻ:R ɽ:ɾ ʋ:V ɱ:M ɚ:ER "
-    "aj:AY ai:AY aw:AW au:AW ej:EY ei:EY ow:OW ou:OW əw:OW ɔj:OY ɔʏ:OY oi:OY tʂ:CH dʐ:JH ts:ts dz:dz ɪi:IY ʊu:UW iə:IY+ə uə:UW+ə "
-    "ɐ:ɐ ɒː:AO ɯi:ɯ+IY"
+    "g:G c:K ɟ:G ʝ:Y ɟʝ:Y β:B ɣ:G ʂ:SH ʐ:ZH ɫ:L ɭ:L ɨ:IH ʉ:UW ɵ:UH ɘ:ə ɤ:ə ɰ:W ɦ:HH ħ:HH h:HH χ:x ʀ:ʁ ɻ:R ɽ:ɾ ʋ:V "
+    "ɱ:M ɚ:ER aj:AY ai:AY aw:AW au:AW ej:EY ei:EY ow:OW ou:OW əw:OW ɔj:OY ɔʏ:OY oi:OY tʂ:CH dʐ:JH ts:ts dz:dz ɪi:IY "
+    "ʊu:UW iə:IY+ə uə:UW+ə ɐ:ɐ ɒː:AO ɯi:ɯ+IY"
 )
 IPA = {unicodedata.normalize("NFD", symbol): phones for symbol, phones in IPA.items()}
 NASAL_IPA = {"a": "ɑ̃", "ɑ": "ɑ̃", "e": "ɛ̃", "ɛ": "ɛ̃", "o": "ɔ̃", "ɔ": "ɔ̃", "œ": "œ̃", "ø": "œ̃"}

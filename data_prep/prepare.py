@@ -2,7 +2,7 @@
 
     python -m data_prep.prepare kumi philipp vocobox --out work/manifests --source ../recordings
 
-Writes <out>/<corpus>.jsonl. A corpus is taken from <source>/<corpus> where that folder exists; where one corpus is asked
+Writes <out>/<corpus>.jsonl. A corpus is taken from <source>/<corpus> where that folder exists; where only one is asked
 for, --source may be its own folder. Otherwise it is downloaded once into <out>/<corpus>, if its publisher gives it
 without being asked. A manifest that is there already is left alone; delete it to make it anew. Recordings of your own
 are the corpus `folder` (data_prep.folder), or `utau`, if they are a UTAU bank.
@@ -36,14 +36,14 @@ from svs.dataset import read_manifest
 CORPORA: dict[str, Corpus] = {
     corpus.name: corpus
     for corpus in (
-        Kumi(), Philipp(), Vocobox(), Synthetic(), NitSong070(), Kiritan(), Pjs(), Csd(), VocalSet(), GtSinger(), Opencpop(),
-        M4Singer(), Utau(), Folder(),
+        Kumi(), Philipp(), Vocobox(), Synthetic(), NitSong070(), Kiritan(), Pjs(), Csd(), VocalSet(), GtSinger(),
+        Opencpop(), M4Singer(), Utau(), Folder(),
     )
 }  # fmt: skip
 
 
 def prepare(name: str, out: Path, source: Path | None = None, alone: bool = False) -> None:
-    """Write the manifest of one corpus, unless it is there. alone: `source` may be the corpus itself. Raises CorpusError."""
+    """Write a corpus's manifest, unless it is there. alone: `source` may be the corpus itself. Raises CorpusError."""
     manifest = out / f"{name}.jsonl"
     if manifest.exists():
         print(f"{manifest}: already there")

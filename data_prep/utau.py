@@ -3,7 +3,7 @@
     python -m data_prep.prepare utau --source ~/banks/tsubaki --out work/manifests
 
 Each folder with an oto.ini is a bank; one level of folders is searched, as banks of several pitches have them. What a
-recording sings is told by its name, in kana or romaji ("ka-ka-ki", "_ああいあうえあ"); recordings that tell it otherwise,
+recording sings is told by its name, in kana or romaji ("ka-ka-ki", "_ああいあ"); recordings that tell it otherwise,
 and English banks, stay without phones. The singer is called as the folder, or as corpus.yaml says (data_prep.about).
 The terms of use are the bank's own: read its readme.
 """
@@ -54,7 +54,7 @@ class Utau(Corpus):
 
 
 def morae_of_name(stem: str) -> list[tuple[str, ...]]:
-    """Phones of the morae that a recording's name spells: "_ああいあうえあ", "か-か-き", "ka-ka-ki". Raises OtoError."""
+    """Phones of the morae that a recording's name spells: "_ああいあ", "か-か-き", "ka-ka-ki". Raises OtoError."""
     text = unicodedata.normalize("NFC", stem).strip("_")
     romaji = re.search(r"(?<![a-z])[a-z]+(-[a-z]+)*$", text)
     if romaji:

@@ -1,4 +1,4 @@
-"""A folder of one's own: every kind of label beside the recordings, what corpus.yaml says, and what is wrong with them."""
+"""A folder of one's own: every kind of label beside the recordings, corpus.yaml, and what is wrong with them."""
 
 import json
 import re
@@ -36,7 +36,8 @@ def spans(clip):
 
 def line(**changes):
     said = {
-        "name": "a", "ph_seq": "SP L AA SP", "ph_dur": "0.5 0.1 0.6 0.8", "note_seq": "rest D4 E4 rest", "note_dur": "0.6 0.4 0.2 0.8",
+        "name": "a", "ph_seq": "SP L AA SP", "ph_dur": "0.5 0.1 0.6 0.8", "note_seq": "rest D4 E4 rest",
+        "note_dur": "0.6 0.4 0.2 0.8",
         "note_slur": "0 0 1 0", "text": "la",
     }  # fmt: skip
     return {**said, **changes}
@@ -140,7 +141,8 @@ def test_a_score_is_found_in_singing_of_another_tempo_and_key(tmp_path):
     (tmp_path / "anna").mkdir()
     sing_phones(phones, natural(sung, phones, seed=0), seed=0).write(tmp_path / "anna/a.wav")
     take = {
-        "part": "a", "notes": [note_to_json(n) for n in notes], "phones": [], "f0": {"hop_seconds": 0.01, "cents": [], "voiced": []},
+        "part": "a", "notes": [note_to_json(n) for n in notes], "phones": [], "f0": {"hop_seconds": 0.01,
+        "cents": [], "voiced": []},
     }  # fmt: skip
     (tmp_path / "anna/a.musicxml").write_bytes(write_musicxml([take], "a"))
     assert [n.cents for n in read_score(tmp_path / "anna/a.musicxml", language="en").parts[0].notes] == [

@@ -1,4 +1,4 @@
-"""The walk-through of docs/bring-your-own-corpus.md in miniature: a folder of WAV and TextGrid becomes a voice that sings."""
+"""docs/bring-your-own-corpus.md in miniature: a folder of WAV and TextGrid becomes a voice that sings."""
 
 import copy
 import json

@@ -104,17 +104,23 @@ GONE = {  # what is taken away → what is said
 }
 
 BROKEN = {  # file and what is written into it → what is said
-    "nit_song070": ("data/labels/mono/nitech_jp_song070_f001_003.lab", "0 five pau\n", "_003.mono.lab, line 1: '0 five pau'"),
+    "nit_song070": ("data/labels/mono/nitech_jp_song070_f001_003.lab", "0 five pau\n",
+    "_003.mono.lab, line 1: '0 five pau'"),
     "kiritan": ("mono_label/01.lab", "0 9000000 pau\n5000000 100 a\n", "01.lab: 'a' at 0.500 s does not follow 'pau'"),
     "pjs": ("pjs002/pjs002.lab", "0 1\n", "pjs002.lab, line 1"),
-    "csd": ("english/csv/en001a.csv", "start,end,pitch,syllable\n1,2,C4,a\n", "en001a.csv, line 2: start, end and pitch are numbers"),
+    "csd": ("english/csv/en001a.csv", "start,end,pitch,syllable\n1,2,C4,a\n",
+    "en001a.csv, line 2: start, end and pitch are numbers"),
     "gtsinger": (
-        "English/EN-Alto-1/Breathy/alone/Control_Group/0000.json", '[{"word": "a"}]', "0000.json: words with ph, ph_start, .* are wanted",
+        "English/EN-Alto-1/Breathy/alone/Control_Group/0000.json", '[{"word": "a"}]',
+        "0000.json: words with ph, ph_start, .* are wanted",
     ),
-    "opencpop": ("segments/transcriptions.txt", "2001000001|a|b\n", "transcriptions.txt, line 1: no id|text|phones|notes"),
-    "m4singer": ("meta.json", '[{"item_name": "a"}]', "meta.json, item 0: item_name, phs, ph_dur, notes and is_slur are wanted"),
+    "opencpop": ("segments/transcriptions.txt", "2001000001|a|b\n",
+    "transcriptions.txt, line 1: no id|text|phones|notes"),
+    "m4singer": ("meta.json", '[{"item_name": "a"}]',
+    "meta.json, item 0: item_name, phs, ph_dur, notes and is_slur are wanted"),
     "utau": ("A3/oto.ini", "か.wav=か,1,2\n", "oto.ini, line 1: .* file=alias and five numbers are wanted"),
-    "folder": ("second.TextGrid", 'File type = "ooTextFile"\nObject class = "TextGrid"\n', "second.TextGrid: a TextGrid that is cut short"),
+    "folder": ("second.TextGrid", 'File type = "ooTextFile"\nObject class = "TextGrid"\n',
+    "second.TextGrid: a TextGrid that is cut short"),
 }  # fmt: skip
 
 

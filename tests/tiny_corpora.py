@@ -1,4 +1,4 @@
-"""Miniature copies of public corpora: the folders, names and label formats of their publishers, and what they should give.
+"""Miniature copies of public corpora: their publishers' folders, names and label formats, and what they should give.
 
 Each writer makes a copy below a folder. EXPECTED has of every corpus the number of clips, and of one clip its speaker,
 language, phones as (symbol, start, end) and notes as (onset, duration, cents).
@@ -61,12 +61,15 @@ def write_nit_song070(folder: Path) -> None:
     (folder / "data/raw").mkdir(parents=True, exist_ok=True)
     (folder / f"data/raw/{name}.raw").write_bytes(samples.tobytes())
     rows = [
-        (0.0, 0.5, "p", "xx^pau-k+a=k", "xx]xx"), (0.5, 0.6, "c", "pau^k-a+k=u", "E4]4"), (0.6, 1.0, "v", "k^a-k+u=pau", "E4]4"),
-        (1.0, 1.1, "c", "a^k-u+pau=xx", "G4]7"), (1.1, 1.6, "v", "k^u-pau+xx=xx", "G4]7"), (1.6, 2.0, "p", "u^pau-xx+xx=xx", "xx]xx"),
+        (0.0, 0.5, "p", "xx^pau-k+a=k", "xx]xx"), (0.5, 0.6, "c", "pau^k-a+k=u", "E4]4"), (0.6, 1.0, "v",
+        "k^a-k+u=pau", "E4]4"),
+        (1.0, 1.1, "c", "a^k-u+pau=xx", "G4]7"), (1.1, 1.6, "v", "k^u-pau+xx=xx", "G4]7"), (1.6, 2.0, "p",
+        "u^pau-xx+xx=xx", "xx]xx"),
     ]  # fmt: skip
     phones = ["pau", "k", "a", "k", "u", "pau"]
     full = "".join(
-        f"{round(start * 1e7)} {round(end * 1e7)} {kind}@xx^xx-{phone}+xx=xx_xx%xx^00/A:xx/E:{note}^0=4/4~100!1@60/F:xx#xx\n"
+        f"{round(start * 1e7)} {round(end * 1e7)} {kind}@xx^xx-{phone}+xx=xx_xx%xx^00/A:xx"
+        f"/E:{note}^0=4/4~100!1@60/F:xx#xx\n"
         for (start, end, kind, _, note), phone in zip(rows, phones, strict=True)
     )
     text(folder / f"data/labels/full/{name}.lab", full)
@@ -114,11 +117,13 @@ def write_vocalset(folder: Path) -> None:
 def write_gtsinger(folder: Path) -> None:
     words = [
         {
-            "word": "<SP>", "start_time": 0.0, "end_time": 0.4, "ph": ["<SP>"], "ph_start": [0.0], "ph_end": [0.4], "note": [0],
+            "word": "<SP>", "start_time": 0.0, "end_time": 0.4, "ph": ["<SP>"], "ph_start": [0.0],
+            "ph_end": [0.4], "note": [0],
             "note_start": [0.0], "note_end": [0.4],
         },
         {
-            "word": "alone", "start_time": 0.4, "end_time": 1.4, "ph": ["AH0", "L", "OW1", "N"], "ph_start": [0.4, 0.5, 0.6, 1.2],
+            "word": "alone", "start_time": 0.4, "end_time": 1.4, "ph": ["AH0", "L", "OW1", "N"],
+            "ph_start": [0.4, 0.5, 0.6, 1.2],
             "ph_end": [0.5, 0.6, 1.2, 1.4], "note": [64, 65], "note_start": [0.4, 0.6], "note_end": [0.6, 1.4],
         },
     ]  # fmt: skip
@@ -132,8 +137,8 @@ def write_opencpop(folder: Path) -> None:
     sound(folder / "segments/wavs/2001000001.wav", 2.0)
     sound(folder / "segments/wavs/2001000002.wav", 1.0)
     rows = [
-        "2001000001|感受停|SP g an sh ou ou AP t ing SP|rest C4 C4 D4 D4 E4 rest F#4/Gb4 F#4/Gb4 rest|0.2 0.4 0.4 0.5 0.5 0.3 0.1 0.4 0.4 0.4"
-        "|0.2 0.1 0.3 0.1 0.4 0.3 0.1 0.1 0.3 0.1|0 0 0 0 0 1 0 0 0 0",
+        "2001000001|感受停|SP g an sh ou ou AP t ing SP|rest C4 C4 D4 D4 E4 rest F#4/Gb4 F#4/Gb4 rest|"
+        "0.2 0.4 0.4 0.5 0.5 0.3 0.1 0.4 0.4 0.4|0.2 0.1 0.3 0.1 0.4 0.3 0.1 0.1 0.3 0.1|0 0 0 0 0 1 0 0 0 0",
         "2001000002|在|z ai|A3 A3|1.0 1.0|0.2 0.8|0 0",
     ]
     text(folder / "segments/transcriptions.txt", "\n".join(rows) + "\n")
@@ -142,8 +147,10 @@ def write_opencpop(folder: Path) -> None:
 def write_m4singer(folder: Path) -> None:
     sound(folder / "Alto-1#美错/0000.wav", 1.5, 48_000)
     item = {
-        "item_name": "Alto-1#美错#0000", "txt": "只是", "phs": ["<AP>", "zh", "i", "sh", "i", "i"], "is_slur": [0, 0, 0, 0, 0, 1],
-        "ph_dur": [0.3, 0.1, 0.3, 0.2, 0.3, 0.3], "notes": [0, 60, 60, 62, 62, 64], "notes_dur": [0.3, 0.4, 0.4, 0.5, 0.5, 0.3],
+        "item_name": "Alto-1#美错#0000", "txt": "只是", "phs": ["<AP>", "zh", "i", "sh", "i", "i"], "is_slur": [0, 0,
+        0, 0, 0, 1],
+        "ph_dur": [0.3, 0.1, 0.3, 0.2, 0.3, 0.3], "notes": [0, 60, 60, 62, 62, 64], "notes_dur": [0.3, 0.4, 0.4,
+        0.5, 0.5, 0.3],
     }  # fmt: skip
     text(folder / "meta.json", json.dumps([item]))
 
@@ -162,7 +169,7 @@ def sung_morae(path: Path, onsets, closures) -> None:
 
 
 def write_utau(folder: Path) -> None:
-    """Two pitches: one of the VCV kind, one of the CV kind, whose recordings hold a single mora; and no character.txt."""
+    """Two banks: one of the VCV kind, one of the CV kind, whose recordings hold a single mora."""
     sung_morae(folder / "A3/_あかあさ.wav", [1.3, 1.9, 2.5, 3.1], [0, 0.08, 0, 0.14])
     aliases = zip(["- あ", "a か", "a あ", "a さ"], [1.3, 1.9, 2.5, 3.1], strict=True)
     rows = [f"_あかあさ.wav={alias}A3,{1000 * onset - 300:.0f},400,-700,300,150" for alias, onset in aliases]
@@ -182,8 +189,10 @@ def write_folder(folder: Path) -> None:
 
 
 WRITERS = {
-    "nit_song070": write_nit_song070, "kiritan": write_kiritan, "pjs": write_pjs, "csd": write_csd, "vocalset": write_vocalset,
-    "gtsinger": write_gtsinger, "opencpop": write_opencpop, "m4singer": write_m4singer, "utau": write_utau, "folder": write_folder,
+    "nit_song070": write_nit_song070, "kiritan": write_kiritan, "pjs": write_pjs, "csd": write_csd,
+    "vocalset": write_vocalset,
+    "gtsinger": write_gtsinger, "opencpop": write_opencpop, "m4singer": write_m4singer, "utau": write_utau,
+    "folder": write_folder,
 }  # fmt: skip
 
 # corpus → clips, and of the clip whose id ends so: speaker, language, phones, notes
@@ -195,7 +204,8 @@ EXPECTED = {
     ),
     "kiritan": (
         2, "01", "kiritan", "ja",  # ky is K and Y, by what such sounds typically take
-        [("SIL", 0, 0.5), ("K", 0.5, 0.5 + 0.1 * 2 / 3), ("Y", 0.5 + 0.1 * 2 / 3, 0.6), ("o", 0.6, 1.0), ("ɴ", 1.0, 1.2),
+        [("SIL", 0, 0.5), ("K", 0.5, 0.5 + 0.1 * 2 / 3), ("Y", 0.5 + 0.1 * 2 / 3, 0.6), ("o", 0.6, 1.0), ("ɴ",
+        1.0, 1.2),
          ("ʔ", 1.2, 1.3), ("BR", 1.3, 1.4), ("SIL", 1.4, 2.0)],
         [],
     ),
@@ -209,7 +219,8 @@ EXPECTED = {
     ),
     "opencpop": (
         2, "2001000001", "opencpop", "zh",
-        [("SIL", 0, 0.2), ("G", 0.2, 0.3), ("a", 0.3, 0.3 + 0.3 * 5 / 6.5), ("N", 0.3 + 0.3 * 5 / 6.5, 0.6), ("SH", 0.6, 0.7),
+        [("SIL", 0, 0.2), ("G", 0.2, 0.3), ("a", 0.3, 0.3 + 0.3 * 5 / 6.5), ("N", 0.3 + 0.3 * 5 / 6.5, 0.6),
+        ("SH", 0.6, 0.7),
          ("OW", 0.7, 1.1), ("OW", 1.1, 1.4), ("BR", 1.4, 1.5), ("T", 1.5, 1.6), ("IY", 1.6, 1.6 + 0.3 * 5 / 6.5),
          ("NG", 1.6 + 0.3 * 5 / 6.5, 1.9), ("SIL", 1.9, 2.0)],
         [(0.3, 0.3, 6000), (0.7, 0.4, 6200), (1.1, 0.3, 6400), (1.6, 0.3, 6600)],
@@ -221,6 +232,7 @@ EXPECTED = {
     ),
     "utau": (3, "A3/_あかあさ", "copy", "ja", None, []),
     "folder": (
-        2, "first", "copy", "en", [("SIL", 0, 0.5), ("M", 0.5, 0.7), ("AY", 0.7, 1.2), ("SIL", 1.2, 2.0)], [(0.7, 0.5, 6100)],
+        2, "first", "copy", "en", [("SIL", 0, 0.5), ("M", 0.5, 0.7), ("AY", 0.7, 1.2), ("SIL", 1.2, 2.0)], [(0.7,
+        0.5, 6100)],
     ),
 }  # fmt: skip
