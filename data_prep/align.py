@@ -8,8 +8,8 @@ when each letter is heard (torchaudio's forced_align); the letters of a word are
 the sound falls silent before the next word the last phone ends.
 
 CTC tells where a letter is first heard, not where it ends, and models of speech may hear sung vowels late. Labels by
-ear are better: this is for corpora that have none. Clips that have phones are left as they are, unless --again. Where the
-score is known, svs.evaluation.alignment finds its notes in the singing: data_prep.folder does so.
+ear are better: this is for corpora that have none. Clips that have phones are left as they are, unless --again. Where
+the score is known, svs.evaluation.alignment finds its notes in the singing: data_prep.folder does so.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ CHUNK_SECONDS, CONTEXT_SECONDS = (
 FALL = 32.0  # dB below the loud parts, where a word has ended
 PAUSE = 0.1  # seconds of quiet that part words
 FRAME = 0.01  # seconds, of levels
+SHORTEST = 0.1  # seconds, of a recording
 LEAST = 0.1  # median probability of the letters, below which these are not the words that are sung
 
 # How each phone may be spelled; by the first it is written where a word has no letters of the model's.
 SPELLED = """
-AA:a,o AE:a AH:u,o,a,e,i AO:o,a,u AW:ao,o,u AY:ai,i,y EH:e,a ER:er,i,u,o,r,e EY:ei,a,e IH:i,y,e IY:i,e,y OW:o OY:oi UH:u,o
-UW:u,o,w B:b D:d G:g P:p T:t K:k,c,q,x JH:j,g,d CH:ch,c,t V:v,f DH:th,t Z:z,s,x F:f,p TH:th,t S:s,c,z,x SH:sh,s,c,t
+AA:a,o AE:a AH:u,o,a,e,i AO:o,a,u AW:ao,o,u AY:ai,i,y EH:e,a ER:er,i,u,o,r,e EY:ei,a,e IH:i,y,e IY:i,e,y OW:o
+OY:oi UH:u,o UW:u,o,w B:b D:d G:g P:p T:t K:k,c,q,x JH:j,g,d CH:ch,c,t V:v,f DH:th,t Z:z,s,x F:f,p TH:th,t S:s,c,z,x SH:sh,s,c,t
 ZH:zh,s,g,z HH:h,w M:m N:n NG:ng,n L:l R:r W:w,u,o Y:y,i,u,j,e a:a e:e o:o ə:e,a,o ɐ:a,e,r y:u,y ʏ:u,y ø:o,e œ:o,e ɯ:u
 ɒ:o,a ɜ:e,i,u ʔ:t dz:z,d dʑ:j,z,d ts:ts,z,t,c tɕ:ch,t,c pf:pf,p ʑ:j,z ʁ:r ɕ:sh,s,c ç:ch,h,c x:ch,h,j,g ɸ:f,h ɲ:ny,n,g
 ɴ:n,m r:r ɾ:r ʎ:ly,l,g ɥ:u,y ɑ̃:an,a,e ɛ̃:in,i,a,e ɔ̃:on,o œ̃:un,u əʊ:o ɪə:e,i eə:ea,a,e ʊə:u,o
@@ -265,6 +266,8 @@ def aligned(clip: dict, recogniser: Recogniser, least: float = LEAST) -> dict:
     try:
         words = words_of(clip.get("text", ""), clip.get("language", "en"), recogniser.labels)
         audio = Audio.read(clip["audio"])
+        if audio.seconds < SHORTEST:
+            raise LabelError(f"{audio.seconds:.3f} s are too short to hear words in")
         frames, score = letter_times(recogniser.emissions(audio), words, recogniser.labels)
         if score < least:
             raise LabelError(f"its words are heard with a probability of {score:.3f} only; are they what is sung?")

@@ -175,6 +175,8 @@ def _finished(clip: dict, about: About, found: Labels, phone_set: str) -> dict:
     clip = {"id": clip["id"], "speaker": about.singer, "audio": clip["audio"]}
     if language:
         clip["language"] = language
+    if about.licence:
+        clip["licence"] = about.licence
     if found.score is not None:
         return _followed(clip, found.score, about.language)
     if found.text:

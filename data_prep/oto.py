@@ -1,9 +1,9 @@
 """UTAU voice banks: where oto.ini says that vowels begin, and phones of whole recordings from that.
 
-A line of oto.ini is `file=alias,offset,consonant,cutoff,preutterance,overlap`, milliseconds. In banks of the VCV kind an
-alias is the vowel before and the mora, "a か", or "- か" at the beginning; in those of the CV kind each recording is
-one mora, and so is its alias. offset + preutterance is where the vowel of
-the mora begins. Where its consonant begins no one says: that is looked for in the sound.
+A line of oto.ini is `file=alias,offset,consonant,cutoff,preutterance,overlap`, milliseconds. In banks of the VCV kind
+an alias is the vowel before and the mora, "a か", or "- か" at the beginning; in those of the CV kind each recording
+is one mora, and so is its alias. offset + preutterance is where the vowel of the mora begins. Where its consonant
+begins no one says: that is looked for in the sound.
 """
 
 from __future__ import annotations

@@ -92,6 +92,7 @@ def test_singers_have_folders_and_languages_of_their_own(tmp_path):
     told = {name: (clip["speaker"], clip["language"]) for name, clip in clips.items()}
     assert told == {"folder/anna/a": ("Anna B", "en"), "folder/ken/b": ("ken", "ja")}
     assert [p["symbol"] for p in clips["folder/ken/b"]["phones"]] == ["SIL", "ɕ", "IY"]
+    assert clips["folder/anna/a"]["licence"] == "CC BY 4.0" and "licence" not in clips["folder/ken/b"]
 
 
 def test_symbols_of_ones_own_are_what_corpus_yaml_says(tmp_path):
