@@ -46,11 +46,12 @@ LEAST = 0.1  # median probability of the letters, below which these are not the 
 
 # How each phone may be spelled; by the first it is written where a word has no letters of the model's.
 SPELLED = """
-AA:a,o AE:a AH:u,o,a,e,i AO:o,a,u AW:ao,o,u AY:ai,i,y EH:e,a ER:er,i,u,o,r,e EY:ei,a,e IH:i,y,e IY:i,e,y OW:o
-OY:oi UH:u,o UW:u,o,w B:b D:d G:g P:p T:t K:k,c,q,x JH:j,g,d CH:ch,c,t V:v,f DH:th,t Z:z,s,x F:f,p TH:th,t S:s,c,z,x SH:sh,s,c,t
-ZH:zh,s,g,z HH:h,w M:m N:n NG:ng,n L:l R:r W:w,u,o Y:y,i,u,j,e a:a e:e o:o ə:e,a,o ɐ:a,e,r y:u,y ʏ:u,y ø:o,e œ:o,e ɯ:u
-ɒ:o,a ɜ:e,i,u ʔ:t dz:z,d dʑ:j,z,d ts:ts,z,t,c tɕ:ch,t,c pf:pf,p ʑ:j,z ʁ:r ɕ:sh,s,c ç:ch,h,c x:ch,h,j,g ɸ:f,h ɲ:ny,n,g
-ɴ:n,m r:r ɾ:r ʎ:ly,l,g ɥ:u,y ɑ̃:an,a,e ɛ̃:in,i,a,e ɔ̃:on,o œ̃:un,u əʊ:o ɪə:e,i eə:ea,a,e ʊə:u,o
+AA:a,o AE:a AH:u,o,a,e,i AO:o,a,u AW:ao,o,u AY:ai,i,y EH:e,a ER:er,i,u,o,r,e EY:ei,a,e IH:i,y,e IY:i,e,y OW:o OY:oi
+UH:u,o UW:u,o,w B:b D:d G:g P:p T:t K:k,c,q,x JH:j,g,d CH:ch,c,t V:v,f DH:th,t Z:z,s,x F:f,p TH:th,t S:s,c,z,x
+SH:sh,s,c,t ZH:zh,s,g,z HH:h,w M:m N:n NG:ng,n L:l R:r W:w,u,o Y:y,i,u,j,e a:a e:e o:o ə:e,a,o ɐ:a,e,r y:u,y ʏ:u,y
+ø:o,e œ:o,e ɯ:u ɒ:o,a ɜ:e,i,u ʔ:t dz:z,d dʑ:j,z,d ts:ts,z,t,c tɕ:ch,t,c pf:pf,p ʑ:j,z ʁ:r ɕ:sh,s,c ç:ch,h,c
+x:ch,h,j,g ɸ:f,h ɲ:ny,n,g ɴ:n,m r:r ɾ:r ʎ:ly,l,g ɥ:u,y ɑ̃:an,a,e ɛ̃:in,i,a,e ɔ̃:on,o œ̃:un,u əʊ:o ɪə:e,i eə:ea,a,e
+ʊə:u,o
 """
 SPELLINGS = {phone: tuple(letters.split(",")) for phone, letters in (pair.split(":") for pair in SPELLED.split())}
 
