@@ -4,7 +4,8 @@
 
 Phones keep what the voice knows of them, even those that the corpus never sings; a phone it lacks begins as the nearest
 it has. Each new singer begins as that singer of the voice by whom the recordings are foretold best, by the flow's loss.
-Writes acoustic.safetensors, timing.safetensors, and acoustic.yaml and timing.yaml, which give `svs train` the tables.
+Writes acoustic.safetensors, timing.safetensors, and acoustic.yaml and timing.yaml, which give `svs train` the tables
+and the networks' sizes.
 """
 
 from __future__ import annotations
@@ -116,10 +117,23 @@ def likeliest(voice: Voice, shard: Shard, phonemes: Sequence[str], name: str) ->
     )
 
 
-def configuration(part: str, phonemes: Sequence[str], names: Sequence[str], start: Path) -> str:
+def sizes(voice: Voice) -> dict[str, dict[str, int]]:
+    """Sizes of the voice's networks, as `svs train` names them, without its tables."""
+    weights = voice.durations(voice.singer).weights
+    return {
+        "acoustic": {k: size for k, size in voice.acoustic.sizes.items() if k not in ("phonemes", "speakers")},
+        "timing": {
+            "phone_dim": weights["phone"].shape[1],
+            "speaker_dim": weights["speaker"].shape[1],
+            "hidden": len(weights["b1"]),
+        },
+    }
+
+
+def configuration(part: str, phonemes: Sequence[str], names: Sequence[str], start: Path, sizes: dict[str, int]) -> str:
     """YAML for `svs train`, to be read after a recipe's own: JSON is YAML too."""
     of = {"phonemes": list(phonemes), "speakers": list(names)}
-    model = {"class_path": f"svs.training.{part.capitalize()}Training", "init_args": {**of, "start": str(start)}}
+    model = {"class_path": f"svs.training.{part.capitalize()}Training", "init_args": {**of, **sizes, "start": str(start)}}
     data = {"class_path": f"svs.batches.{part.capitalize()}Batches", "init_args": of}
     return json.dumps({"model": model, "data": data}, ensure_ascii=False, indent=1) + "\n"
 
@@ -144,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     timing(voice, phonemes, names, singers).save(options.out / "timing.safetensors")
     for part in ("timing", "acoustic"):
-        text = configuration(part, phonemes, names, options.out / f"{part}.safetensors")
+        text = configuration(part, phonemes, names, options.out / f"{part}.safetensors", sizes(voice)[part])
         write_atomically(
             options.out / f"{part}.yaml", lambda path, text=text: Path(path).write_text(text, encoding="utf-8")
         )
