@@ -158,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     timing(voice, phonemes, names, singers).save(options.out / "timing.safetensors")
     for part in ("timing", "acoustic"):
-        text = configuration(part, phonemes, names, options.out / f"{part}.safetensors", sizes(voice)[part])
+        start = options.out / f"{part}.safetensors"
+        text = configuration(part, phonemes, names, start, sizes(voice)[part])
         write_atomically(
             options.out / f"{part}.yaml", lambda path, text=text: Path(path).write_text(text, encoding="utf-8")
         )
