@@ -133,8 +133,9 @@ def sizes(voice: Voice) -> dict[str, dict[str, int]]:
 def configuration(part: str, phonemes: Sequence[str], names: Sequence[str], start: Path, sizes: dict[str, int]) -> str:
     """YAML for `svs train`, to be read after a recipe's own: JSON is YAML too."""
     of = {"phonemes": list(phonemes), "speakers": list(names)}
-    model = {"class_path": f"svs.training.{part.capitalize()}Training", "init_args": {**of, **sizes, "start": str(start)}}
-    data = {"class_path": f"svs.batches.{part.capitalize()}Batches", "init_args": of}
+    kind = part.capitalize()
+    model = {"class_path": f"svs.training.{kind}Training", "init_args": {**of, **sizes, "start": str(start)}}
+    data = {"class_path": f"svs.batches.{kind}Batches", "init_args": of}
     return json.dumps({"model": model, "data": data}, ensure_ascii=False, indent=1) + "\n"
 
 
