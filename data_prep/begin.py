@@ -92,7 +92,7 @@ def likeliest(voice: Voice, shard: Shard, phonemes: Sequence[str], name: str) ->
     clips = [clip for clip in shard.clips if clip["speaker"] == name and "phones" in clip]
     lines, targets = [], []
     for clip in (clips * CROPS)[:CROPS]:
-        line = clip_conditions(shard, clip, table, [name])
+        line = clip_conditions(shard.curve(clip["start"], clip["frames"]), clip, table, [name])
         first = max(0, (line.frames - FRAMES) // 2)
         crop = latents[clip["start"] + first : clip["start"] + min(clip["frames"], first + FRAMES)].astype(np.float32)
         lines.append(line.slice(first, first + FRAMES))
