@@ -159,6 +159,20 @@ def test_with_the_tables_of_the_voice_its_weights_are_as_they_were(start):
         np.testing.assert_allclose(timing.weights[name], value)
 
 
+def test_training_of_timing_begins_with_the_durations_it_is_given(start, tmp_path):
+    from svs.training import TimingTraining
+
+    given = start[0].durations("ann")
+    given.save(tmp_path / "timing.safetensors")
+    tables = {"phonemes": list(given.phones[:-1]), "speakers": list(given.speakers)}
+    options = {**tables, **begin.sizes(start[0])["timing"], "start": str(tmp_path / "timing.safetensors")}
+    begun = TimingTraining(steps=1, **options).durations()
+    for name, value in given.weights.items():
+        np.testing.assert_array_equal(begun.weights[name].reshape(value.shape), value)
+    with pytest.raises(ValueError, match="the phonemes and speakers of its timing are not those of this run"):
+        TimingTraining(steps=1, **{**options, "speakers": ["carl", "ann"]})
+
+
 def test_a_phone_that_the_voice_lacks_begins_as_its_nearest(start):
     voice, _ = start
     phonemes = [*voice.phonemes, "ɾ", "ɲ"]
