@@ -47,7 +47,7 @@ def codec_of(path):
 
 def timing_of(path):
     """The TimingTraining of a checkpoint. Raises ReleaseError."""
-    return _trained("TimingTraining", path).eval()
+    return _trained("TimingTraining", path, start=None).eval()
 
 
 def acoustic_of(path):

@@ -381,7 +381,10 @@ def begin_as(network: Any, begun: Any) -> None:
 
 
 class TimingTraining(ResumableModule):
-    """Trains consonant durations: embeddings and two layers that give log seconds (see timing.ConsonantDurations)."""
+    """Trains consonant durations: embeddings and two layers that give log seconds (see timing.ConsonantDurations).
+
+    start: timing.safetensors with the same tables to begin from.
+    """
 
     def __init__(
         self,
@@ -392,6 +395,7 @@ class TimingTraining(ResumableModule):
         speaker_dim: int = 4,
         hidden: int = 64,
         learning_rate: float = 5e-3,
+        start: str | None = None,
         seed: int = 0,
     ):
         super().__init__(seed)
@@ -401,6 +405,19 @@ class TimingTraining(ResumableModule):
         self.enter = nn.Linear(3 * phone_dim + speaker_dim + NUMBERS, hidden)
         self.leave = nn.Linear(hidden, 1)
         nn.init.constant_(self.leave.bias, math.log(0.08))
+        if start:
+            self._begin(ConsonantDurations.load(start))
+
+    def _begin(self, durations: ConsonantDurations) -> None:
+        tables = (durations.phones[:-1], durations.speakers)
+        if tables != (tuple(self.hparams.phonemes), tuple(self.hparams.speakers)):
+            raise ValueError("start: the phonemes and speakers of its timing are not those of this run")
+        w = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in durations.weights.items()}
+        places = {
+            "phone.weight": w["phone"], "speaker.weight": w["speaker"], "enter.weight": w["w1"].T, "enter.bias": w["b1"],
+            "leave.weight": w["w2"].reshape(1, -1), "leave.bias": w["b2"].reshape(1),
+        }  # fmt: skip
+        self.load_state_dict(places)
 
     def configure_optimizers(self):
         optimiser = torch.optim.AdamW(self.parameters(), self.hparams.learning_rate, weight_decay=1e-3)
