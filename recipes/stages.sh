@@ -29,8 +29,10 @@ train() {
     needs "$2" "$3"
     if [[ ! -e $1/trained.ckpt ]]; then
         "$PYTHON" -m svs train "$RECIPE/$1.yaml" "${OVERRIDES[@]}"
-    elif ! made "$1/trained.ckpt" "$2"; then
-        echo "$STAGE: $PWD/$1/trained.ckpt is older than $2 and is kept; delete it to train anew"
+    else
+        rm -f "$1/last.ckpt"  # left by a run that was killed just after its end
+        made "$1/trained.ckpt" "$2" ||
+            echo "$STAGE: $PWD/$1/trained.ckpt is older than $2 and is kept; delete it to train anew"
     fi
 }
 
@@ -50,7 +52,9 @@ stage-train-acoustic() { train acoustic "features/${LABELLED[0]}/latents.npy" la
 stage-export() {
     local part
     for part in codec timing "$ACOUSTIC"; do needs "$part/trained.ckpt" "train-$part"; done
-    made "${OPTION[voice]}/voice.json" {codec,timing,"$ACOUSTIC"}/trained.ckpt ||
+    # the card is written last
+    { [[ ${OPTION[voice]}/CARD.md -nt ${OPTION[voice]}/voice.json ]] &&
+        made "${OPTION[voice]}/voice.json" {codec,timing,"$ACOUSTIC"}/trained.ckpt; } ||
         "$PYTHON" -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic "$ACOUSTIC/trained.ckpt" \
             --features "${LABELLED[@]/#/features/}" --out "${OPTION[voice]}" "${EXPORT[@]}"
 }
@@ -64,7 +68,7 @@ usage() {
 }
 
 run() {
-    local first=0 last=$((${#STAGES[@]} - 1)) chosen=() name place
+    local first=0 last=$((${#STAGES[@]} - 1)) chosen=() range=() name place
     OVERRIDES=()  # what follows -- goes to svs train
     place() {
         local i
@@ -77,8 +81,8 @@ run() {
         case $1 in
             -h | --help) usage; exit ;;
             --) OVERRIDES=("${@:2}"); break ;;
-            --from) first=$(place "${2:-}") || exit 2; shift ;;
-            --to) last=$(place "${2:-}") || exit 2; shift ;;
+            --from) first=$(place "${2:-}") || exit 2; range+=("$1 $2"); shift ;;
+            --to) last=$(place "${2:-}") || exit 2; range+=("$1 $2"); shift ;;
             --*)
                 [[ -v OPTION[$name] && -n ${2:-} ]] || { echo "$1: no such option, or no value after it" >&2; usage >&2; exit 2; }
                 [[ $2 == /* ]] && OPTION[$name]=$2 || OPTION[$name]=$PWD/$2
@@ -87,6 +91,9 @@ run() {
         esac
         shift
     done
+    ((${#chosen[@]} == 0 || ${#range[@]} == 0)) ||
+        { echo "${range[*]}: stages are named beside it; give a range or names, not both" >&2; exit 2; }
+    ((first <= last)) || { echo "${range[*]}: comes to no stage; they run in the order ${STAGES[*]}" >&2; exit 2; }
     ((${#chosen[@]})) || chosen=($(seq "$first" "$last"))
     mkdir -p "${OPTION[work]}" && cd "${OPTION[work]}" || exit 2
     for place in "${chosen[@]}"; do

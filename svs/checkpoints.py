@@ -20,6 +20,13 @@ def batches_done(trainer: Trainer) -> int:
     return total.processed
 
 
+def batches_in(path: Path) -> int:
+    """Batches that a checkpoint has seen; 0 where there is none."""
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["batches_seen"] if path.exists() else 0
+
+
 def _save(trainer: Trainer, path: Path) -> None:
     """Write a checkpoint, whole or not at all: Lightning itself moves it from another folder, which may be a copy."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from svs.audio import write_atomically
 from svs.backbone import Backbone
-from svs.checkpoints import RunCheckpoint, batches_done
+from svs.checkpoints import RunCheckpoint, batches_done, batches_in
 from svs.codec.losses import Discriminators, SpectralLoss
 from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
@@ -26,6 +28,7 @@ from svs.flow import folding_loss
 from svs.mistakes import Mistake
 from svs.networks import build
 from svs.objectives import objective_of
+from svs.provenance import CONFIG, record
 from svs.speaker import NUMBERS as TIMBRE_NUMBERS
 from svs.timing import NUMBERS, ConsonantDurations
 
@@ -461,27 +464,44 @@ def main(config, arguments: list[str] | None = None) -> None:
     """
     import logging
 
-    from lightning.pytorch.cli import LightningCLI
+    from lightning.pytorch.cli import LightningCLI, SaveConfigCallback
+    from lightning.pytorch.utilities import rank_zero_only
 
     for name in ("lightning.fabric.utilities.seed", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)  # tips, and which accelerators are absent
 
-    class Command(LightningCLI):
-        def runs(self) -> list[RunCheckpoint]:
-            return [callback for callback in self.trainer.checkpoint_callbacks if isinstance(callback, RunCheckpoint)]
+    say = rank_zero_only(print)
 
+    def runs(trainer) -> list[RunCheckpoint]:
+        return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, RunCheckpoint)]
+
+    class SaveBeside(SaveConfigCallback):
+        """Resolved configuration and provenance, beside the checkpoints."""
+
+        def save_config(self, trainer, pl_module, stage):
+            for run in runs(trainer):
+                folder = run.last.parent
+                record(folder, batches_in(run.last))
+                text = self.parser.dump(self.config, skip_none=False)
+                write_atomically(folder / CONFIG, lambda temporary, text=text: Path(temporary).write_text(text))
+
+    class Command(LightningCLI):
         def before_fit(self):
-            for run in self.runs():
+            for run in runs(self.trainer):
                 if run.trained.exists():
                     raise TrainingError(f"{run.trained}: this run is finished; delete it to train anew")
                 if run.last.exists():
-                    print(f"svs: continues from {run.last}", file=sys.stderr)
+                    say(f"svs: continues from {run.last}", file=sys.stderr)
                     self.config_init[self.subcommand]["ckpt_path"] = str(run.last)
 
         def after_fit(self):
-            for run in self.runs():
+            for run in runs(self.trainer):
                 path = run.trained if run.trained.exists() else run.last
-                print(f"{path}: {batches_done(self.trainer)} batches", flush=True)
+                say(f"{path}: {batches_done(self.trainer)} batches", flush=True)
 
     torch.set_flush_denormal(True)
-    Command(args=["fit", "--config", str(config), *(arguments or [])], save_config_kwargs={"overwrite": True})
+    Command(
+        args=["fit", "--config", str(config), *(arguments or [])],
+        save_config_callback=SaveBeside,
+        save_config_kwargs={"save_to_log_dir": False},
+    )
