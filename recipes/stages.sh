@@ -42,7 +42,7 @@ stage-train-codec() { train codec "features/${LABELLED[0]}/clips.jsonl" features
 
 stage-latents() {
     needs codec/trained.ckpt train-codec
-    "$PYTHON" -m data_prep.latents "${LABELLED[@]/#/features/}" --codec codec/trained.ckpt
+    "$PYTHON" -m data_prep.latents "${LABELLED[@]/#/features/}" --codec codec/trained.ckpt "${SPREAD[@]}"
 }
 
 stage-train-timing() { train timing "features/${LABELLED[0]}/clips.jsonl" features; }
@@ -64,11 +64,16 @@ stage-export() {
 usage() {
     echo "usage: $(basename "$RECIPE")/run.sh [STAGE…] [--from STAGE] [--to STAGE]$(printf ' [--%s …]' "${!OPTION[@]}")"
     echo "stages: ${STAGES[*]}; all of them when none is named"
+    echo "--workers N: processes that measure and encode. --ray ADDRESS: a Ray cluster that does; local is one of this machine."
+    echo "--slurm KEY=VALUE, --slurm STAGE.KEY=VALUE: a Slurm job for each stage; data_prep/slurm.py tells the keys."
+    echo "What follows -- goes to svs train, such as --trainer.devices 2."
     echo "A stage that is interrupted goes on when it is run again; one that is done does nothing again."
 }
 
 run() {
-    local first=0 last=$((${#STAGES[@]} - 1)) chosen=() range=() name place
+    local command=("$RECIPE/run.sh") slurm=()
+    local first=0 last=$((${#STAGES[@]} - 1)) chosen=() range=() names=() name place
+    SPREAD=()     # goes to what measures and encodes
     OVERRIDES=()  # what follows -- goes to svs train
     place() {
         local i
@@ -81,12 +86,18 @@ run() {
         case $1 in
             -h | --help) usage; exit ;;
             --) OVERRIDES=("${@:2}"); break ;;
+            --workers | --ray)
+                [[ -n ${2:-} ]] || { echo "$1: no value after it" >&2; exit 2; }
+                SPREAD+=("$1=$2"); command+=("$1" "$2"); shift ;;
+            --slurm)
+                [[ ${2:-} == *=* ]] || { echo "--slurm: KEY=VALUE is wanted after it, such as partition=gpu" >&2; exit 2; }
+                slurm+=("$2"); shift ;;
             --from) first=$(place "${2:-}") || exit 2; range+=("$1 $2"); shift ;;
             --to) last=$(place "${2:-}") || exit 2; range+=("$1 $2"); shift ;;
             --*)
                 [[ -v OPTION[$name] && -n ${2:-} ]] || { echo "$1: no such option, or no value after it" >&2; usage >&2; exit 2; }
                 [[ $2 == /* ]] && OPTION[$name]=$2 || OPTION[$name]=$PWD/$2
-                shift ;;
+                command+=("$1" "${OPTION[$name]}"); shift ;;
             *) place=$(place "$1") || exit 2; chosen+=("$place") ;;
         esac
         shift
@@ -96,6 +107,11 @@ run() {
     ((first <= last)) || { echo "${range[*]}: comes to no stage; they run in the order ${STAGES[*]}" >&2; exit 2; }
     ((${#chosen[@]})) || chosen=($(seq "$first" "$last"))
     mkdir -p "${OPTION[work]}" && cd "${OPTION[work]}" || exit 2
+    if ((${#slurm[@]})); then
+        ((${#OVERRIDES[@]} == 0)) || command+=(-- "${OVERRIDES[@]}")
+        for place in "${chosen[@]}"; do names+=("${STAGES[place]}"); done
+        exec "$PYTHON" -m data_prep.slurm --logs slurm --set "${slurm[@]}" --stages "${names[@]}" -- "${command[@]}"
+    fi
     for place in "${chosen[@]}"; do
         STAGE=${STAGES[place]}
         echo "== $STAGE" >&2

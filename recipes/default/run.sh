@@ -32,7 +32,7 @@ stage-features() {
         corpora+=("$corpus=manifests/$corpus.jsonl")
     done
     needs corpus/manifest.jsonl teach
-    "$PYTHON" -m data_prep.features "${corpora[@]}" teacher=corpus/manifest.jsonl --out features
+    "$PYTHON" -m data_prep.features "${corpora[@]}" teacher=corpus/manifest.jsonl --out features "${SPREAD[@]}"
 }
 
 # What guidance does, learned by the network itself: half the evaluations when it sings.

@@ -13,7 +13,7 @@ stage-prepare() { "$PYTHON" -m data_prep.prepare synthetic --out manifests; }
 
 stage-features() {
     needs manifests/synthetic.jsonl prepare
-    "$PYTHON" -m data_prep.features synthetic=manifests/synthetic.jsonl --out features
+    "$PYTHON" -m data_prep.features synthetic=manifests/synthetic.jsonl --out features "${SPREAD[@]}"
 }
 
 stage-sing() {
