@@ -32,12 +32,10 @@ def write_card(folder, checkpoints: Mapping[str, Path]) -> bool:
         text = read_small(path).decode("utf-8") if there else _facts(Path(folder))
     except (OSError, UnicodeDecodeError) as error:
         raise CardError(f"{path}: not a text in UTF-8 ({error}); the voice is there, its card is left as it was") from None
-    before, begin, rest = text.partition(BEGIN)
+    before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    if begin and not end:  # the closing mark is lost, so where the author's words go on is not known
-        before, after = text.rstrip() + "\n\n", "\n"
-    elif not begin:
-        before, after = text.rstrip() + "\n\n", "\n"
+    if not end:  # none yet, or the closing mark is lost, and with it where the author's words go on
+        before, after = text.replace(BEGIN, "").rstrip() + "\n\n", "\n"
     text = f"{before}{BEGIN}\n{_how_made(checkpoints)}{END}{after}"
     write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
     return there

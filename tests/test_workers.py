@@ -14,7 +14,7 @@ from svs.audio import Audio
 from svs.dataset import DatasetError, write_manifest
 
 ROOT = Path(__file__).parent.parent
-SECONDS = 300
+SECONDS = 600  # a Ray takes ten to start on a machine that does nothing else
 SPREADS = {
     "two processes": ["--workers", "2"],
     "Ray": ["--workers", "2", "--ray=local"],
