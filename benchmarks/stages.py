@@ -3,9 +3,9 @@
   python -m benchmarks.stages --tries 20
 
 recipes/tiny runs once to its end, with the budgets below. Then every try takes the working folder as it was before a
-stage, starts run.sh with that stage, kills it and all its processes at a random moment of the time the stage takes, starts
-it again, and compares all files with those of the first run: byte for byte, checkpoints weight for weight. TensorBoard's
-logs, which show the batches that were done twice, and hidden files are left out. Stages take turns.
+stage, starts run.sh with that stage, kills it and all its processes at a random moment of the time the stage takes,
+starts it again, and compares all files with those of the first run: byte for byte, checkpoints weight for weight.
+TensorBoard's logs, which show the batches that were done twice, and hidden files are left out. Stages take turns.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.common import ROOT, parser, print_table, say, write_json
@@ -25,7 +26,10 @@ from benchmarks.common import ROOT, parser, print_table, say, write_json
 BATCHES = {"codec": 24, "timing": 40, "acoustic": 24}
 EVERY = 4  # batches between checkpoints
 ADVERSARIAL_FROM = 20
-STAGES = ("prepare", "features", "train-codec", "latents", "train-timing", "train-acoustic", "export", "sing", "evaluate")
+STAGES = (
+    *("prepare", "features", "train-codec", "latents", "train-timing", "train-acoustic"),
+    *("export", "sing", "evaluate"),
+)
 COMPARED = ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers", "batches_seen")
 LONGEST = 900.0  # seconds of a stage
 
@@ -37,7 +41,7 @@ class StageError(AssertionError):
 def main(arguments=None):
     options = parser(__doc__)
     options.add_argument("--tries", type=int, default=20)
-    options.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES), metavar="STAGE", help="to be killed")
+    options.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES), metavar="STAGE")
     options.add_argument("--seed", type=int, default=0, help="of the moments")
     options.add_argument("--json", type=Path, help="write the list here too")
     options = options.parse_args(arguments)
@@ -49,7 +53,8 @@ def main(arguments=None):
         moments = random.Random(options.seed)
         for number in range(options.tries):
             stage = options.stages[number % len(options.stages)]
-            rows.append([number + 1, stage, *recipe.killed(stage, moments.uniform(0.0, seconds[stage]), seconds[stage])])
+            moment = moments.uniform(0.0, seconds[stage])
+            rows.append([number + 1, stage, *recipe.killed(stage, moment, seconds[stage])])
             say(f"{' · '.join(str(cell) for cell in rows[-1])}")
             write_json(options.json, [dict(zip(headings, row, strict=True)) for row in rows])
     print_table(headings, rows)
@@ -85,10 +90,8 @@ class Recipe:
         shutil.copytree(self.copies / stage, self.work)
         began = time.monotonic()
         process = self._start(stage)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(moment)
-        except subprocess.TimeoutExpired:
-            pass
         ran = time.monotonic() - began
         ended = process.poll() is not None
         kill(process)
@@ -117,10 +120,8 @@ class Recipe:
 
 def kill(process: subprocess.Popen) -> None:
     """kill -9 a process and all that it started, which are of its session."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -4,12 +4,12 @@
 
 or by itself, which run.sh does:
 
-    python -m data_prep.slurm --logs work/tiny/slurm --set partition=cpu --stages features latents -- recipes/tiny/run.sh
+    python -m data_prep.slurm --logs slurm --set partition=cpu --stages features latents -- recipes/tiny/run.sh
 
 KEY=VALUE is for all stages, STAGE.KEY=VALUE for one. Keys are `time` (minutes), `nodes`, `tasks_per_node`,
-`cpus_per_task`, `gpus_per_node`, `mem_gb`, `cluster` (slurm; local runs the jobs here, debug in this process) and any other
-option of sbatch, such as partition, account, qos or constraint. A job that runs out of time is queued again and goes on
-where it was. The machines see the working folder under the same path. pip install '.[cluster]' brings submitit.
+`cpus_per_task`, `gpus_per_node`, `mem_gb`, `cluster` (slurm; local runs the jobs here, debug in this process) and any
+other option of sbatch, such as partition, account, qos or constraint. A job that runs out of time is queued again and
+goes on where it was. The machines see the working folder under the same path. pip install '.[cluster]' brings submitit.
 """
 
 from __future__ import annotations

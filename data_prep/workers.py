@@ -4,8 +4,8 @@
     python -m data_prep.features NAME=MANIFEST --out features --ray                 # a Ray of this machine's own
     python -m data_prep.features NAME=MANIFEST --out features --ray=ray://head:10001
 
-The results are the same bytes wherever they are made. A cluster's machines see the folders under the same paths and have
-Python with what svs depends on; Ray comes with pip install '.[cluster]'.
+The results are the same bytes wherever they are made. A cluster's machines see the folders under the same paths and
+have Python with what svs depends on; Ray comes with pip install '.[cluster]'.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class WorkersError(Mistake):
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--workers and --ray, which `over` takes."""
-    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes; with --ray alone, its cores")
+    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes, or cores of a Ray")
     parser.add_argument(
         "--ray", nargs="?", const=LOCAL, metavar="ADDRESS",
         help="work on a Ray cluster, or without an address on a Ray started here; pip install '.[cluster]'",

@@ -1,4 +1,4 @@
-"""What mkdocs does besides: a page of the Python reference for every module, and commands' own help where pages ask for it.
+"""What mkdocs does besides: a page of the Python reference for every module, and commands' own help on other pages.
 
 A line `<!-- help: svs sing -->` is replaced by what `svs sing --help` prints.
 """
@@ -38,7 +38,8 @@ def _names(folder: Path) -> list[str]:
 def on_config(config):
     """Enter the reference into the navigation."""
     pages = {package: [{name: f"reference/{name}.md"} for name in names] for package, names in modules().items()}
-    config.nav = [entry for entry in config.nav if "Python" not in entry] + [{"Python": [{k: v} for k, v in pages.items()]}]
+    others = [entry for entry in config.nav if "Python" not in entry]
+    config.nav = [*others, {"Python": [{package: pages[package]} for package in pages]}]
     return config
 
 

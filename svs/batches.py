@@ -1,7 +1,7 @@
 """Batches for the trainers, each a function of the seed and its number alone, so that resuming repeats nothing.
 
-A batch is a sequence of items without an end, of which a process takes its own (svs.processes): item i is the same whoever
-asks for it, and `batch_size` is that of one process.
+A batch is a sequence of items without an end, of which a process takes its own (svs.processes): item i is the same
+whoever asks for it, and `batch_size` is that of one process.
 """
 
 from __future__ import annotations

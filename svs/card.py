@@ -1,4 +1,4 @@
-"""CARD.md of a voice: what svs.release can tell of how it was made stands between two marks; the rest is its author's."""
+"""CARD.md of a voice: what svs.release can tell of how it was made, between two marks; the rest is its author's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CardError(Mistake):
 def write_card(folder, checkpoints: Mapping[str, Path]) -> bool:
     """Write what made a voice into its card, in place of what stood there before; returns whether there was a card.
 
-    folder: the voice's, with its voice.json. checkpoints: `codec`, `timing` and `acoustic` → the files it was made from.
+    folder: the voice's, with its voice.json. checkpoints: `codec`, `timing`, `acoustic` → the files it was made from.
     Raises CardError.
     """
     path = Path(folder) / CARD
@@ -31,7 +31,7 @@ def write_card(folder, checkpoints: Mapping[str, Path]) -> bool:
     try:
         text = read_small(path).decode("utf-8") if there else _facts(Path(folder))
     except (OSError, UnicodeDecodeError) as error:
-        raise CardError(f"{path}: not a text in UTF-8 ({error}); the voice is there, its card is left as it was") from None
+        raise CardError(f"{path}: not a text in UTF-8 ({error}); the voice is there, its card as it was") from None
     before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:  # none yet, or the closing mark is lost, and with it where the author's words go on
@@ -76,5 +76,6 @@ def _how_made(checkpoints: Mapping[str, Path]) -> str:
         config = Path(checkpoint).parent / CONFIG
         if config.is_file():
             text = config.read_text(encoding="utf-8").rstrip()
-            lines += [f"<details><summary>Configuration of {part}</summary>", "", "```yaml", text, "```", "", "</details>", ""]
+            lines += [f"<details><summary>Configuration of {part}</summary>", "", "```yaml", text, "```", ""]
+            lines += ["</details>", ""]
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """Training by many processes as by one: each has its share of one big batch, and of the random numbers drawn for it.
 
-Of `count` processes with batches of n items, process r takes the items r × n to (r + 1) × n of the batch that one process
-with batches of count × n would see. Outside of distributed training there is one process, and nothing here has an effect.
+Of `count` processes with batches of n items, process r takes the items r × n to (r + 1) × n of the batch that one
+process with batches of count × n would see. Outside of distributed training there is one process, and nothing here has
+an effect.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def process() -> tuple[int, int]:
 def mean_over_processes(value: Tensor) -> Tensor:
     """The mean of a tensor over all processes, without gradient.
 
-    A loss that is a sum over items divided by what counts in the batch is divided by this mean instead, so that the mean
-    of the processes' losses is the loss of the big batch.
+    A loss that is a sum over items divided by what counts in the batch is divided by this mean instead, so that the
+    mean of the processes' losses is the loss of the big batch.
     """
     _, count = process()
     if count == 1:

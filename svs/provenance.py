@@ -22,7 +22,8 @@ def revision(folder: Path = ROOT) -> str:
         # an installed copy may lie in somebody else's repository, which does not track it
         _git(folder, "ls-files", "--error-unmatch", "svs/provenance.py")
         commit = _git(folder, "rev-parse", "HEAD").strip()
-        return commit + (" and changes" if _git(folder, "status", "--porcelain", "--untracked-files=no").strip() else "")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no").strip()
+        return commit + (" and changes" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return UNKNOWN
 

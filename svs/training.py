@@ -1,8 +1,8 @@
 """Training: Lightning modules that wire a network, its loss and its optimiser, and `svs train`.
 
 Every step draws its random numbers from the seed and the number of batches seen, and the data modules their batches from
-the same two, so a run that was stopped continues on the curve it would have had. Several processes, on one machine or many,
-train as one with a batch of all their items would (svs.processes).
+the same two, so a run that was stopped continues on the curve it would have had. Several processes, on one machine or
+many, train as one with a batch of all their items would (svs.processes).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The docs: every command they show is one that the real command lines take, every link leads somewhere, examples run."""
+"""The docs: commands they show are ones that the real command lines take, links lead somewhere, examples run."""
 
 import argparse
 import ast
@@ -141,7 +141,7 @@ def _recipe(program, arguments):
     done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     for option in arguments[at + 1 :]:
-        assert option.startswith(("--trainer.", "--model.", "--data.")) or option.isdecimal() or option in ("gpu", "ddp")
+        assert option.startswith(("--trainer.", "--model.", "--data.")) or option.isdecimal() or option == "gpu"
 
 
 @pytest.mark.parametrize("command", sorted(QUICK))
@@ -181,7 +181,7 @@ def test_links_between_pages_lead_somewhere(page):
         assert there.exists(), f"{page.name}: {target}"
         if anchor:
             headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
-            assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+            assert anchor in {re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-") for text in headings}
 
 
 def test_help_that_pages_ask_for_is_that_of_commands_there_are():

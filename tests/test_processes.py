@@ -29,7 +29,7 @@ def configuration(features, folder, kind):
     }
     data = {
         "codec": {"frames": 20},
-        "acoustic": {**TABLES, "frames": 300},  # longer than some clips, so that the shares keep unlike numbers of frames
+        "acoustic": {**TABLES, "frames": 300},  # longer than some clips: the shares keep unlike numbers of frames
     }
     common = {"features": str(features), "corpora": {"synthetic": 1.0}, "heldout": HELDOUT, "batch_size": ITEMS}
     return {

@@ -38,7 +38,8 @@ def tree(tmp_path):
 
 
 def test_the_revision_is_git_s_and_says_whether_files_differ(tree):
-    commit = subprocess.run(["git", "-C", str(tree), "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    asked = subprocess.run(["git", "-C", str(tree), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    commit = asked.stdout.strip()
     assert revision(tree) == commit and len(commit) == 40
     (tree / "notes.txt").write_text("not tracked")
     assert revision(tree) == commit

@@ -11,6 +11,7 @@ from tiny_corpus import FewClips
 from data_prep.slurm import SlurmError, Stage, settings, submit
 
 ROOT = Path(__file__).parent.parent
+LACKING = "submitit is not installed; pip install '.[cluster]' brings it"
 STAGES = ["prepare", "features", "train-codec"]
 RECIPE = """#!/usr/bin/env bash
 echo "$@" >> "$(dirname "$0")/ran"
@@ -52,7 +53,7 @@ def test_settings_that_cannot_be_are_told(pair, message):
 
 
 def test_a_job_that_fails_stops_those_after_it(tmp_path):
-    pytest.importorskip("submitit", reason="submitit is not installed; pip install '.[cluster]' brings it")
+    pytest.importorskip("submitit", reason=LACKING)
     command = [str(script(tmp_path / "run.sh", RECIPE)), "--work", "here"]
     with pytest.raises(SlurmError, match=r"train-codec: failed; .*\.err says why"):
         submit(["prepare", "train-codec", "features"], command, ["cluster=local"], tmp_path / "logs")
@@ -60,7 +61,7 @@ def test_a_job_that_fails_stops_those_after_it(tmp_path):
 
 
 def test_a_job_whose_time_is_over_is_queued_again_as_it_was():
-    helpers = pytest.importorskip("submitit.helpers", reason="submitit is not installed; pip install '.[cluster]' brings it")
+    helpers = pytest.importorskip("submitit.helpers", reason=LACKING)
     again = Stage(["run.sh", "teach"]).checkpoint()
     assert isinstance(again, helpers.DelayedSubmission)
     assert again.function.command == ["run.sh", "teach"]
@@ -68,24 +69,28 @@ def test_a_job_whose_time_is_over_is_queued_again_as_it_was():
 
 def test_slurm_is_given_the_settings_and_the_order(tmp_path, monkeypatch):
     """What sbatch would be given: there is no Slurm here, so a script keeps it."""
-    pytest.importorskip("submitit", reason="submitit is not installed; pip install '.[cluster]' brings it")
+    pytest.importorskip("submitit", reason=LACKING)
     (tmp_path / "bin").mkdir()
     script(tmp_path / "bin/sbatch", SBATCH)
     script(tmp_path / "bin/srun", "#!/bin/sh\n")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
-    pairs = ["partition=cpu", "time=30", "train-codec.nodes=2", "train-codec.tasks_per_node=4", "train-codec.partition=gpu"]
+    pairs = ["partition=cpu", "time=30"]
+    pairs += ["train-codec.nodes=2", "train-codec.tasks_per_node=4", "train-codec.partition=gpu"]
     jobs = submit(["prepare", "train-codec"], ["run.sh"], pairs, tmp_path / "logs")
     assert [job.job_id for job in jobs] == ["101", "102"]
     first, second = ((tmp_path / "bin" / name).read_text().splitlines() for name in ("job0", "job1"))
     assert {"#SBATCH --partition=cpu", "#SBATCH --time=30", "#SBATCH --job-name=svs-prepare"} <= set(first)
     assert not any("dependency" in line for line in first)
     assert {
-        "#SBATCH --partition=gpu", "#SBATCH --nodes=2", "#SBATCH --ntasks-per-node=4", "#SBATCH --dependency=afterok:101"
-    } <= set(second)  # fmt: skip
+        "#SBATCH --partition=gpu",
+        "#SBATCH --nodes=2",
+        "#SBATCH --ntasks-per-node=4",
+        "#SBATCH --dependency=afterok:101",
+    } <= set(second)
 
 
 def test_a_recipe_hands_its_stages_over(tmp_path):
-    pytest.importorskip("submitit", reason="submitit is not installed; pip install '.[cluster]' brings it")
+    pytest.importorskip("submitit", reason=LACKING)
     FewClips().prepare(tmp_path / "manifests")
     line = [str(ROOT / "recipes/tiny/run.sh"), "--work", str(tmp_path), "--to", "features", "--slurm", "cluster=local"]
     environment = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}

@@ -1,4 +1,4 @@
-"""A stage's work spread over processes, or over a Ray cluster: the same bytes as from one process, and the same mistakes."""
+"""A stage's work spread over processes or a Ray cluster: the same bytes as from one process, and the same mistakes."""
 
 import os
 import subprocess
@@ -24,7 +24,8 @@ SPREADS = {
 def stage(name, *arguments):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
     command = [sys.executable, "-m", f"data_prep.{name}", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    kept = {"capture_output": True, "text": True, "check": False}
+    return subprocess.run(command, cwd=ROOT, env=environment, timeout=SECONDS, **kept)
 
 
 def files(folder):
