@@ -103,8 +103,9 @@ def _cluster(address: str, workers: int) -> Iterator[Over]:
         options["address"] = address
     try:
         ray.init(**options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise WorkersError(f"--ray: no cluster at {address} ({error}); ray status there tells its address") from None
+    except Exception as error:  # of a node that does not start Ray raises just that
+        where = "Ray does not start here" if address == LOCAL else f"no cluster is reached at {address}"
+        raise WorkersError(f"--ray: {where} ({error}); --workers works without") from None
     try:
         ahead = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
 

@@ -1,31 +1,20 @@
 """A stage's work spread over processes or a Ray cluster: the same bytes as from one process, and the same mistakes."""
 
 import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from tiny_corpus import CODEC, FewClips
 
-from data_prep import workers
-from svs.audio import Audio
+from data_prep import features, latents, workers
+from svs.audio import Audio, AudioError
 from svs.dataset import DatasetError, write_manifest
 
-ROOT = Path(__file__).parent.parent
-SECONDS = 600  # a Ray takes ten to start on a machine that does nothing else
 SPREADS = {
     "two processes": ["--workers", "2"],
     "Ray": ["--workers", "2", "--ray=local"],
 }
-
-
-def stage(name, *arguments):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
-    command = [sys.executable, "-m", f"data_prep.{name}", *map(str, arguments)]
-    kept = {"capture_output": True, "text": True, "check": False}
-    return subprocess.run(command, cwd=ROOT, env=environment, timeout=SECONDS, **kept)
 
 
 def files(folder):
@@ -49,12 +38,8 @@ def corpus(tmp_path_factory):
 
 
 def make(corpus, out, *spread):
-    for done in (
-        stage("features", f"synthetic={corpus}/synthetic.jsonl", "--out", out, *spread),
-        stage("latents", out / "synthetic", "--codec", corpus / "codec.safetensors", *spread),
-    ):
-        assert done.returncode == 0, done.stdout + done.stderr
-    return done
+    features.main([f"synthetic={corpus}/synthetic.jsonl", "--out", str(out), *spread])
+    latents.main([str(out / "synthetic"), "--codec", str(corpus / "codec.safetensors"), *spread])
 
 
 @pytest.mark.parametrize("spread", SPREADS)
@@ -74,11 +59,11 @@ def test_a_clip_that_cannot_be_read_is_told_by_the_pool_as_by_one_process(tmp_pa
     write_manifest(tmp_path / "some.jsonl", clips)
     said = []
     for spread in ([], SPREADS["two processes"]):
-        done = stage("features", f"some={tmp_path}/some.jsonl", "--out", tmp_path / "features", *spread)
-        assert (done.returncode, done.stdout) == (2, "")
-        said.append(done.stderr)
-    assert said[0] == said[1] and len(said[0].splitlines()) == 1
-    assert f"{tmp_path}/bad.wav: not a sound file that can be read" in said[0]
+        with pytest.raises(AudioError) as told:
+            features.main([f"some={tmp_path}/some.jsonl", "--out", str(tmp_path / "features"), *spread])
+        said.append(str(told.value))
+    assert said[0] == said[1]
+    assert said[0].startswith(f"{tmp_path}/bad.wav: not a sound file that can be read")
     assert not (tmp_path / "features/some/clips.jsonl").exists()
 
 
@@ -106,10 +91,11 @@ def test_one_worker_is_this_process_itself():
 
 
 @pytest.mark.parametrize("wanted", ["0", "-1", "two", "1.5"])
-def test_a_number_of_workers_that_cannot_be_is_told(wanted, tmp_path):
-    done = stage("features", "a=a.jsonl", "--out", tmp_path, f"--workers={wanted}")
-    assert done.returncode == 2
-    assert f"--workers: '{wanted}': a whole number from 1 on is wanted" in done.stderr
+def test_a_number_of_workers_that_cannot_be_is_told(wanted, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        features.main(["a=a.jsonl", "--out", str(tmp_path), f"--workers={wanted}"])
+    assert ended.value.code == 2
+    assert f"--workers: '{wanted}': a whole number from 1 on is wanted" in capsys.readouterr().err
 
 
 def test_without_ray_the_way_to_it_is_told(monkeypatch):
