@@ -64,7 +64,7 @@ stage-export() {
 usage() {
     echo "usage: $(basename "$RECIPE")/run.sh [STAGE…] [--from STAGE] [--to STAGE]$(printf ' [--%s …]' "${!OPTION[@]}")"
     echo "stages: ${STAGES[*]}; all of them when none is named"
-    echo "--workers N: processes that measure and encode. --ray ADDRESS: a Ray cluster that does; local is one of this machine."
+    echo "--workers N: processes that measure and encode. --ray ADDRESS: a Ray cluster that does; local: one of this machine."
     echo "--slurm KEY=VALUE, --slurm STAGE.KEY=VALUE: a Slurm job for each stage; data_prep/slurm.py tells the keys."
     echo "What follows -- goes to svs train, such as --trainer.devices 2."
     echo "A stage that is interrupted goes on when it is run again; one that is done does nothing again."

@@ -472,8 +472,8 @@ def _several(trainer) -> bool:
     if isinstance(devices, list):
         return len(devices) > 1
     if str(devices) in ("auto", "-1"):
-        return trainer.accelerator not in ("cpu",) and torch.cuda.device_count() > 1
-    return len(devices.split(",")) > 1 or int(devices) > 1 if isinstance(devices, str) else devices > 1
+        return trainer.accelerator != "cpu" and torch.cuda.device_count() > 1
+    return "," in str(devices) or int(devices) > 1
 
 
 def main(config, arguments: list[str] | None = None) -> None:
@@ -502,8 +502,8 @@ def main(config, arguments: list[str] | None = None) -> None:
             for run in runs(trainer):
                 folder = run.last.parent
                 record(folder, batches_in(run.last))
-                text = self.parser.dump(self.config, skip_none=False)
-                write_atomically(folder / CONFIG, lambda temporary, text=text: Path(temporary).write_text(text))
+                config = self.parser.dump(self.config, skip_none=False).encode()
+                write_atomically(folder / CONFIG, lambda temporary, config=config: Path(temporary).write_bytes(config))
 
     class Command(LightningCLI):
         def before_instantiate_classes(self):

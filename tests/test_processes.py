@@ -5,16 +5,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
 from tiny_corpus import ACOUSTIC, CODEC, HELDOUT, TABLES
 
-from svs import batches
+from svs import batches, training
 from svs.batches import AcousticBatches, CodecBatches, TimingBatches
 from svs.processes import SharedDraws, mean_over_processes, process
-from svs.training import main
 
 ROOT = Path(__file__).parent.parent
 BATCHES, ITEMS = 5, 2  # items of one process
@@ -73,7 +73,7 @@ def test_two_processes_end_where_one_with_twice_the_batch_does(kind, figure, fea
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count(f"two/trained.ckpt: {BATCHES} batches") == 1  # said once, not by each
-    main(tmp_path / "one.yaml", [f"--data.init_args.batch_size={2 * ITEMS}"])
+    training.main(tmp_path / "one.yaml", [f"--data.init_args.batch_size={2 * ITEMS}"])
     one, two = losses(tmp_path / "one", figure), losses(tmp_path / "two", figure)
     assert len(one) == len(two) == BATCHES
     assert two == pytest.approx(one, rel=1e-4)
@@ -82,6 +82,19 @@ def test_two_processes_end_where_one_with_twice_the_batch_does(kind, figure, fea
     for name, value in weights[0].items():
         torch.testing.assert_close(weights[1][name], value, rtol=1e-3, atol=1e-4, msg=name)
     assert not (tmp_path / "two/last.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "several"),
+    [
+        ({"devices": 2}, True), ({"devices": "2"}, True), ({"devices": [0, 1]}, True), ({"devices": "0,1"}, True),
+        ({"devices": 1, "num_nodes": 2}, True), ({"devices": 1}, False), ({"devices": "1"}, False),
+        ({"devices": [3]}, False), ({"devices": "auto"}, False),
+    ],
+)  # fmt: skip
+def test_more_than_one_process_is_told_from_the_trainer_s_options(options, several):
+    trainer = SimpleNamespace(**{"num_nodes": 1, "accelerator": "cpu", **options})
+    assert training._several(trainer) is several
 
 
 MAKERS = {
