@@ -7,7 +7,7 @@ an effect.
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import partial, wraps
 
 import torch
 from torch import Tensor, distributed
@@ -71,6 +71,9 @@ class SharedDraws(TorchFunctionMode):
             like = args[0] if args else kwargs.pop("input")
             kwargs = {"dtype": like.dtype, "device": like.device, **kwargs}
             return self._rows(self.LIKE[function], tuple(like.shape), kwargs)
+        if function is torch.randint:
+            *bounds, size = args if "size" not in kwargs else (*args, kwargs.pop("size"))
+            return self._rows(partial(torch.randint, *bounds), tuple(size), kwargs)
         if function in self.LIKE.values():
             size = kwargs.pop("size", args[0] if args and not isinstance(args[0], int) else args)
             return self._rows(function, tuple(size), kwargs)

@@ -134,6 +134,8 @@ def test_the_shares_of_three_processes_are_one_big_batch(kind, features, monkeyp
         lambda items: torch.randn(size=(items,), dtype=torch.float64),
         lambda items: torch.randn_like(torch.zeros(items, 20, dtype=torch.float64)),
         lambda items: torch.rand_like(input=torch.zeros(items, 2)),
+        lambda items: torch.randint(1000, (items,)),
+        lambda items: torch.randint(5, 1000, size=(items, 2)),
     ],
 )
 def test_what_a_process_draws_for_its_items_are_rows_of_the_big_draw(draw):
@@ -144,7 +146,7 @@ def test_what_a_process_draws_for_its_items_are_rows_of_the_big_draw(draw):
         torch.manual_seed(3)
         with SharedDraws(5, rank, 2):
             shares.append(draw(5))
-            assert torch.equal(torch.randn(7), after)  # what is not for the items is drawn by all alike
+            assert torch.equal(torch.randn(7), after) and torch.randint(9, ()).shape == ()  # what is not for the items is drawn by all alike
     assert torch.equal(torch.cat(shares), whole) and shares[0].dtype == whole.dtype
 
 
