@@ -238,7 +238,7 @@ class ConsonantDurations:
 
 
 def _in_order(data: bytes) -> bytes:
-    """Safetensors with their metadata sorted, which the library writes in any order: the same model gives the same bytes."""
+    """Safetensors with their metadata sorted, which the library writes in any order."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))

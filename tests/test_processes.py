@@ -146,7 +146,8 @@ def test_what_a_process_draws_for_its_items_are_rows_of_the_big_draw(draw):
         torch.manual_seed(3)
         with SharedDraws(5, rank, 2):
             shares.append(draw(5))
-            assert torch.equal(torch.randn(7), after) and torch.randint(9, ()).shape == ()  # what is not for the items is drawn by all alike
+            assert torch.equal(torch.randn(7), after)  # what is not for the items is drawn by all alike
+            assert torch.randint(9, ()).shape == ()
     assert torch.equal(torch.cat(shares), whole) and shares[0].dtype == whole.dtype
 
 
