@@ -16,15 +16,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from data_prep import stages, workers
+from data_prep.encoding import encoded_clip
 from svs import codecs, latents
 from svs.audio import AudioError
 from svs.codec import CodecError
 from svs.codecs.source_filter import SourceFilter
-from svs.dataset import DatasetError, Shard, build_latents, encoded, has_latents
+from svs.dataset import DatasetError, Shard, build_latents, has_latents
 from svs.release import ReleaseError, codec_of
 
 
@@ -48,18 +49,6 @@ def encode(shards: Sequence[Shard], network, spec: str, spread=workers.over) -> 
             with stages.bar(shard.folder.name) as progress:
                 build_latents(shard, network, progress, rows)
             print(f"{shard.folder}: latents of {len(shard.clips)} clips")
-
-
-@cache
-def opened(folder: str, spec: str):
-    """A shard and a codec network, once a process."""
-    return Shard.open(folder), codecs.load(spec, continuous=True).network if codecs.is_name(spec) else codec_of(spec)
-
-
-def encoded_clip(folder: str, spec: str, number: int):
-    """The latents of one clip of a shard, wherever this runs."""
-    shard, network = opened(folder, spec)
-    return encoded(shard, network, shard.clips[number])
 
 
 def encode_with(shards: Sequence[Shard], spec: str, spread=workers.over) -> None:
