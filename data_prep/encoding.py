@@ -1,4 +1,4 @@
-"""The latents of one clip, by a process or machine elsewhere; a module of its own, so that it is found there by name."""
+"""The latents of one clip, by a process or machine elsewhere; a module of its own, to be found there by name."""
 
 from __future__ import annotations
 
