@@ -1,4 +1,8 @@
-"""Batches for the trainers, each a function of the seed and its number alone, so that resuming repeats nothing."""
+"""Batches for the trainers, each a function of the seed and its number alone, so that resuming repeats nothing.
+
+A batch is a sequence of items without an end, of which a process takes its own (svs.processes): item i is the same
+whoever asks for it, and `batch_size` is that of one process.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from svs.conditioning import GROUPS, Conditions, Manner, collate, frame_conditio
 from svs.dataset import DatasetError, Shard, kept_out
 from svs.description import HASHED, describe
 from svs.pitch import PitchCurve
+from svs.processes import process
 from svs.timing import PhonemeSpan, features, observed
 from svs.units import LATENT_HOP
 
@@ -41,8 +46,19 @@ class NumberedBatches(LightningDataModule):
     hparams: Any  # the constructor's arguments
     trainer: Any
 
-    def batch(self, number: int) -> Any:
+    def items(self, number: int, wanted: range) -> Any:
+        """The wanted items of a batch, in order."""
         raise NotImplementedError
+
+    def batch(self, number: int) -> Any:
+        """The items of a batch that are this process's."""
+        rank, _ = process()
+        return self.items(number, range(rank * self.hparams.batch_size, (rank + 1) * self.hparams.batch_size))
+
+    def whole(self, number: int) -> Any:
+        """The items of a batch that are anybody's."""
+        _, count = process()
+        return self.batch(number) if count == 1 else self.items(number, range(count * self.hparams.batch_size))
 
     def train_dataloader(self) -> DataLoader:
         return DataLoader(_Endless(self.batch, self.trainer.lightning_module.batches_seen), batch_size=None)
@@ -94,22 +110,24 @@ class CodecBatches(NumberedBatches):
         """Latent frames that give a crop when they are played so much higher."""
         return int(np.ceil(self.hparams.frames * 2.0 ** (semitones / 12.0))) + (semitones != 0)
 
-    def batch(self, number: int) -> dict[str, torch.Tensor]:
+    def items(self, number: int, wanted: range) -> dict[str, torch.Tensor]:
         """`audio` (batch, frames × 882), `cents` and `voiced` (batch, 2 × frames)."""
         random = np.random.default_rng((self.hparams.seed, number))
         shares = np.array(list(self.hparams.corpora.values()), float)
         frames, items = self.hparams.frames, []
-        for _ in range(self.hparams.batch_size):
+        for item in range(wanted.stop):
             shard, clips, weights = self.shards[random.choice(len(self.shards), p=shares / shares.sum())]
             clip = clips[random.choice(len(clips), p=weights)]
             higher = random.uniform(-1, 1) * self.hparams.semitones if random.random() < self.hparams.resampled else 0.0
             source = self._source_frames(higher)
             start = clip["start"] + int(random.integers(0, clip["frames"] - source))
+            gain = 10 ** (random.uniform(-6, 3) / 20)
+            if item not in wanted:
+                continue
             curve = shard.curve(start, source)
             samples, cents, voiced = shard.samples(start, source), curve.cents, curve.voiced
             if higher:
                 samples, cents, voiced = played_higher(samples, cents, voiced, higher, frames)
-            gain = 10 ** (random.uniform(-6, 3) / 20)
             items.append((samples * gain, cents, voiced))
         audio, cents, voiced = (np.stack(column) for column in zip(*items, strict=True))
         return {
@@ -234,18 +252,20 @@ class AcousticBatches(NumberedBatches):
         """By how much each latent changes the sound, (latent_dim,); one codec made the latents of all corpora."""
         return torch.from_numpy(Shard.open(Path(self.hparams.features) / next(iter(self.hparams.corpora))).importance())
 
-    def batch(self, number: int) -> tuple[Conditions, torch.Tensor]:
+    def items(self, number: int, wanted: range) -> tuple[Conditions, torch.Tensor]:
         """Conditions of (batch, frames) and latents (batch, frames, latent_dim)."""
         random = np.random.default_rng((self.hparams.seed, number))
         shares = np.array(list(self.hparams.corpora.values()), float)
         frames, conditions, latents = self.hparams.frames, [], []
-        for _ in range(self.hparams.batch_size):
+        for item in range(wanted.stop):
             corpus = random.choice(len(self.lines), p=shares / shares.sum())
             chosen = random.choice(len(self.lines[corpus]), p=self.chances[corpus])
             line, target, description = self.lines[corpus][chosen]
             start = int(random.integers(0, max(1, line.frames - frames + 1)))
             if self.texts is not None:
                 line = replace(line, text=self.texts.drawn(description, random))
+            if item not in wanted:
+                continue
             conditions.append(line.slice(start, start + frames))
             crop = target[start : start + frames].astype(np.float32)
             latents.append(np.pad(crop, ((0, frames - len(crop)), (0, 0))))
@@ -309,10 +329,10 @@ class TimingBatches(NumberedBatches):
             torch.from_numpy(np.log(np.concatenate(seconds).clip(0.01)).astype(np.float32)),
         )
 
-    def batch(self, number: int) -> tuple[torch.Tensor, ...]:
+    def items(self, number: int, wanted: range) -> tuple[torch.Tensor, ...]:
         """Rows (batch, 3), speakers (batch,), numbers (batch, NUMBERS), log seconds (batch,)."""
         random = np.random.default_rng((self.hparams.seed, number))
-        chosen = torch.from_numpy(random.integers(0, len(self.columns[0]), self.hparams.batch_size))
+        chosen = torch.from_numpy(random.integers(0, len(self.columns[0]), wanted.stop)[wanted.start :])
         return tuple(column[chosen] for column in self.columns)
 
 

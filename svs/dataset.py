@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,10 +61,11 @@ def kept_out(clip: dict, heldout: list[str]) -> bool:
     return clip["speaker"] in heldout or any(name in clip["id"] for name in heldout)
 
 
-def build_shard(clips: list[dict], folder, progress=None) -> int:
+def build_shard(clips: list[dict], folder, progress=None, over=map) -> int:
     """Turn clips into a shard in `folder`; finished clips of an earlier, interrupted run are kept.
 
-    progress: called with (done, total) after each clip. Returns the number of latent frames.
+    progress: called with (done, total) after each clip. over: as the built-in map, but it may run elsewhere.
+    Returns the number of latent frames.
     Raises DatasetError where two clips have one name.
     """
     folder = Path(folder)
@@ -73,22 +75,12 @@ def build_shard(clips: list[dict], folder, progress=None) -> int:
     if twice:
         raise DatasetError(f"{folder}: more than one clip is called {', '.join(twice[:5])}; ids must differ")
     parts.mkdir(parents=True, exist_ok=True)
-    for number, (clip, target) in enumerate(zip(clips, targets, strict=True)):
-        if not target.exists():
-            audio = Audio.read(clip["audio"], SAMPLE_RATE)
-            frames = int(np.ceil(len(audio.samples) / LATENT_HOP))
-            samples = np.zeros(frames * LATENT_HOP, np.float32)
-            samples[: len(audio.samples)] = level(audio.samples)
-            curve = measure_pitch(Audio(samples, SAMPLE_RATE))
-            assert len(curve.cents) == 2 * frames
-            content = {
-                "audio": np.round(samples * 32767).astype(np.int16),
-                "cents": curve.cents.astype(np.float32),
-                "voiced": curve.voiced,
-            }
-            _save(target, np.savez, **content)
+    lacking = [(clip["audio"], target) for clip, target in zip(clips, targets, strict=True) if not target.exists()]
+    done = len(clips) - len(lacking)
+    for _ in over(measure_clip, lacking):
+        done += 1
         if progress:
-            progress(number + 1, len(clips))
+            progress(done, len(clips))
     # without its index a shard counts as unmade, so an interruption cannot leave arrays and index of two builds
     for name in (INDEX, LATENTS, IMPORTANCE, GRID, ENCODER):
         (folder / name).unlink(missing_ok=True)
@@ -108,6 +100,23 @@ def build_shard(clips: list[dict], folder, progress=None) -> int:
     return start
 
 
+def measure_clip(job: tuple[str, Path]) -> None:
+    """Bring a sound to 44.1 kHz and level, measure its pitch, and write both: (sound file, .npz to make)."""
+    path, target = job
+    audio = Audio.read(path, SAMPLE_RATE)
+    frames = int(np.ceil(len(audio.samples) / LATENT_HOP))
+    samples = np.zeros(frames * LATENT_HOP, np.float32)
+    samples[: len(audio.samples)] = level(audio.samples)
+    curve = measure_pitch(Audio(samples, SAMPLE_RATE))
+    assert len(curve.cents) == 2 * frames
+    content = {
+        "audio": np.round(samples * 32767).astype(np.int16),
+        "cents": curve.cents.astype(np.float32),
+        "voiced": curve.voiced,
+    }
+    _save(target, np.savez, **content)
+
+
 def is_built(clips: list[dict], folder) -> bool:
     """Whether the shard in `folder` holds exactly these clips."""
     path = Path(folder) / INDEX
@@ -118,24 +127,35 @@ def is_built(clips: list[dict], folder) -> bool:
     return [{key: value for key, value in clip.items() if key not in places} for clip in there] == clips
 
 
-def build_latents(shard: Shard, network, progress=None) -> None:
-    """Encode every clip of a shard with a codec network.
-
-    Writes latents.npy, (frames, latent_dim) float16, and importance.npy, (latent_dim,) float32.
-    """
+def encoded(shard: Shard, network, clip: dict) -> np.ndarray:
+    """A clip's latents, (frames, latent_dim) float16; on one thread, so that they are the same whoever makes them."""
     import torch
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            samples = torch.from_numpy(shard.samples(clip["start"], clip["frames"]))[None]
+            return network.encode(samples)[0].numpy().astype(np.float16)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def build_latents(shard: Shard, network, progress=None, rows: Iterable[np.ndarray] | None = None) -> None:
+    """Encode every clip of a shard with a codec network.
+
+    rows: what `encoded` gives of each clip in turn, where it was made elsewhere.
+    Writes latents.npy, (frames, latent_dim) float16, and importance.npy, (latent_dim,) float32.
+    """
     if (shard.folder / GRID).exists():
         forget(shard)
     (shard.folder / ENCODER).unlink(missing_ok=True)
-    rows = []
-    with torch.inference_mode():
-        for number, clip in enumerate(shard.clips):
-            samples = torch.from_numpy(shard.samples(clip["start"], clip["frames"]))[None]
-            rows.append(network.encode(samples)[0].numpy().astype(np.float16))
-            if progress:
-                progress(number + 1, len(shard.clips))
-    _save(shard.folder / LATENTS, np.save, np.concatenate(rows))
+    made = []
+    for row in (encoded(shard, network, clip) for clip in shard.clips) if rows is None else rows:
+        made.append(row)
+        if progress:
+            progress(len(made), len(shard.clips))
+    _save(shard.folder / LATENTS, np.save, np.concatenate(made))
     _save(shard.folder / IMPORTANCE, np.save, network.importance.numpy())
     write_atomically(shard.folder / ENCODER, lambda temporary: Path(temporary).write_text(fingerprint(network.encoder)))
 

@@ -3,7 +3,8 @@
     python -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \\
         --features features/teacher --out voices/mine
 
-The folder's CARD.md is nobody's but its author's, and left alone.
+The folder's CARD.md gets what the checkpoints' folders tell of how they were made, between two marks; the rest of it is
+its author's, and left alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from svs import timbre
 from svs.annotations import timbres as timbres_of
 from svs.audio import AudioError
+from svs.card import CARD, CardError, write_card
 from svs.codec import CodecError, load_network, save_network
 from svs.dataset import DatasetError, Shard
 from svs.guidance import GuidanceError, read_guidance
@@ -234,8 +236,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"export: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     print(f"{voice.folder}: voice {voice.name}, singers {', '.join(voice.singers)}, {len(voice.phonemes)} phonemes")
-    if not (voice.folder / "CARD.md").is_file():
-        print(f"{voice.folder}: write CARD.md: data, licences, credit, measured numbers")
+    parts = {part: getattr(options, part) for part in ("codec", "timing", "acoustic")}
+    try:
+        if not write_card(voice.folder, parts):
+            print(f"{voice.folder}: {CARD} says how it was made; add data, licences, credit, measured numbers")
+    except CardError as error:
+        print(f"export: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Training: Lightning modules that wire a network, its loss and its optimiser, and `svs train`.
 
 Every step draws its random numbers from the seed and the number of batches seen, and the data modules their batches from
-the same two, so a run that was stopped continues on the curve it would have had.
+the same two, so a run that was stopped continues on the curve it would have had. Several processes, on one machine or
+many, train as one with a batch of all their items would (svs.processes).
 """
 
 from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,9 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from svs.audio import write_atomically
 from svs.backbone import Backbone
-from svs.checkpoints import RunCheckpoint, batches_done
+from svs.checkpoints import RunCheckpoint, batches_done, batches_in
 from svs.codec.losses import Discriminators, SpectralLoss
 from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
@@ -26,6 +29,8 @@ from svs.flow import folding_loss
 from svs.mistakes import Mistake
 from svs.networks import build
 from svs.objectives import objective_of
+from svs.processes import as_one_batch, mean_over_processes, process
+from svs.provenance import CONFIG, record
 from svs.speaker import NUMBERS as TIMBRE_NUMBERS
 from svs.timing import NUMBERS, ConsonantDurations
 
@@ -122,9 +127,10 @@ class CodecTraining(ResumableModule):
 
     def on_fit_start(self):
         if not self.network.encoder.fitted:
-            batches = (self.trainer.datamodule.batch(number) for number in range(FITTED_ON))
+            batches = (self.trainer.datamodule.whole(number) for number in range(FITTED_ON))
             self.network.encoder.fit(batch["audio"] for batch in batches)
 
+    @as_one_batch
     def training_step(self, batch: dict[str, Tensor], batch_idx: int):
         optimisers = self.optimizers()
         optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
@@ -136,7 +142,7 @@ class CodecTraining(ResumableModule):
         latent_noise = self.hparams.latent_noise * torch.rand(len(audio)).to(audio)
         if self.hparams.fine_dim:  # half of the items are copies, which have their fine latents and no noise
             latent_noise = latent_noise * torch.randint(2, (len(audio),)).to(audio)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
             copy = self.network(audio, batch["cents"], batch["voiced"], noise, latent_noise)
         terms = self.loss(copy, audio)
         total = terms["total"]
@@ -145,20 +151,21 @@ class CodecTraining(ResumableModule):
             length = min(audio.shape[1], 44_100 // 3)
             at = int(torch.randint(0, audio.shape[1] - length + 1, ()))
             real, fake = audio[:, at : at + length], copy[:, at : at + length]
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
                 judged = self.judges.discriminator_loss(real, fake, step)
             self._update(optimisers[1], judged, self.judges.parameters())
             self.judges.requires_grad_(False)
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
                 passing, matching = self.judges.generator_loss(real, fake, step)
             self.judges.requires_grad_(True)
             terms.update(judged=judged, passing=passing, matching=matching)
             total = total + self.hparams.adversarial_weight * passing + self.hparams.matching_weight * matching
         self._update(optimisers[0], total, self.network.parameters())
-        self.log_dict({f"codec/{name}": value.detach() for name, value in terms.items()}, prog_bar=True)
+        self.log_dict({f"codec/{name}": value.detach() for name, value in terms.items()}, prog_bar=True, sync_dist=True)
 
     def _noise(self, shape: torch.Size) -> Tensor:
-        items = [even_noise(shape[1], self.seed, self.batches_seen, item) for item in range(shape[0])]
+        first = process()[0] * shape[0]  # of the big batch's items
+        items = [even_noise(shape[1], self.seed, self.batches_seen, first + item) for item in range(shape[0])]
         return torch.from_numpy(np.stack(items))
 
     def _update(self, optimiser, loss: Tensor, parameters) -> None:
@@ -289,13 +296,14 @@ class AcousticTraining(ResumableModule):
         )
         return self.scheduled(optimiser, warmup=200)
 
+    @as_one_batch
     def training_step(self, batch: tuple[Conditions, Tensor], batch_idx: int) -> Tensor:
         conditions, latents = batch
-        drop = torch.rand(len(latents), len(self.names)) < self.shares
+        drop = (torch.rand(len(latents), len(self.names)) < self.shares).to(latents.device)
         if "reference" in self.names:
             conditions = with_prefix(conditions, latents, self._prefixes(conditions.keep))
         counted = conditions.keep & ~conditions.prefix
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
             condition = self.network.condition(conditions, drop)
 
             def predict(x: Tensor, t: Tensor) -> Tensor:
@@ -305,7 +313,9 @@ class AcousticTraining(ResumableModule):
                 loss = folding_loss(predict, self._guided(conditions, drop), latents, counted, self.weights)
             else:
                 loss = self.objective.loss(predict, latents, counted, self.weights)
-        self.log("acoustic/loss", loss.detach(), prog_bar=True, batch_size=len(latents))
+        kept = counted.sum()
+        loss = loss * (kept / mean_over_processes(kept))
+        self.log("acoustic/loss", loss.detach(), prog_bar=True, batch_size=len(latents), sync_dist=True)
         return loss
 
     def _prefixes(self, keep: Tensor) -> Tensor:
@@ -428,10 +438,11 @@ class TimingTraining(ResumableModule):
         known = torch.cat([self.phone(phones).flatten(1), self.speaker(speaker), numbers], dim=1)
         return self.leave(torch.relu(self.enter(known)))[:, 0]
 
+    @as_one_batch
     def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
         phones, speaker, numbers, log_seconds = batch
         error = (self(phones, speaker, numbers) - log_seconds).abs()
-        self.log("timing/error", error.mean().detach(), prog_bar=True)
+        self.log("timing/error", error.mean().detach(), prog_bar=True, sync_dist=True)
         return error.mean()
 
     def durations(self) -> ConsonantDurations:
@@ -453,6 +464,18 @@ class TrainingError(Mistake):
     """A run that cannot begin; the message says why."""
 
 
+def _several(trainer) -> bool:
+    """Whether a trainer's options ask for more than one process."""
+    if trainer.num_nodes > 1:
+        return True
+    devices = trainer.devices
+    if isinstance(devices, list):
+        return len(devices) > 1
+    if str(devices) in ("auto", "-1"):
+        return trainer.accelerator != "cpu" and torch.cuda.device_count() > 1
+    return "," in str(devices) or int(devices) > 1
+
+
 def main(config, arguments: list[str] | None = None) -> None:
     """`svs train CONFIG`: build model, data and trainer from a YAML file and fit; an interrupted run goes on.
 
@@ -461,27 +484,49 @@ def main(config, arguments: list[str] | None = None) -> None:
     """
     import logging
 
-    from lightning.pytorch.cli import LightningCLI
+    from lightning.pytorch.cli import LightningCLI, SaveConfigCallback
+    from lightning.pytorch.utilities import rank_zero_only
 
     for name in ("lightning.fabric.utilities.seed", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)  # tips, and which accelerators are absent
 
+    say = rank_zero_only(print)
+
+    def runs(trainer) -> list[RunCheckpoint]:
+        return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, RunCheckpoint)]
+
+    class SaveBeside(SaveConfigCallback):
+        """Resolved configuration and provenance, beside the checkpoints."""
+
+        def save_config(self, trainer, pl_module, stage):
+            for run in runs(trainer):
+                folder = run.last.parent
+                record(folder, batches_in(run.last))
+                config = self.parser.dump(self.config, skip_none=False).encode()
+                write_atomically(folder / CONFIG, lambda temporary, config=config: Path(temporary).write_bytes(config))
+
     class Command(LightningCLI):
-        def runs(self) -> list[RunCheckpoint]:
-            return [callback for callback in self.trainer.checkpoint_callbacks if isinstance(callback, RunCheckpoint)]
+        def before_instantiate_classes(self):
+            trainer = self.config[self.subcommand].trainer
+            if trainer.strategy == "ddp" or (trainer.strategy == "auto" and _several(trainer)):
+                trainer.strategy = "ddp_find_unused_parameters_true"  # judges rest in some batches
 
         def before_fit(self):
-            for run in self.runs():
+            for run in runs(self.trainer):
                 if run.trained.exists():
                     raise TrainingError(f"{run.trained}: this run is finished; delete it to train anew")
                 if run.last.exists():
-                    print(f"svs: continues from {run.last}", file=sys.stderr)
+                    say(f"svs: continues from {run.last}", file=sys.stderr)
                     self.config_init[self.subcommand]["ckpt_path"] = str(run.last)
 
         def after_fit(self):
-            for run in self.runs():
+            for run in runs(self.trainer):
                 path = run.trained if run.trained.exists() else run.last
-                print(f"{path}: {batches_done(self.trainer)} batches", flush=True)
+                say(f"{path}: {batches_done(self.trainer)} batches", flush=True)
 
     torch.set_flush_denormal(True)
-    Command(args=["fit", "--config", str(config), *(arguments or [])], save_config_kwargs={"overwrite": True})
+    Command(
+        args=["fit", "--config", str(config), *(arguments or [])],
+        save_config_callback=SaveBeside,
+        save_config_kwargs={"save_to_log_dir": False},
+    )

@@ -1,4 +1,4 @@
-"""Voices: a folder with voice.json, the weights of the networks as safetensors, and a card. Never pickles.
+"""Voices: a folder with voice.json, the weights of the networks as safetensors, and a card.
 
     voice.json            name, singer (the default one), singers (name → range_cents, breathes and who they are),
                           phonemes, languages, licence, steps, guidance, sampler, fast (the same three, for hurry);
@@ -10,6 +10,8 @@
     timbres.json          embeddings of the singers, of voices with the condition timbre
     speakers.json         what the singers are like, for --singer-from (svs/speaker.py); may be missing
     CARD.md               data, licences, credits, measured numbers
+
+None of them is a pickle.
 """
 
 from __future__ import annotations

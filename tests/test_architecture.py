@@ -12,13 +12,14 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
     *("mistakes", "files"),
-    *("units", "audio", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
+    *("units", "audio", "provenance", "processes"),
+    *("inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch"),
     *("expression", "hand", "f0", "speaker", "description", "guidance", "layers", "flow", "objectives", "samplers"),
     *("conditioning", "conditioner", "attention", "injection", "backbone", "dit", "unet", "joint", "networks"),
     *("codec", "voice", "manner", "cache", "rendering", "sing", "export"),
     *("evaluation", "evaluator", "dataset", "annotations", "codecs", "latents", "batches", "checkpoints", "training"),
-    *("timbre", "release", "cli"),
+    *("timbre", "card", "release", "cli"),
 ]
 
 

@@ -20,12 +20,12 @@ stage-prepare() {
 
 stage-features() {
     needs manifests/folder.jsonl prepare
-    "$PYTHON" -m data_prep.features folder=manifests/folder.jsonl --out features
+    "$PYTHON" -m data_prep.features folder=manifests/folder.jsonl --out features "${SPREAD[@]}"
 }
 
 stage-latents() {
     needs features/folder/clips.jsonl features
-    "$PYTHON" -m data_prep.latents features/folder --codec "${OPTION[from-voice]}/codec.safetensors"
+    "$PYTHON" -m data_prep.latents features/folder --codec "${OPTION[from-voice]}/codec.safetensors" "${SPREAD[@]}"
 }
 
 stage-begin() {
@@ -48,17 +48,18 @@ train-begun() {
 stage-export() {
     local part
     for part in timing acoustic; do needs "$part/trained.ckpt" "train-$part"; done
-    made "${OPTION[voice]}/voice.json" {timing,acoustic}/trained.ckpt ||
+    { [[ ${OPTION[voice]}/CARD.md -nt ${OPTION[voice]}/voice.json ]] &&
+        made "${OPTION[voice]}/voice.json" {timing,acoustic}/trained.ckpt; } ||
         "$PYTHON" -m svs.release --codec "${OPTION[from-voice]}/codec.safetensors" --timing timing/trained.ckpt \
             --acoustic acoustic/trained.ckpt --features features/folder --out "${OPTION[voice]}" --guidance 1
 }
 
 stage-sing() {
     needs "${OPTION[voice]}/voice.json" export
-    made song.wav "${OPTION[voice]}/voice.json" "${OPTION[song]}" ||
+    made song.json "${OPTION[voice]}/voice.json" "${OPTION[song]}" ||
         "$PYTHON" -m svs sing "${OPTION[song]}" --voice "${OPTION[voice]}" --pitch exact -o song.wav
 }
 
-stage-evaluate() { needs song.wav sing; "$PYTHON" -m svs evaluate song.wav --json song.evaluation.json --html song.html; }
+stage-evaluate() { needs song.json sing; "$PYTHON" -m svs evaluate song.wav --json song.evaluation.json --html song.html; }
 
 run "$@"
