@@ -1,6 +1,7 @@
 # make sing   sing a song to out/
 # make test   run the tests
 # make samples   sing the samples that the README opens with, again
+# make docs   build the site, out/site/index.html; wants pip install -e .[docs] in .venv
 # make types, coverage, licences: for developers; they want pip install -e .[dev] in .venv
 # All make .venv first, when it is missing or pyproject.toml has changed. Choose an interpreter with PYTHON=python3.12.
 
@@ -9,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 SONG := amazing_grace
 
-.PHONY: sing test samples types coverage licences clean
+.PHONY: sing test samples docs types coverage licences clean
 .DELETE_ON_ERROR:
 
 sing: $(VENV)/installed
@@ -21,6 +22,9 @@ test: $(VENV)/installed
 
 samples: $(VENV)/installed
 	$(VENV)/bin/python -m assets.samples.make
+
+docs: $(VENV)/installed
+	$(VENV)/bin/python -m mkdocs build --strict --quiet
 
 types: $(VENV)/installed
 	$(VENV)/bin/python -m mypy

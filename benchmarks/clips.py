@@ -1,23 +1,25 @@
 """Held-out recordings beside what the voice makes of them: the codec's copy, and the DiT with true timing and pitch.
 
-  python -m benchmarks.clips --clips kumi=held_out.jsonl --clips real=DIR
+  python -m benchmarks.clips --clips kumi=held_out.jsonl --clips hibari=teacher_songs --clips real=DIR
 
 The codec's copy stands beside WORLD's and HiFi-GAN's (on the band HiFi-GAN hears, 8 kHz at 22.05 kHz). Two noises of
 equal colour already differ in log spectrum: `floor` is the distance of two such twins of the recording, below which no
-copy with noise of its own falls where a sound is noise. Clips of a .jsonl manifest with phones, of a singer of the
-voice, are sung by the DiT too (`chain`); its cepstral distortion is from the codec's copy. Naturalness (DNSMOS) and
-likeness want optional packages and are left out without them.
+copy with noise of its own falls where a sound is noise. Clips of a .jsonl manifest with phones, and sounds with a take
+beside them (SONG.wav, SONG.json: data_prep.teach_songs), are sung by the DiT too (`chain`) where they are of a singer
+of the voice; its cepstral distortion is from the codec's copy. Naturalness (DNSMOS) and likeness want optional packages
+and are left out without them.
 """
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.chain import from_take
-from benchmarks.codec import Codec, compare, copy, load_codec
+from benchmarks.codec import Codec, copy, load_codec
 from benchmarks.common import at_least, parser, print_table, say, sound_files, verdict, write_json
 from benchmarks.judges import HIFIGAN_BANDS, HIFIGAN_HIGHEST_HZ, HIFIGAN_RATE, hifigan_copy, likeness, naturalness
 from svs.audio import Audio
@@ -62,7 +64,7 @@ def main(arguments=None) -> dict:
         labels = {clip["audio"]: clip for clip in read_manifest(path)} if path.endswith(".jsonl") else {}
         for sound in sound_files(Path(path), options.limit, options.heldout):
             say(f"{name}: {sound.name}")
-            clip = labels.get(str(sound), {})
+            clip = labels.get(str(sound)) or beside(sound)
             known = clip.get("speaker") in singers and bool(clip.get("phones"))
             found = measure(sound, codec, clip if known else None, options)
             groups.setdefault(name, {})[f"{sound.parent.name}/{sound.stem}"] = found
@@ -131,7 +133,7 @@ def measure(path: Path, codec: Codec, clip: dict | None, options: Namespace) -> 
         both = [Audio(s[:length], SAMPLE_RATE).resample(band).samples for s in (y, sung.samples)]
         found |= {
             "chain_mcd": mel_cepstral_distortion(*both, band),
-            "chain_hnr": compare(copied.piece(0, length), sung.piece(0, length), highest_hz)["hnr"],
+            "chain_hnr": harmonic_to_noise(sung.samples, SAMPLE_RATE),
             "chain_mos": naturalness(sung),
             "chain_like": likeness(recorded, sung),
         }
@@ -143,6 +145,13 @@ def measure(path: Path, codec: Codec, clip: dict | None, options: Namespace) -> 
     return found
 
 
+def beside(sound: Path) -> dict:
+    """The take beside a sound as a clip is in a manifest; empty where there is none."""
+    path = sound.with_suffix(".json")
+    take = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {"speaker": take["singer"], "phones": take["phones"], "notes": take["notes"]} if "phones" in take else {}
+
+
 def as_take(clip: dict, recorded: Audio) -> dict:
     """A labelled clip as a take: its phones at their times, its measured contour, its notes with their phones."""
     curve = measure_pitch(recorded)
@@ -150,7 +159,7 @@ def as_take(clip: dict, recorded: Audio) -> dict:
     for phone in clip["phones"]:
         stress = phone.get("stress")
         phonemes.setdefault(phone["note"], []).append(phone["symbol"] + ("" if stress is None else str(stress)))
-    notes = [note | {"phonemes": phonemes.get(number, [])} for number, note in enumerate(clip.get("notes") or [])]
+    notes = [{"phonemes": phonemes.get(number, [])} | note for number, note in enumerate(clip.get("notes") or [])]
     f0 = {"hop_seconds": curve.hop_seconds, "cents": curve.cents, "voiced": curve.voiced}
     phones = [phone if phone["note"] < len(notes) else phone | {"note": -1} for phone in clip["phones"]]
     return {"notes": notes, "phones": phones, "f0": f0}

@@ -19,10 +19,13 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def add_song_options(options: argparse.ArgumentParser) -> None:
-    """--songs, --voice, --singer, --pitch, --seed, --out, --reuse: what `renders` takes."""
+    """--songs, --voice, --singer, --transpose, --pitch, --seed, --out, --reuse: what `renders` takes."""
     options.add_argument("--songs", type=Path, default=SONGS, help="list of scores, relative to assets/scores")
     options.add_argument("--voice", default="default")
     options.add_argument("--singer", help="of the voice (default: its own)")
+    options.add_argument(
+        "--transpose", type=_transposition, default=0.0, help="semitones, or fit: each song in the singer's octave"
+    )
     options.add_argument("--pitch", default="exact", choices=["exact", "natural"])
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--out", type=Path, default=Path("out/benchmarks"), help="where renders go")
@@ -48,11 +51,33 @@ def renders(options):
         if not (options.reuse and wav.is_file() and take_path.is_file()):
             import svs
 
-            say(f"singing {score.name}")
-            take = svs.sing(score, options.voice, pitch=options.pitch, seed=options.seed, singer=options.singer)
+            transpose = options.transpose
+            if transpose == "fit":
+                transpose = octaves(score, options.voice, options.singer)
+            say(f"singing {score.name}" + (f", {transpose:+g} semitones" if transpose else ""))
+            take = svs.sing(
+                score, options.voice, pitch=options.pitch, seed=options.seed, singer=options.singer, transpose=transpose
+            )
             take.audio.write(wav)
             take_path.write_text(json.dumps(take.to_json(), ensure_ascii=False), encoding="utf-8")
         yield score, Audio.read(wav), json.loads(take_path.read_text(encoding="utf-8"))
+
+
+def octaves(score: Path, voice, singer: str | None) -> float:
+    """Semitones, whole octaves, that bring the middle of a song's notes nearest to the middle of the singer's range."""
+    from svs.score import read_score
+    from svs.voice import Voice
+
+    low, high = Voice.load(voice).range_cents(singer)
+    cents = [note.cents for note in read_score(score).parts[0].notes]
+    return 12.0 * round((low + high - min(cents) - max(cents)) / 2400)
+
+
+def _transposition(text: str) -> float | str:
+    try:
+        return text if text == "fit" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of semitones nor fit") from None
 
 
 def sound_files(where: Path, limit: int | None = None, heldout: list[str] | None = None) -> list[Path]:

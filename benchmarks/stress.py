@@ -14,6 +14,7 @@ stretches: the change of level, the error of F0 and the spectral flux there, bes
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -55,7 +56,7 @@ INSIDE_SECONDS = 0.03  # from a change of voicing
 SEAM_SECONDS = 0.08  # on each side
 QUIET_DB = -60.0  # below the peak; quieter is as good as silence
 LONG_SECONDS, ENDS_SECONDS = 240.0, 30.0
-HNR_BAR, LIKE_BAR = 3.0, 0.9
+HNR_BAR, LIKE_BAR, UNSUNG_BAR = 3.0, 0.9, 5.0  # noise in place of a tone is a hole too, however loud
 FORTISSIMO_DB, PRESSED = 9.0, 3.0
 OBSTRUENTS = ("stop", "fricative", "affricate")
 CASES = ("vowel", "scale", "syllables", "whisper", "fortissimo", "legato", "song")
@@ -290,28 +291,31 @@ def report(found: dict, recorded: float | None) -> None:
         three = [f"{name}{text}" for name in ("level dB", "F0 ¢", "flux") for text in ("", " elsewhere", " p95")]
         print_table(["seams", "count", "elsewhere", *three], rows)
     print()
+    for judge, *of in judged(found, recorded):
+        judge(*of)
+
+
+def judged(found: dict, recorded: float | None) -> Iterator[tuple[Callable, str, float | None, float]]:
+    """(verdict or at_least, what, value, bar) of every case. recorded: HNR of the singer's recordings, dB."""
     for name, case in found.items():
         if name != "whisper":
-            verdict(f"{name}: dropouts, ms", case["dropped_ms"], 0.0)
+            yield verdict, f"{name}: dropouts, ms", case["dropped_ms"], 0.0
+            yield verdict, f"{name}: frames inside notes without the voice commanded, %", case["unsung"], UNSUNG_BAR
         if recorded is not None and name in ("vowel", "scale", "fortissimo", "legato"):
-            verdict(
-                f"{name}: harmonic-to-noise below the recordings' ({recorded:.1f} dB), dB",
-                recorded - case["hnr"],
-                HNR_BAR,
-            )
+            off = case["hnr"] - recorded  # noise below, a buzz above
+            side = "above" if off > 0 else "below"
+            what = f"{name}: harmonic-to-noise {side} the recordings' ({recorded:.1f} dB), dB"
+            yield verdict, what, abs(off), HNR_BAR
         if case["seams"] is not None:
             for figure, unit in (("level_db", "dB"), ("flux", "nepers")):
                 value, bar = case["seams"][figure], case["seams"][f"{figure}_elsewhere_p95"]
                 if bar is not None:
-                    verdict(
-                        f"{name}: mean {figure.partition('_')[0]} change at seams, {unit}; bar is p95 elsewhere",
-                        value,
-                        bar,
-                    )
+                    what = f"{name}: mean {figure.partition('_')[0]} change at seams, {unit}; bar is p95 elsewhere"
+                    yield verdict, what, value, bar
     if "song" in found:
         if found["song"]["likeness"] is not None:
-            at_least("song: likeness of the first and last 30 s", found["song"]["likeness"], LIKE_BAR)
-        verdict("song: level of the last 30 s from that of the first, dB", abs(found["song"]["louder_db"]), 1.0)
+            yield at_least, "song: likeness of the first and last 30 s", found["song"]["likeness"], LIKE_BAR
+        yield verdict, "song: level of the last 30 s from that of the first, dB", abs(found["song"]["louder_db"]), 1.0
 
 
 if __name__ == "__main__":

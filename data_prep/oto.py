@@ -1,8 +1,9 @@
 """UTAU voice banks: where oto.ini says that vowels begin, and phones of whole recordings from that.
 
-A line of oto.ini is `file=alias,offset,consonant,cutoff,preutterance,overlap`, milliseconds. In banks of the VCV kind an
-alias is the vowel before and the mora, "a か", or "- か" at the beginning; offset + preutterance is where the vowel of
-the mora begins. Where its consonant begins no one says: that is looked for in the sound.
+A line of oto.ini is `file=alias,offset,consonant,cutoff,preutterance,overlap`, milliseconds. In banks of the VCV kind
+an alias is the vowel before and the mora, "a か", or "- か" at the beginning; in those of the CV kind each recording
+is one mora, and so is its alias. offset + preutterance is where the vowel of the mora begins. Where its consonant
+begins no one says: that is looked for in the sound.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ def vowel_onsets(entries: Sequence[Entry], sung: Sequence[tuple[str, ...]]) -> n
     at a steady pace. Raises OtoError where entries and morae do not fit together.
     """
     firsts = [entry for entry in entries if entry.alias.startswith("- ")]
+    if not firsts and len(sung) == 1:
+        firsts = list(entries)  # banks of the CV kind: one mora a recording
     if not firsts:
         raise OtoError("no entry says where it begins")
     start = firsts[0].vowel

@@ -9,6 +9,13 @@ from collections.abc import Callable
 from contextlib import contextmanager
 
 
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 on is wanted")
+    return int(text)
+
+
 def run(main: Callable[[], None], *mistakes: type[Exception]) -> None:
     """Run a stage. A user's mistake ends in one line and status 2, an interruption in one line and status 130.
 

@@ -29,8 +29,10 @@ train() {
     needs "$2" "$3"
     if [[ ! -e $1/trained.ckpt ]]; then
         "$PYTHON" -m svs train "$RECIPE/$1.yaml" "${OVERRIDES[@]}"
-    elif ! made "$1/trained.ckpt" "$2"; then
-        echo "$STAGE: $PWD/$1/trained.ckpt is older than $2 and is kept; delete it to train anew"
+    else
+        rm -f "$1/last.ckpt"  # left by a run that was killed just after its end
+        made "$1/trained.ckpt" "$2" ||
+            echo "$STAGE: $PWD/$1/trained.ckpt is older than $2 and is kept; delete it to train anew"
     fi
 }
 
@@ -40,7 +42,7 @@ stage-train-codec() { train codec "features/${LABELLED[0]}/clips.jsonl" features
 
 stage-latents() {
     needs codec/trained.ckpt train-codec
-    "$PYTHON" -m data_prep.latents "${LABELLED[@]/#/features/}" --codec codec/trained.ckpt
+    "$PYTHON" -m data_prep.latents "${LABELLED[@]/#/features/}" --codec codec/trained.ckpt "${SPREAD[@]}"
 }
 
 stage-train-timing() { train timing "features/${LABELLED[0]}/clips.jsonl" features; }
@@ -50,7 +52,9 @@ stage-train-acoustic() { train acoustic "features/${LABELLED[0]}/latents.npy" la
 stage-export() {
     local part
     for part in codec timing "$ACOUSTIC"; do needs "$part/trained.ckpt" "train-$part"; done
-    made "${OPTION[voice]}/voice.json" {codec,timing,"$ACOUSTIC"}/trained.ckpt ||
+    # the card is written last
+    { [[ ${OPTION[voice]}/CARD.md -nt ${OPTION[voice]}/voice.json ]] &&
+        made "${OPTION[voice]}/voice.json" {codec,timing,"$ACOUSTIC"}/trained.ckpt; } ||
         "$PYTHON" -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic "$ACOUSTIC/trained.ckpt" \
             --features "${LABELLED[@]/#/features/}" --out "${OPTION[voice]}" "${EXPORT[@]}"
 }
@@ -60,11 +64,16 @@ stage-export() {
 usage() {
     echo "usage: $(basename "$RECIPE")/run.sh [STAGE…] [--from STAGE] [--to STAGE]$(printf ' [--%s …]' "${!OPTION[@]}")"
     echo "stages: ${STAGES[*]}; all of them when none is named"
+    echo "--workers N: processes that measure and encode. --ray ADDRESS: a Ray cluster that does; local: one of this machine."
+    echo "--slurm KEY=VALUE, --slurm STAGE.KEY=VALUE: a Slurm job for each stage; data_prep/slurm.py tells the keys."
+    echo "What follows -- goes to svs train, such as --trainer.devices 2."
     echo "A stage that is interrupted goes on when it is run again; one that is done does nothing again."
 }
 
 run() {
-    local first=0 last=$((${#STAGES[@]} - 1)) chosen=() name place
+    local command=("$RECIPE/run.sh") slurm=()
+    local first=0 last=$((${#STAGES[@]} - 1)) chosen=() range=() names=() name place
+    SPREAD=()     # goes to what measures and encodes
     OVERRIDES=()  # what follows -- goes to svs train
     place() {
         local i
@@ -77,18 +86,32 @@ run() {
         case $1 in
             -h | --help) usage; exit ;;
             --) OVERRIDES=("${@:2}"); break ;;
-            --from) first=$(place "${2:-}") || exit 2; shift ;;
-            --to) last=$(place "${2:-}") || exit 2; shift ;;
+            --workers | --ray)
+                [[ -n ${2:-} ]] || { echo "$1: no value after it" >&2; exit 2; }
+                SPREAD+=("$1=$2"); command+=("$1" "$2"); shift ;;
+            --slurm)
+                [[ ${2:-} == *=* ]] || { echo "--slurm: KEY=VALUE is wanted after it, such as partition=gpu" >&2; exit 2; }
+                slurm+=("$2"); shift ;;
+            --from) first=$(place "${2:-}") || exit 2; range+=("$1 $2"); shift ;;
+            --to) last=$(place "${2:-}") || exit 2; range+=("$1 $2"); shift ;;
             --*)
                 [[ -v OPTION[$name] && -n ${2:-} ]] || { echo "$1: no such option, or no value after it" >&2; usage >&2; exit 2; }
                 [[ $2 == /* ]] && OPTION[$name]=$2 || OPTION[$name]=$PWD/$2
-                shift ;;
+                command+=("$1" "${OPTION[$name]}"); shift ;;
             *) place=$(place "$1") || exit 2; chosen+=("$place") ;;
         esac
         shift
     done
+    ((${#chosen[@]} == 0 || ${#range[@]} == 0)) ||
+        { echo "${range[*]}: stages are named beside it; give a range or names, not both" >&2; exit 2; }
+    ((first <= last)) || { echo "${range[*]}: comes to no stage; they run in the order ${STAGES[*]}" >&2; exit 2; }
     ((${#chosen[@]})) || chosen=($(seq "$first" "$last"))
     mkdir -p "${OPTION[work]}" && cd "${OPTION[work]}" || exit 2
+    if ((${#slurm[@]})); then
+        ((${#OVERRIDES[@]} == 0)) || command+=(-- "${OVERRIDES[@]}")
+        for place in "${chosen[@]}"; do names+=("${STAGES[place]}"); done
+        exec "$PYTHON" -m data_prep.slurm --logs slurm --set "${slurm[@]}" --stages "${names[@]}" -- "${command[@]}"
+    fi
     for place in "${chosen[@]}"; do
         STAGE=${STAGES[place]}
         echo "== $STAGE" >&2

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from svs.mistakes import Mistake
+from svs.units import SAMPLE_RATE
 
 READ_SAMPLES = 1 << 20
+LEVEL = 0.08  # RMS of the loud frames of every clip that is learned from, full scale 1
 
 
 class AudioError(Mistake):
@@ -112,6 +114,16 @@ class AudioFile:
                 samples[filled : filled + len(block)] = block.mean(axis=1)
                 filled += len(block)
         return Audio(samples, self.sample_rate)
+
+
+def level(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """The samples scaled so that the louder half of its 20 ms frames has an RMS of LEVEL, peaks below 0.99."""
+    frame = sample_rate // 50
+    whole = samples[: len(samples) // frame * frame].reshape(-1, frame)
+    power = np.sort(np.square(whole).mean(axis=1)) if len(whole) else np.zeros(1)
+    loud = power[power > 1e-3 * power[-1]] if power[-1] > 0 else np.ones(1)
+    gain = LEVEL / np.sqrt(loud[len(loud) // 2 :].mean())
+    return samples * min(gain, 0.99 / max(np.abs(samples).max(), 1e-9))
 
 
 def write_pieces(path, pieces: Iterable[np.ndarray], sample_rate: int) -> AudioFile:

@@ -27,6 +27,7 @@ class Backbone(nn.Module):
     patch: latent frames a token (the frames of a patch share their modulation, as in DiT).
     attention: a name in svs.attention.ATTENTIONS. conditioning: one of the class's own; its first when None.
     objective: a name in svs.objectives.OBJECTIVES, what `forward` gives.
+    conditions: those it knows and their sizes (svs.conditioner); lyrics, pitch and speaker when None.
     sizes: the arguments, for the file's header; a choice that is the default stays out, as in files from before it.
     """
 
@@ -48,6 +49,7 @@ class Backbone(nn.Module):
         attention: str = "windowed",
         conditioning: str | None = None,
         objective: str = "velocity",
+        conditions: dict[str, int] | None = None,
     ):
         super().__init__()
         conditioning = conditioning or self.conditionings[0]
@@ -60,6 +62,7 @@ class Backbone(nn.Module):
             "attention": (attention, "windowed"),
             "conditioning": (conditioning, self.conditionings[0]),
             "objective": (objective, "velocity"),
+            "conditions": (conditions, None),
         }
         self.sizes: dict[str, Any] = {
             "phonemes": phonemes,
@@ -77,7 +80,7 @@ class Backbone(nn.Module):
         self.patch, self.latent_dim, self.dim = patch, latent_dim, dim
         self.injection, self.objective = INJECTIONS[conditioning], objective
         self.indifferent = objective_of(objective).indifferent
-        self.conditioner = Conditioner(phonemes, speakers, dim, conditioner_depth)
+        self.conditioner = Conditioner(phonemes, speakers, dim, conditioner_depth, conditions)
         self.merge = nn.Linear(patch * dim, dim) if patch > 1 else nn.Identity()
         self.time = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.enter = nn.Linear(patch * latent_dim, dim)
@@ -111,8 +114,7 @@ class Backbone(nn.Module):
                     nn.init.zeros_(module.bias)
             elif isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.3)
-        nn.init.normal_(self.conditioner.speaker.weight, std=0.3)
-        nn.init.normal_(self.conditioner.absent, std=0.1)
+        self.conditioner.initialise()
         for layer in (*self.silent(), self.last_modulation, self.leave):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)

@@ -1,8 +1,13 @@
-"""Batches for the trainers, each a function of the seed and its number alone, so that resuming repeats nothing."""
+"""Batches for the trainers, each a function of the seed and its number alone, so that resuming repeats nothing.
+
+A batch is a sequence of items without an end, of which a process takes its own (svs.processes): item i is the same
+whoever asks for it, and `batch_size` is that of one process.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +17,12 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader, IterableDataset
 
 from svs import latents as encoded
-from svs.conditioning import Conditions, collate, frame_conditions
+from svs.annotations import descriptions, timbres
+from svs.conditioning import GROUPS, Conditions, Manner, collate, frame_conditions
 from svs.dataset import DatasetError, Shard, kept_out
+from svs.description import HASHED, describe
 from svs.pitch import PitchCurve
+from svs.processes import process
 from svs.timing import PhonemeSpan, features, observed
 from svs.units import LATENT_HOP
 
@@ -38,8 +46,19 @@ class NumberedBatches(LightningDataModule):
     hparams: Any  # the constructor's arguments
     trainer: Any
 
-    def batch(self, number: int) -> Any:
+    def items(self, number: int, wanted: range) -> Any:
+        """The wanted items of a batch, in order."""
         raise NotImplementedError
+
+    def batch(self, number: int) -> Any:
+        """The items of a batch that are this process's."""
+        rank, _ = process()
+        return self.items(number, range(rank * self.hparams.batch_size, (rank + 1) * self.hparams.batch_size))
+
+    def whole(self, number: int) -> Any:
+        """The items of a batch that are anybody's."""
+        _, count = process()
+        return self.batch(number) if count == 1 else self.items(number, range(count * self.hparams.batch_size))
 
     def train_dataloader(self) -> DataLoader:
         return DataLoader(_Endless(self.batch, self.trainer.lightning_module.batches_seen), batch_size=None)
@@ -91,22 +110,24 @@ class CodecBatches(NumberedBatches):
         """Latent frames that give a crop when they are played so much higher."""
         return int(np.ceil(self.hparams.frames * 2.0 ** (semitones / 12.0))) + (semitones != 0)
 
-    def batch(self, number: int) -> dict[str, torch.Tensor]:
+    def items(self, number: int, wanted: range) -> dict[str, torch.Tensor]:
         """`audio` (batch, frames × 882), `cents` and `voiced` (batch, 2 × frames)."""
         random = np.random.default_rng((self.hparams.seed, number))
         shares = np.array(list(self.hparams.corpora.values()), float)
         frames, items = self.hparams.frames, []
-        for _ in range(self.hparams.batch_size):
+        for item in range(wanted.stop):
             shard, clips, weights = self.shards[random.choice(len(self.shards), p=shares / shares.sum())]
             clip = clips[random.choice(len(clips), p=weights)]
             higher = random.uniform(-1, 1) * self.hparams.semitones if random.random() < self.hparams.resampled else 0.0
             source = self._source_frames(higher)
             start = clip["start"] + int(random.integers(0, clip["frames"] - source))
+            gain = 10 ** (random.uniform(-6, 3) / 20)
+            if item not in wanted:
+                continue
             curve = shard.curve(start, source)
             samples, cents, voiced = shard.samples(start, source), curve.cents, curve.voiced
             if higher:
                 samples, cents, voiced = played_higher(samples, cents, voiced, higher, frames)
-            gain = 10 ** (random.uniform(-6, 3) / 20)
             items.append((samples * gain, cents, voiced))
         audio, cents, voiced = (np.stack(column) for column in zip(*items, strict=True))
         return {
@@ -147,6 +168,9 @@ class AcousticBatches(NumberedBatches):
     balance: of the speakers of a corpus: at 0 each is drawn as often as there is of them, at 1 all alike.
     accents: shard name → phoneme → another of the table. Of such a corpus the share `accented` of the crops goes by the
     other symbols, so that a singer of one language learns to sing the sounds of another that are nearest to their own.
+    conditions: what the network knows, of svs.conditioning.CONDITIONS; lyrics, pitch and speaker when None. With
+    `timbre` and `text` the shards' annotations are read (svs.annotations); `style` is the manifest's field, one of
+    `styles`, and clips without it are of none. Of a description, "soft, breathy", any of the phrases are drawn.
     """
 
     def __init__(
@@ -161,11 +185,16 @@ class AcousticBatches(NumberedBatches):
         balance: float = 0.0,
         accents: dict[str, dict[str, str]] | None = None,
         accented: float = 0.4,
+        conditions: list[str] | None = None,
+        styles: list[str] | None = None,
+        text_encoder: str = HASHED,
         seed: int = 0,
     ):
         super().__init__()
         self.save_hyperparameters()
-        self.lines: list[list[tuple[Conditions, np.ndarray]]] = []
+        self.known = frozenset(conditions or GROUPS)
+        self.texts = Texts(text_encoder) if "text" in self.known else None
+        self.lines: list[list[tuple[Conditions, np.ndarray, str]]] = []
         self.chances: list[np.ndarray] = []
 
     def setup(self, stage: str | None = None):
@@ -188,10 +217,20 @@ class AcousticBatches(NumberedBatches):
             if unknown := sorted({symbol for pair in (accent or {}).items() for symbol in pair} - set(table)):
                 raise DatasetError(f"accents of {name}: the table has no phoneme {', '.join(unknown)}")
             tables = [table] if accent is None else [table, table | {a: table[b] for a, b in accent.items()}]
+            described = descriptions(shard) if "text" in self.known else {}
+            embedded = timbres(shard) if "timbre" in self.known else {}
+            manners = {clip["id"]: Manner(embedded.get(clip["id"]), self._style(shard, clip)) for clip in clips}
             self.lines.append([
                 (
-                    clip_conditions(latents.curve(shard, numbers[clip["id"]]), clip, symbols, self.hparams.speakers),
+                    clip_conditions(
+                        latents.curve(shard, numbers[clip["id"]]),
+                        clip,
+                        symbols,
+                        self.hparams.speakers,
+                        manners[clip["id"]],
+                    ),
                     latents.of_clip(numbers[clip["id"]]),
+                    described.get(clip["id"], ""),
                 )
                 for symbols in tables
                 for clip in clips
@@ -199,23 +238,58 @@ class AcousticBatches(NumberedBatches):
             share = self.hparams.accented
             self.chances.append(odds if accent is None else np.concatenate([(1.0 - share) * odds, share * odds]))
 
+    def _style(self, shard: Shard, clip: dict) -> np.ndarray | None:
+        """(styles,) one-hot, all 0 of a clip that names none. Raises DatasetError for a style not in the table."""
+        if "style" not in self.known:
+            return None
+        styles, style = self.hparams.styles or [], clip.get("style")
+        if style is not None and style not in styles:
+            named = ", ".join(styles) or "none"
+            raise DatasetError(f"{shard.folder}: {clip['id']} is sung in the style {style!r}; styles names {named}")
+        return np.array([name == style for name in styles], np.float32)
+
     def importance(self) -> torch.Tensor:
         """By how much each latent changes the sound, (latent_dim,); one codec made the latents of all corpora."""
         return torch.from_numpy(Shard.open(Path(self.hparams.features) / next(iter(self.hparams.corpora))).importance())
 
-    def batch(self, number: int) -> tuple[Conditions, torch.Tensor]:
+    def items(self, number: int, wanted: range) -> tuple[Conditions, torch.Tensor]:
         """Conditions of (batch, frames) and latents (batch, frames, latent_dim)."""
         random = np.random.default_rng((self.hparams.seed, number))
         shares = np.array(list(self.hparams.corpora.values()), float)
         frames, conditions, latents = self.hparams.frames, [], []
-        for _ in range(self.hparams.batch_size):
+        for item in range(wanted.stop):
             corpus = random.choice(len(self.lines), p=shares / shares.sum())
-            line, target = self.lines[corpus][random.choice(len(self.lines[corpus]), p=self.chances[corpus])]
+            chosen = random.choice(len(self.lines[corpus]), p=self.chances[corpus])
+            line, target, description = self.lines[corpus][chosen]
             start = int(random.integers(0, max(1, line.frames - frames + 1)))
+            if self.texts is not None:
+                line = replace(line, text=self.texts.drawn(description, random))
+            if item not in wanted:
+                continue
             conditions.append(line.slice(start, start + frames))
             crop = target[start : start + frames].astype(np.float32)
             latents.append(np.pad(crop, ((0, frames - len(crop)), (0, 0))))
         return collate(conditions, frames), torch.from_numpy(np.stack(latents))
+
+
+class Texts:
+    """Descriptions as vectors, each text encoded once."""
+
+    def __init__(self, encoder: str):
+        self.encoder = encoder
+        self.vectors: dict[str, torch.Tensor] = {}
+
+    def drawn(self, description: str, random: np.random.Generator) -> torch.Tensor:
+        """(1, numbers) of one or more of a description's phrases, which commas part; all 0 where it has none."""
+        phrases = [phrase.strip() for phrase in description.split(",") if phrase.strip()]
+        if not phrases:
+            return torch.zeros_like(self.of("voice"))
+        return self.of(", ".join(random.permutation(phrases)[: random.integers(1, len(phrases) + 1)]))
+
+    def of(self, text: str) -> torch.Tensor:
+        if text not in self.vectors:
+            self.vectors[text] = torch.from_numpy(describe(text, self.encoder))[None]
+        return self.vectors[text]
 
 
 class TimingBatches(NumberedBatches):
@@ -255,10 +329,10 @@ class TimingBatches(NumberedBatches):
             torch.from_numpy(np.log(np.concatenate(seconds).clip(0.01)).astype(np.float32)),
         )
 
-    def batch(self, number: int) -> tuple[torch.Tensor, ...]:
+    def items(self, number: int, wanted: range) -> tuple[torch.Tensor, ...]:
         """Rows (batch, 3), speakers (batch,), numbers (batch, NUMBERS), log seconds (batch,)."""
         random = np.random.default_rng((self.hparams.seed, number))
-        chosen = torch.from_numpy(random.integers(0, len(self.columns[0]), self.hparams.batch_size))
+        chosen = torch.from_numpy(random.integers(0, len(self.columns[0]), wanted.stop)[wanted.start :])
         return tuple(column[chosen] for column in self.columns)
 
 
@@ -296,8 +370,10 @@ def clip_spans(clip: dict) -> list[PhonemeSpan]:
     return [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
 
 
-def clip_conditions(curve: PitchCurve, clip: dict, phonemes: dict[str, int], speakers: list[str]) -> Conditions:
+def clip_conditions(
+    curve: PitchCurve, clip: dict, phonemes: dict[str, int], speakers: list[str], manner: Manner | None = None
+) -> Conditions:
     """Conditions of a labelled clip: its phones as aligned, its pitch as measured, two values to a latent frame."""
     stress = [p.get("stress") for p in clip["phones"]]
     one_hot = np.eye(len(speakers))[speakers.index(clip["speaker"])]
-    return frame_conditions(clip_spans(clip), stress, curve, phonemes, one_hot)
+    return frame_conditions(clip_spans(clip), stress, curve, phonemes, one_hot, manner)

@@ -20,8 +20,18 @@ def batches_done(trainer: Trainer) -> int:
     return total.processed
 
 
+def batches_in(path: Path) -> int:
+    """Batches that a checkpoint has seen; 0 where there is none."""
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["batches_seen"] if path.exists() else 0
+
+
 def _save(trainer: Trainer, path: Path) -> None:
     """Write a checkpoint, whole or not at all: Lightning itself moves it from another folder, which may be a copy."""
+    if not trainer.is_global_zero:
+        trainer.save_checkpoint(path, weights_only=False)  # gives its share of the state, if any, and writes nothing
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda temporary: trainer.save_checkpoint(temporary, weights_only=False))
 
@@ -43,11 +53,12 @@ class RunCheckpoint(Checkpoint):
         done = batches_done(trainer)
         if done == trainer.num_training_batches:
             _save(trainer, self.trained)
-            self.last.unlink(missing_ok=True)
+            if trainer.is_global_zero:
+                self.last.unlink(missing_ok=True)
         elif done % self.every == 0 or trainer.should_stop:
             _save(trainer, self.last)
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
-        if isinstance(exception, KeyboardInterrupt):
+        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero:
             place = f"goes on from {self.last}" if self.last.exists() else "begins anew"
             print(f"interrupted; the same command {place}", file=sys.stderr)

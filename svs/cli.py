@@ -76,6 +76,15 @@ def sing(
         Path | None,
         typer.Option(help="Recording whose nearest singer or mixture of the voice's singers is taken; no cloning.", metavar="FILE"),
     ] = None,
+    style: Annotated[
+        str | None, typer.Option(help="Style of the voice, or a mixture; its own default if not given.", metavar="NAME")
+    ] = None,
+    describe: Annotated[
+        str | None, typer.Option(help="How to sing, in words: 'soft, breathy'.", metavar="WORDS")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Recording whose timbre and manner are taken up.", metavar="FILE")
+    ] = None,
     part: Annotated[
         str | None, typer.Option(help="Part by name or number, or all together; the first sung one if not given.")
     ] = None,
@@ -108,7 +117,13 @@ def sing(
     ] = 0.3,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; the voice's own if not given.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="Guidance scale; the voice's own if not given.")] = None,
+    guidance: Annotated[
+        str | None,
+        typer.Option(
+            help="Guidance scale on the lyrics, or some by condition: lyrics=1.5,text=2; the voice's own if not given.",
+            metavar="SCALE|NAME=SCALE,…",
+        ),
+    ] = None,
     sampler: Annotated[str | None, typer.Option(help="euler, midpoint, heun, ddim or dpm++; the voice's own if not given.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="The voice's quick setting: fewer steps, a little less clear.")] = False,
     breaths: Annotated[
@@ -132,8 +147,9 @@ def sing(
     """
     if not score.is_file():  # found out before anything heavy is loaded
         raise UsageError(f"{score}: no such file")
-    if singer_from is not None and not singer_from.is_file():
-        raise UsageError(f"{singer_from}: no such file")
+    for clip in (singer_from, reference):
+        if clip is not None and not clip.is_file():
+            raise UsageError(f"{clip}: no such file")
     if singer is not None and singer_from is not None:
         raise UsageError("--singer and --singer-from: give one of them")
     _writable_outputs(output)
@@ -151,6 +167,9 @@ def sing(
         "voice": voice,
         "singer": singer,
         "singer_from": singer_from,
+        "style": style,
+        "describe": describe,
+        "reference": reference,
         "verse": verse if verse == "all" else _whole(verse, "--verse"),
         "language": language,
         "transpose": transpose,
@@ -461,6 +480,17 @@ def voices():
     if not folders:
         raise UsageError("no voice is installed; recipes/default makes one")
     _print_table(table)
+    for folder in folders:
+        if further := _further_options(folder, read_object(folder / "voice.json")):
+            print(f"{folder.name}: {'; '.join(further)}")
+
+
+def _further_options(folder: Path, facts: dict) -> list[str]:
+    """What a voice can be asked for beside singer and score, by the options of `svs sing`."""
+    styles = [name + (" (default)" if name == facts.get("style") else "") for name in facts.get("styles", ())]
+    found = [f"--style {', '.join(styles)}"] if styles else []
+    found += [f"--describe, read by {facts['text_encoder']}"] if "text_encoder" in facts else []
+    return found + (["--reference"] if "reference_seconds" in facts or (folder / "timbres.json").is_file() else [])
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -1,8 +1,9 @@
 """Corpora as the trainers see them: manifests, shards of features, and batches that resume exactly.
 
 A manifest is JSON lines, one clip each: `id`, `speaker`, `audio` (path relative to the manifest), and where the corpus
-is labelled `language`, `phones` ([{"symbol", "start", "end", "note"}], seconds) and `notes`. A shard is a folder made
-from a manifest: the sound at 44.1 kHz and level, its measured pitch, and the clips with their places in both.
+is labelled `language`, `phones` ([{"symbol", "start", "end", "note"}], seconds) and `notes`; `style` and `description`
+where the conditions `style` and `text` are to learn from them. A shard is a folder made from a manifest: the sound at
+44.1 kHz and level, its measured pitch, and the clips with their places in both.
 """
 
 from __future__ import annotations
@@ -10,24 +11,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from svs.audio import Audio, write_atomically
-from svs.f0 import track
+from svs.audio import Audio, level, write_atomically
+from svs.f0 import measure_pitch
 from svs.mistakes import Mistake
 from svs.pitch import PitchCurve
-from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE, cents_to_hz
+from svs.units import LATENT_HOP, PITCH_GRID, SAMPLE_RATE
 
 INDEX = "clips.jsonl"  # written last
 LATENTS = "latents.npy"
 IMPORTANCE = "importance.npy"
 GRID = "latents.json"  # of another codec's latents, see svs.latents
 ENCODER = "encoder.txt"  # fingerprint of the encoder that made the latents, written after them
-LEVEL = 0.08  # RMS of the loud frames of every clip, full scale 1
 
 
 class DatasetError(Mistake):
@@ -55,37 +56,16 @@ def write_manifest(path, clips) -> None:
     write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
 
 
-def measure_pitch(audio: Audio) -> PitchCurve:
-    """Praat's contour in two passes: the second searches only near the range the first one found.
-
-    The second pass halves and doubles less: its range is the middle 96 % of the first, widened by seven semitones.
-    """
-    first = track(audio)
-    if first.voiced.sum() < 5:
-        return first
-    low, high = cents_to_hz(np.percentile(first.cents[first.voiced], [2, 98]))
-    return track(audio, floor_hz=max(55.0, low / 1.5), ceiling_hz=min(1400.0, high * 1.5))
-
-
-def level(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """The samples scaled so that the louder half of its 20 ms frames has an RMS of LEVEL, peaks below 0.99."""
-    frame = sample_rate // 50
-    whole = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    power = np.sort(np.square(whole).mean(axis=1)) if len(whole) else np.zeros(1)
-    loud = power[power > 1e-3 * power[-1]] if power[-1] > 0 else np.ones(1)
-    gain = LEVEL / np.sqrt(loud[len(loud) // 2 :].mean())
-    return samples * min(gain, 0.99 / max(np.abs(samples).max(), 1e-9))
-
-
 def kept_out(clip: dict, heldout: list[str]) -> bool:
     """Whether a clip is held out of training: its speaker is named, or its id contains a name."""
     return clip["speaker"] in heldout or any(name in clip["id"] for name in heldout)
 
 
-def build_shard(clips: list[dict], folder, progress=None) -> int:
+def build_shard(clips: list[dict], folder, progress=None, over=map) -> int:
     """Turn clips into a shard in `folder`; finished clips of an earlier, interrupted run are kept.
 
-    progress: called with (done, total) after each clip. Returns the number of latent frames.
+    progress: called with (done, total) after each clip. over: as the built-in map, but it may run elsewhere.
+    Returns the number of latent frames.
     Raises DatasetError where two clips have one name.
     """
     folder = Path(folder)
@@ -95,22 +75,12 @@ def build_shard(clips: list[dict], folder, progress=None) -> int:
     if twice:
         raise DatasetError(f"{folder}: more than one clip is called {', '.join(twice[:5])}; ids must differ")
     parts.mkdir(parents=True, exist_ok=True)
-    for number, (clip, target) in enumerate(zip(clips, targets, strict=True)):
-        if not target.exists():
-            audio = Audio.read(clip["audio"], SAMPLE_RATE)
-            frames = int(np.ceil(len(audio.samples) / LATENT_HOP))
-            samples = np.zeros(frames * LATENT_HOP, np.float32)
-            samples[: len(audio.samples)] = level(audio.samples)
-            curve = measure_pitch(Audio(samples, SAMPLE_RATE))
-            assert len(curve.cents) == 2 * frames
-            content = {
-                "audio": np.round(samples * 32767).astype(np.int16),
-                "cents": curve.cents.astype(np.float32),
-                "voiced": curve.voiced,
-            }
-            _save(target, np.savez, **content)
+    lacking = [(clip["audio"], target) for clip, target in zip(clips, targets, strict=True) if not target.exists()]
+    done = len(clips) - len(lacking)
+    for _ in over(measure_clip, lacking):
+        done += 1
         if progress:
-            progress(number + 1, len(clips))
+            progress(done, len(clips))
     # without its index a shard counts as unmade, so an interruption cannot leave arrays and index of two builds
     for name in (INDEX, LATENTS, IMPORTANCE, GRID, ENCODER):
         (folder / name).unlink(missing_ok=True)
@@ -130,6 +100,23 @@ def build_shard(clips: list[dict], folder, progress=None) -> int:
     return start
 
 
+def measure_clip(job: tuple[str, Path]) -> None:
+    """Bring a sound to 44.1 kHz and level, measure its pitch, and write both: (sound file, .npz to make)."""
+    path, target = job
+    audio = Audio.read(path, SAMPLE_RATE)
+    frames = int(np.ceil(len(audio.samples) / LATENT_HOP))
+    samples = np.zeros(frames * LATENT_HOP, np.float32)
+    samples[: len(audio.samples)] = level(audio.samples)
+    curve = measure_pitch(Audio(samples, SAMPLE_RATE))
+    assert len(curve.cents) == 2 * frames
+    content = {
+        "audio": np.round(samples * 32767).astype(np.int16),
+        "cents": curve.cents.astype(np.float32),
+        "voiced": curve.voiced,
+    }
+    _save(target, np.savez, **content)
+
+
 def is_built(clips: list[dict], folder) -> bool:
     """Whether the shard in `folder` holds exactly these clips."""
     path = Path(folder) / INDEX
@@ -140,24 +127,35 @@ def is_built(clips: list[dict], folder) -> bool:
     return [{key: value for key, value in clip.items() if key not in places} for clip in there] == clips
 
 
-def build_latents(shard: Shard, network, progress=None) -> None:
-    """Encode every clip of a shard with a codec network.
-
-    Writes latents.npy, (frames, latent_dim) float16, and importance.npy, (latent_dim,) float32.
-    """
+def encoded(shard: Shard, network, clip: dict) -> np.ndarray:
+    """A clip's latents, (frames, latent_dim) float16; on one thread, so that they are the same whoever makes them."""
     import torch
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            samples = torch.from_numpy(shard.samples(clip["start"], clip["frames"]))[None]
+            return network.encode(samples)[0].numpy().astype(np.float16)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def build_latents(shard: Shard, network, progress=None, rows: Iterable[np.ndarray] | None = None) -> None:
+    """Encode every clip of a shard with a codec network.
+
+    rows: what `encoded` gives of each clip in turn, where it was made elsewhere.
+    Writes latents.npy, (frames, latent_dim) float16, and importance.npy, (latent_dim,) float32.
+    """
     if (shard.folder / GRID).exists():
         forget(shard)
     (shard.folder / ENCODER).unlink(missing_ok=True)
-    rows = []
-    with torch.inference_mode():
-        for number, clip in enumerate(shard.clips):
-            samples = torch.from_numpy(shard.samples(clip["start"], clip["frames"]))[None]
-            rows.append(network.encode(samples)[0].numpy().astype(np.float16))
-            if progress:
-                progress(number + 1, len(shard.clips))
-    _save(shard.folder / LATENTS, np.save, np.concatenate(rows))
+    made = []
+    for row in (encoded(shard, network, clip) for clip in shard.clips) if rows is None else rows:
+        made.append(row)
+        if progress:
+            progress(len(made), len(shard.clips))
+    _save(shard.folder / LATENTS, np.save, np.concatenate(made))
     _save(shard.folder / IMPORTANCE, np.save, network.importance.numpy())
     write_atomically(shard.folder / ENCODER, lambda temporary: Path(temporary).write_text(fingerprint(network.encoder)))
 

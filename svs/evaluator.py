@@ -1,7 +1,9 @@
-"""The evaluator's desk: sound files and what to hold them against, to evaluations. What `svs evaluate` runs on.
+"""The evaluator's desk: sound files and what to hold them against, to evaluations.
 
     song = evaluate_file("song.wav", Against(take="song.json"))
     song.result["summary"]["mean_abs_error_cents"]
+
+It is what `svs evaluate` runs on.
 """
 
 from __future__ import annotations

@@ -50,8 +50,15 @@ class Expression:
         return self == Expression()
 
     def tilt(self, note: Note) -> float:
-        """dB an octave on the partials of a note."""
-        return self.tension + min(max(self.dynamic_tilt * note.loudness, -STEEPEST), STEEPEST)
+        """dB an octave on the partials of a note, about 1 kHz."""
+        return self.tension + self._dynamic(note)
+
+    def level(self, note: Note) -> float:
+        """dB on a note: its loudness, which its tilt then leaves as it is at the strong partials about 500 Hz."""
+        return note.loudness + self._dynamic(note)
+
+    def _dynamic(self, note: Note) -> float:
+        return min(max(self.dynamic_tilt * note.loudness, -STEEPEST), STEEPEST)
 
 
 AMOUNTS = tuple(field.name for field in fields(Expression))

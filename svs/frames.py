@@ -7,6 +7,7 @@ still falls on the frames where it sounds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +16,30 @@ from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.timing import PhonemeSpan
 
-GROUPS = ("lyrics", "pitch", "speaker")  # what can be dropped, and guided, apart
+GROUPS = ("lyrics", "pitch", "speaker")  # what a network knows unless it says otherwise
+CONDITIONS = (*GROUPS, "timbre", "style", "text", "reference")  # all there are, in the order of `drop`
+WHOLE = ("speaker", "timbre", "style", "text")  # of a whole line, not of its frames
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A clip to be known before a line. latents: (frames, latent_dim) float32; curve: its pitch, two values a frame."""
+
+    latents: np.ndarray
+    curve: PitchCurve
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a line is sung beside who sings it; None where nothing is asked or the voice knows no such thing.
+
+    timbre, style, text: (numbers,) float32 as in svs.conditioning.Conditions.
+    """
+
+    timbre: np.ndarray | None = None
+    style: np.ndarray | None = None
+    text: np.ndarray | None = None
+    prefix: Prefix | None = None
 
 
 def stresses(spans: Sequence[PhonemeSpan], notes: Sequence[Note]) -> list[int | None]:

@@ -1,10 +1,12 @@
 """Singing without torch: a voice that `svs export --onnx` wrote, by onnxruntime and numpy.
 
     voice.json          the facts of svs/voice.py, and "onnx": the file format, latent_dim and conditions
-    conditions.onnx     frames of svs/frames.py, the singer's weights and what is dropped → one vector a frame
+    conditions.onnx     frames of svs/frames.py, weights of singer and style, timbre, text, and what is dropped → one
+                        vector a frame
     velocity.onnx       latents, flow time, those vectors → velocity: the DiT
     filters.onnx        latents, cents, voicing → log magnitudes of the decoder's filters over pulses and noise
     timing.safetensors  consonant durations, which svs/timing.py computes in numpy in any case
+    timbres.json        embeddings of the singers, of voices with the condition timbre
 
 What is random comes from numpy's generators, as with torch: the same seed gives the same sound but for rounding.
 `load` is what `svs sing --voice FOLDER` opens a voice with, of either kind.
@@ -25,7 +27,7 @@ from svs.codec.noise import even_noise
 from svs.expression import Colour, Expression, colour
 from svs.files import read_small
 from svs.flow import guided, sample
-from svs.frames import frame_arrays, stresses
+from svs.frames import GROUPS, WHOLE, Manner, frame_arrays, stresses
 from svs.pitch import PitchCurve
 from svs.rendering import Progress, Sampling, even, finished
 from svs.score import Note
@@ -35,6 +37,7 @@ from svs.voice import Voice, VoiceError, find, read_facts
 
 FORMAT = 1
 NETWORKS = ("conditions", "velocity", "filters")
+FURTHER = tuple(name for name in WHOLE if name not in GROUPS)  # inputs of conditions.onnx where the voice knows them
 MOST_BYTES = 4 << 30  # of one network
 MOST_NUMBERS = 4096  # of a latent
 AGAIN = "export the voice again: svs export --onnx VOICE OUT"
@@ -79,13 +82,27 @@ class OnnxVoice(Voice):
         return voice
 
     def _check_sizes(self) -> None:
-        shapes = {entry.name: entry.shape for entry in self.sessions["conditions"].get_inputs()}
-        found = tuple(shapes.get(name, [1, None])[-1] for name in ("speaker", "drop"))
-        if found != (len(self.singers), len(self.conditions)):
+        sizes = _last_sizes(self.sessions["conditions"])
+        singers = len(self.singers)  # any number of them, where the network does not ask who sings
+        found = (sizes.get("speaker") if "speaker" in self.conditions else singers, sizes.get("drop"))
+        if found != (singers, len(self.conditions)):
             raise VoiceError(
-                f"{self.folder}: voice.json names {len(self.singers)} singers and {len(self.conditions)} conditions, "
+                f"{self.folder}: voice.json names {singers} singers and {len(self.conditions)} conditions, "
                 f"conditions.onnx has {found[0]} and {found[1]}; {AGAIN}"
             )
+        further = {name for name in self.conditions if name not in GROUPS}
+        if further != set(self.condition_sizes):
+            names = [", ".join(sorted(names)) or "none" for names in (further, self.condition_sizes)]
+            raise VoiceError(
+                f"{self.folder}: beside {', '.join(GROUPS)}, voice.json names the conditions {names[0]}, "
+                f"conditions.onnx has {names[1]}; {AGAIN}"
+            )
+        self._check_conditions("conditions.onnx", self.latent_dim)
+
+    @property
+    def condition_sizes(self) -> dict[str, int]:
+        sizes = _last_sizes(self.sessions["conditions"])
+        return {name: sizes[name] for name in FURTHER if name in sizes}
 
     @property
     def objective(self) -> str:
@@ -100,30 +117,37 @@ class OnnxVoice(Voice):
         sampling: Sampling,
         expressions: Sequence[Expression] | None = None,
         progress: Progress | None = None,
+        manner: Manner | None = None,
     ) -> Iterator[np.ndarray]:
-        """As svs.rendering.pieces, without a cache."""
+        """As svs.rendering.pieces, without a cache; of a manner all but its prefix."""
         whole = even(curve)
         frames = frame_arrays(spans, stresses(spans, notes), whole, self.phonemes)
         expressions = expressions or [Expression()] * len(notes)
         coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds)
-        speaker = self.singer_weights(singer)
+        line = {"speaker": self.singer_weights(singer)}
+        for name, size in self.condition_sizes.items():
+            known = getattr(manner, name, None)
+            line[name] = np.zeros(size, np.float32) if known is None else np.asarray(known, np.float32)
 
         def sound(first: int, last: int) -> np.ndarray:
             here = {name: array[first:last] for name, array in frames.items()}
-            latents = self._latents(here, speaker, first, sampling)
+            latents = self._latents(here, line, first, sampling)
             bent = coloured and coloured.slice(2 * first, 2 * last)
             return self._decoded(latents, here, bent, sampling.seed, first)
 
         return finished(notes, spans, curve, expressions, sound, progress)
 
-    def _latents(self, frames: dict[str, np.ndarray], speaker, first: int, sampling: Sampling) -> np.ndarray:
-        """(frames, latent_dim) of a stretch that begins at latent frame `first` of its line."""
+    def _latents(self, frames: dict[str, np.ndarray], line, first: int, sampling: Sampling) -> np.ndarray:
+        """(frames, latent_dim) of a stretch that begins at latent frame `first` of its line.
+
+        line: what is known of the whole line, by condition; all 0 where nothing is, which no scale can change.
+        """
+        scales = {name: scale for name, scale in sampling.scales.items() if name in GROUPS or line[name].any()}
+        known = {name: array[None] for name, array in (frames | line).items()}
         encoded: dict[str | None, np.ndarray] = {}
-        for dropped in (None, *(name for name in self.conditions if sampling.scales.get(name, 1.0) != 1.0)):
+        for dropped in (None, *(name for name in self.conditions if scales.get(name, 1.0) != 1.0)):
             drop = np.array([[name == dropped for name in self.conditions]])
-            encoded[dropped] = self._run(
-                "conditions", speaker=speaker[None], drop=drop, **{name: array[None] for name, array in frames.items()}
-            )[0]
+            encoded[dropped] = self._run("conditions", drop=drop, **known)[0]
 
         def velocity(x, t, without):
             return self._run("velocity", x=x, t=t, condition=encoded[without])[0]
@@ -131,7 +155,7 @@ class OnnxVoice(Voice):
         noise = np.random.default_rng((sampling.seed, first)).standard_normal(
             (1, len(frames["stress"]), self.latent_dim), dtype=np.float32
         )
-        steered: Any = guided(velocity, sampling.scales)
+        steered: Any = guided(velocity, scales)
         start: Any = noise
         found: Any = sample(steered, start, sampling.steps, sampling.sampler)
         return found[0]
@@ -148,7 +172,16 @@ class OnnxVoice(Voice):
         return synthesise(pulses, noise, cents, voiced, even_noise(len(latents) * LATENT_HOP, seed, first))
 
     def _run(self, network: str, **inputs: np.ndarray) -> list[np.ndarray]:
-        return self.sessions[network].run(None, inputs)
+        """What a network says; inputs that it does not ask for are left out."""
+        session = self.sessions[network]
+        asked = {entry.name for entry in session.get_inputs()}
+        return session.run(None, {name: array for name, array in inputs.items() if name in asked})
+
+
+def _last_sizes(session) -> dict[str, int]:
+    """Input → size of its last axis, of those that have a fixed one."""
+    shapes = {entry.name: entry.shape for entry in session.get_inputs()}
+    return {name: shape[-1] for name, shape in shapes.items() if shape and type(shape[-1]) is int}
 
 
 def _about(path: Path) -> dict:

@@ -1,7 +1,9 @@
-"""Phonemes, syllables, and the fitting of words to notes. Where word and score disagree, the score wins.
+"""Phonemes, syllables, and the fitting of words to notes.
 
->>> [syllable.phones for syllable in syllabify(("L", "AH1", "V", "IH0", "NG"))]
-[('L', 'AH1'), ('V', 'IH0', 'NG')]
+    >>> [syllable.phones for syllable in syllabify(("L", "AH1", "V", "IH0", "NG"))]
+    [('L', 'AH1'), ('V', 'IH0', 'NG')]
+
+Where word and score disagree, the score wins.
 """
 
 from __future__ import annotations

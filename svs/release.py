@@ -3,7 +3,8 @@
     python -m svs.release --codec codec/trained.ckpt --timing timing/trained.ckpt --acoustic acoustic/trained.ckpt \\
         --features features/teacher --out voices/mine
 
-The folder's CARD.md is nobody's but its author's, and left alone.
+The folder's CARD.md gets what the checkpoints' folders tell of how they were made, between two marks; the rest of it is
+its author's, and left alone.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from pathlib import Path
 import numpy as np
 
 from svs import timbre
+from svs.annotations import timbres as timbres_of
 from svs.audio import AudioError
+from svs.card import CARD, CardError, write_card
 from svs.codec import CodecError, load_network, save_network
 from svs.dataset import DatasetError, Shard
+from svs.guidance import GuidanceError, read_guidance
 from svs.mistakes import Mistake
-from svs.speaker import EMBEDDINGS
-from svs.voice import Voice, VoiceError, save_acoustic
+from svs.speaker import EMBEDDINGS, direction, write_embeddings
+from svs.units import LATENT_HOP, SAMPLE_RATE
+from svs.voice import TIMBRES, Voice, VoiceError, save_acoustic
 
 RANGE_PERCENTILES = (1, 99)  # of a singer's notes, or voiced frames: what lies outside is too rare to be learned
 PARTS = ("codec.safetensors", "timing.safetensors", "acoustic.safetensors", "voice.json")
@@ -44,7 +49,7 @@ def codec_of(path):
 
 def timing_of(path):
     """The TimingTraining of a checkpoint. Raises ReleaseError."""
-    return _trained("TimingTraining", path).eval()
+    return _trained("TimingTraining", path, start=None).eval()
 
 
 def acoustic_of(path):
@@ -111,6 +116,7 @@ def export(
 
     shards: the labelled corpora, for the singers' ranges and languages. singer: the default one; the first when None.
     fast: steps, and guidance and sampler if they differ, of a quick render. breathes: singers whose breaths are labelled.
+    With the condition `timbre` the singers' embeddings are the means of their clips' (svs.annotations).
     Raises ReleaseError, CodecError, DatasetError or VoiceError.
     """
     out = Path(out)
@@ -136,19 +142,50 @@ def export(
         "guidance": guidance or {},
         "sampler": sampler,
         **({"fast": fast} if fast else {}),
+        **_further_facts(acoustic),
     }
+    timbres = mean_timbres(shards, tables["speakers"]) if "timbre" in acoustic.names else None
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         made = Path(folder)
         save_network(codec, made / PARTS[0])
         timing.durations().save(made / PARTS[1])
         save_acoustic(acoustic.network, made / PARTS[2])
+        if timbres is not None:
+            write_embeddings(made / TIMBRES, timbres, "the clips that the voice learned from")
         (made / PARTS[3]).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         Voice.load(made)
-        (out / EMBEDDINGS).unlink(missing_ok=True)  # of singers that are no more
-        for part in PARTS:
+        for name in (EMBEDDINGS, TIMBRES):
+            (out / name).unlink(missing_ok=True)  # of singers that are no more
+        for part in (*PARTS, *([TIMBRES] if timbres is not None else [])):
             os.replace(made / part, out / part)
     return Voice.load(out)
+
+
+def _further_facts(acoustic) -> dict:
+    """What voice.json says of conditions beyond lyrics, pitch and speaker."""
+    facts: dict = {}
+    if "style" in acoustic.names:
+        styles = list(acoustic.hparams.styles)
+        facts |= {"styles": styles, "style": styles[0]}
+    if "text" in acoustic.names:
+        facts["text_encoder"] = acoustic.hparams.text_encoder
+    if "reference" in acoustic.names:
+        facts["reference_seconds"] = round(acoustic.hparams.prefix * LATENT_HOP / SAMPLE_RATE, 3)
+    return facts
+
+
+def mean_timbres(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """singer → (numbers,) unit mean of the embeddings of a singer's clips. Raises DatasetError, ReleaseError."""
+    found: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for shard in shards:
+        embedded = timbres_of(shard)
+        for clip in shard.clips:
+            if clip["speaker"] in found:
+                found[clip["speaker"]].append(embedded[clip["id"]])
+    if lacking := [name for name, vectors in found.items() if not vectors]:
+        raise ReleaseError(f"no clip of singer {lacking[0]!r} in {', '.join(str(s.folder) for s in shards)}")
+    return {name: direction(np.array(vectors)) for name, vectors in found.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -168,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--clips", type=Path, nargs="+", default=(), metavar="MANIFEST",
         help="of the singers' recordings, for --singer-from; the voice's own singing if not given",
     )  # fmt: skip
-    parser.add_argument("--guidance", type=float, default=1.5, help="scale on the lyrics")
+    parser.add_argument("--guidance", default="1.5", help="scale on the lyrics, or by condition: lyrics=1.5,text=2")
     parser.add_argument("--fast-steps", type=int, help="of a quick render, without guidance (default: half of --steps)")
     parser.add_argument("--breathes", nargs="+", default=(), metavar="SINGER", help="singers whose breaths are labelled BR")
     options = parser.parse_args(arguments)
@@ -183,12 +220,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.singer,
             options.licence,
             options.steps,
-            {} if options.guidance == 1.0 else {"lyrics": options.guidance},
+            {name: scale for name, scale in read_guidance(options.guidance).items() if scale != 1.0},
             options.sampler,
             {"steps": options.fast_steps} if options.fast_steps else None,
             options.breathes,
         )
-    except (ReleaseError, CodecError, DatasetError, VoiceError) as error:
+    except (ReleaseError, CodecError, DatasetError, GuidanceError, VoiceError) as error:
         print(f"export: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     try:
@@ -199,8 +236,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"export: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     print(f"{voice.folder}: voice {voice.name}, singers {', '.join(voice.singers)}, {len(voice.phonemes)} phonemes")
-    if not (voice.folder / "CARD.md").is_file():
-        print(f"{voice.folder}: write CARD.md: data, licences, credit, measured numbers")
+    parts = {part: getattr(options, part) for part in ("codec", "timing", "acoustic")}
+    try:
+        if not write_card(voice.folder, parts):
+            print(f"{voice.folder}: {CARD} says how it was made; add data, licences, credit, measured numbers")
+    except CardError as error:
+        print(f"export: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from svs.audio import Audio
 from svs.cache import PhraseCache, phrase_key
 from svs.expression import Colour, Expression, Glide, colour, consonant_glide
+from svs.guidance import check_guidance, read_guidance
 from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.stretches import crossfaded, stretches
 from svs.timing import PhonemeSpan
 from svs.units import LATENT_HOP, SAMPLE_RATE
 from svs.voice import Voice
+
+if TYPE_CHECKING:
+    from svs.frames import Manner
 
 Progress = Callable[[str, float, float], None]
 
@@ -38,12 +43,18 @@ class Sampling:
 
     @classmethod
     def of(
-        cls, voice: Voice, seed: int, steps: int | None, guidance: float | None, sampler: str | None, fast: bool = False
+        cls,
+        voice: Voice,
+        seed: int,
+        steps: int | None,
+        guidance: float | str | Mapping[str, float] | None,
+        sampler: str | None,
+        fast: bool = False,
     ) -> Sampling:
-        """As asked; the voice's own where None, or its quick setting. guidance: on the lyrics.
+        """As asked; the voice's own where None, or its quick setting. guidance: as `read_guidance` reads it.
 
-        Raises ValueError for a sampler that is unknown or does not fit the voice, and for a quick setting and one of its
-        parts at once.
+        Raises ValueError for a sampler that is unknown or does not fit the voice, for a quick setting and one of its parts
+        at once, and for a scale of a condition that the voice lacks.
         """
         from svs.samplers import check_pair
 
@@ -53,7 +64,9 @@ class Sampling:
             if asked := [name for name, value in given.items() if value is not None]:
                 raise ValueError(f"fast settles steps, guidance and sampler; leave out either fast or {', '.join(asked)}")
             return cls(seed, **voice.quick)
-        scales = voice.guidance if guidance is None else {**voice.guidance, "lyrics": guidance}
+        own = read_guidance(guidance)
+        check_guidance(own, voice.conditions, voice.name)
+        scales = {**voice.guidance, **own}
         return cls(seed, voice.steps if steps is None else steps, scales, sampler or voice.sampler)
 
 
@@ -65,19 +78,20 @@ def render(
     singer: str | None = None,
     seed: int = 0,
     steps: int | None = None,
-    guidance: float | None = None,
+    guidance: float | str | Mapping[str, float] | None = None,
     sampler: str | None = None,
     fast: bool = False,
     expressions: Sequence[Expression] | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
+    manner: Manner | None = None,
 ) -> Audio:
     """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample.
 
-    expressions: one for each note; all plain when None.
+    expressions: one for each note; all plain when None. manner: style, description and reference (svs.manner).
     """
     sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
-    sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache)
+    sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, manner)
     return Audio(np.concatenate(list(sung)), SAMPLE_RATE)
 
 
@@ -91,21 +105,23 @@ def pieces(
     expressions: Sequence[Expression] | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
+    manner: Manner | None = None,
 ) -> Iterator[np.ndarray]:
     """The samples that `render` returns, a stretch at a time, each when it is finished: (samples,) float32."""
     import torch
 
     from svs.conditioning import frame_conditions, stresses
 
-    whole = even(curve)
-    conditions = frame_conditions(spans, stresses(spans, notes), whole, voice.phonemes, voice.singer_weights(singer))
+    whole, prefix = even(curve), None if manner is None else manner.prefix
+    weights = voice.singer_weights(singer)
+    conditions = frame_conditions(spans, stresses(spans, notes), whole, voice.phonemes, weights, manner)
     expressions = expressions or [Expression()] * len(notes)
     coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
 
     def sound(first: int, last: int) -> np.ndarray:
         with torch.inference_mode():
             here = coloured and coloured.slice(2 * first, 2 * last)
-            return _sung(conditions.slice(first, last), here, voice, first, sampling, cache)
+            return _sung(conditions.slice(first, last), here, voice, first, sampling, cache, prefix)
 
     return finished(notes, spans, curve, expressions, sound, progress)
 
@@ -135,16 +151,18 @@ def finished(
         yield piece
 
 
-def _sung(conditions, coloured, voice: Voice, first: int, sampling: Sampling, cache: PhraseCache | None) -> np.ndarray:
-    """Samples of a stretch, from the cache where it holds them. coloured: its Colour, or None."""
-    if cache is None:
-        latents = sample_latents(conditions, voice, first, sampling)
-        return decode(latents, conditions, coloured, voice, sampling.seed, first)
-    key = phrase_key(voice, conditions, coloured, first, sampling)
-    sound = cache.find(key, conditions.frames * LATENT_HOP)
+def _sung(conditions, coloured, voice: Voice, first: int, sampling: Sampling, cache, prefix=None) -> np.ndarray:
+    """Samples of a stretch, from a PhraseCache where one holds it. coloured: its Colour, prefix: a Prefix; or None."""
+    from svs.conditioning import after_prefix
+
+    whole = conditions if prefix is None else after_prefix(conditions, prefix)
+    key = None if cache is None else phrase_key(voice, whole, coloured, first, sampling)
+    sound = None if cache is None else cache.find(key, conditions.frames * LATENT_HOP)
     if sound is None:
-        sound = _sung(conditions, coloured, voice, first, sampling, None)
-        cache.keep(key, sound)
+        latents = sample_latents(whole, voice, first, sampling)[:, whole.frames - conditions.frames :]
+        sound = decode(latents, conditions, coloured, voice, sampling.seed, first)
+        if cache is not None:
+            cache.keep(key, sound)
     return sound
 
 
@@ -152,17 +170,19 @@ def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
     """Latents (1, frames, dim) of a stretch that begins at latent frame `first` of its line."""
     import torch
 
-    from svs.conditioning import GROUPS
     from svs.flow import guided
+    from svs.frames import GROUPS
     from svs.samplers import draw
 
-    network = voice.acoustic
+    network, names = voice.acoustic, voice.conditions
+    # without what is not known anyway nothing would change: its scale costs nothing either
+    scales = {name: s for name, s in sampling.scales.items() if name in GROUPS or getattr(conditions, name).any()}
     encoded: dict[str | None, torch.Tensor] = {None: network.condition(conditions)}
-    for index, group in enumerate(GROUPS):
-        if sampling.scales.get(group, 1.0) != 1.0:
-            drop = torch.zeros(1, len(GROUPS), dtype=torch.bool)
+    for index, name in enumerate(names):
+        if scales.get(name, 1.0) != 1.0:
+            drop = torch.zeros(1, len(names), dtype=torch.bool)
             drop[0, index] = True
-            encoded[group] = network.condition(conditions, drop)
+            encoded[name] = network.condition(conditions, drop)
 
     def predict(x, t, without):
         return network(x, t, encoded[without], conditions.keep)
@@ -170,7 +190,7 @@ def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
     noise = np.random.default_rng((sampling.seed, first)).standard_normal(
         (1, conditions.frames, network.latent_dim), dtype=np.float32
     )
-    guide = guided(predict, sampling.scales)
+    guide = guided(predict, scales)
     return draw(guide, torch.from_numpy(noise), sampling.steps, sampling.sampler, network.objective)
 
 
@@ -203,7 +223,8 @@ class Gain:
     def of(cls, notes: Sequence[Note], spans: Sequence[PhonemeSpan], expressions: Sequence[Expression]) -> Gain:
         """Dynamics glide between the middles of notes."""
         middles = [note.onset + 0.5 * note.duration for note in notes]
-        return cls(Glide(middles, [note.loudness for note in notes]), consonant_glide(spans, expressions))
+        levels = [expression.level(note) for note, expression in zip(notes, expressions, strict=True)]
+        return cls(Glide(middles, levels), consonant_glide(spans, expressions))
 
     def between(self, start: int, end: int) -> np.ndarray:
         """Of samples start to end, (end − start,) float32."""

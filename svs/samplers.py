@@ -8,7 +8,7 @@ noise and data over a step (Song et al. 2021), which on a straight path is what 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from svs import flow
 from svs.objectives import Objective, Predict, objective_of
@@ -82,7 +82,7 @@ def _dpm(predict: Predict, x: Tensor, steps: int, aim: Objective, progress) -> T
     times = torch.linspace(1.0, cosine.first, 1001, dtype=torch.float64)[1:]
     data = cosine.alpha(times).square()
     betas = 1.0 - data / torch.cat([torch.ones(1, dtype=torch.float64), data[:-1]])
-    scheduler = DPMSolverMultistepScheduler(trained_betas=betas.numpy(), prediction_type="sample", solver_order=2)
+    scheduler: Any = DPMSolverMultistepScheduler(trained_betas=betas.numpy(), prediction_type="sample", solver_order=2)
     scheduler.set_timesteps(steps)
     for number, timestep in enumerate(scheduler.timesteps):
         t = torch.tensor(aim.time(1.0 / float(scheduler.sigmas[number])), dtype=x.dtype, device=x.device)

@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from svs.audio import READ_SAMPLES, Audio, AudioFile, write_pieces
 from svs.breath import breathe
 from svs.cache import PhraseCache
 from svs.expression import Expression
+from svs.guidance import read_guidance
 from svs.hand import Drawn, HandError, Settings, beside, follow, read_curve, read_settings
 from svs.inventory import BR, adapt, strip_stress
 from svs.onnx_runner import OnnxVoice
@@ -46,6 +47,7 @@ class Take:
     audio: the sound; a file or tape when it was asked to go there. notes, spans: as sung. curve: the commanded contour.
     seconds_taken: wall-clock time of rendering. grid: where the beats and bars of the score fall; None of a score
     without them. expressions: of the notes, if any. likeness: how the singer was found, when a recording chose it.
+    manner: style, description and reference that were asked for.
     """
 
     audio: Audio | AudioFile | Tape
@@ -60,6 +62,7 @@ class Take:
     grid: Grid | None = None
     expressions: tuple[Expression, ...] = ()
     likeness: Likeness | None = None
+    manner: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -87,6 +90,7 @@ class Take:
             "voice": self.voice,
             "singer": self.singer,
             **({} if self.likeness is None else {"singer_from": self.likeness.to_json()}),
+            **self.manner,
             "part": self.part,
             "notes": notes,
             "phones": phones,
@@ -117,11 +121,14 @@ def sing(
     f0: Drawn | str | Path | None = None,
     seed: int = 0,
     steps: int | None = None,
-    guidance: float | None = None,
+    guidance: float | str | Mapping[str, float] | None = None,
     sampler: str | None = None,
     fast: bool = False,
     singer: str | None = None,
     singer_from: str | Path | None = None,
+    style: str | None = None,
+    describe: str | None = None,
+    reference: str | Path | None = None,
     breaths: bool | None = None,
     expression: Expression | None = None,
     progress: Progress | None = None,
@@ -137,10 +144,13 @@ def sing(
     temperament: "equal", "just", "pythagorean", "meantone" or a Scala file; tonic: of the page, such as "Eb".
     settings: amounts of the contour, for the line and for single notes (svs.hand): a YAML file or the same as a dict;
     when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
-    steps, sampler: a name in svs.samplers.SAMPLERS; midpoint's and heun's steps cost two evaluations each; guidance: on
-    the lyrics. The voice's own when None. fast: the voice's quick setting for those three. singer: of the voice, or a
-    mixture such as "ann:0.6+bob:0.4". singer_from: a recording instead; the nearest singer or mixture sings, and the take's likeness says
-    how near that is: it chooses among the voice's timbres and does not clone (svs.speaker). breaths: whether inhalations are heard in rests; when None, if the voice's singer has any.
+    steps, sampler: a name in svs.samplers.SAMPLERS; midpoint's and heun's steps cost two evaluations each; guidance: scale
+    on the lyrics, or scales by condition, a dict or "lyrics=1.5,text=2". The voice's own when None. fast: the voice's
+    quick setting for those three. singer: of the voice, or a mixture such as "ann:0.6+bob:0.4". singer_from: a recording
+    instead; the nearest singer or mixture sings, and the take's likeness says how near that is: it chooses among the
+    voice's timbres and does not clone (svs.speaker). style, describe, reference: of voices with such conditions, the name
+    of a style, words such as "soft, breathy", and a clip to sing like (svs.manner).
+    breaths: whether inhalations are heard in rests; when None, if the voice's singer has any.
     expression: of the whole line, where the settings say nothing else: breath, tension, formants, consonants.
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
     to: a WAV to write while singing, whole or not at all, or a Tape; the take's audio is then that, and memory holds no
@@ -159,13 +169,13 @@ def sing(
         raise ValueError(f"steps is {steps}; at least 1 is needed")
     if singer is not None and singer_from is not None:
         raise ValueError(f"singer {singer!r} and singer_from {singer_from}: give one of them")
-    if guidance is not None and not np.isfinite(guidance):
-        raise ValueError(f"guidance is {guidance}; a scale such as 1.5 is wanted")
+    read_guidance(guidance)  # before anything takes time
     tuned = Tuning.read(tuning, temperament, tonic)
     settings = _settings(settings, score)
     if f0 is not None and not isinstance(f0, Drawn):
         f0 = read_curve(f0)
     from svs import g2p
+    from svs.manner import manner as manner_of
 
     score = _read(score, verse, transpose, tempo, language)
     line = select_part(score, part)
@@ -176,6 +186,7 @@ def sing(
     likeness = None if singer_from is None else voice.like(singer_from)
     singer = likeness.singer if likeness else singer or voice.singer
     sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
+    how = manner_of(voice, singer, style, describe, reference)
     breaths = voice.breathes(singer) if breaths is None else breaths
     line = as_sung_by(voice, line, singer)
     for remark in score.remarks:
@@ -190,15 +201,18 @@ def sing(
     if breaths and BR in voice.phonemes:
         spans = breathe(spans)
     if isinstance(voice, OnnxVoice):
-        sung = voice.pieces(notes, spans, curve, singer, sampling, expressions, progress)
+        sung = voice.pieces(notes, spans, curve, singer, sampling, expressions, progress, how)
     else:
-        sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache)
+        sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, how)
     sung = _heard(sung, hear)
     with one_thread(voice) if reproducible else nullcontext():
         audio = to.record(sung) if isinstance(to, Tape) else _gathered(sung, to)
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
-    return Take(audio, notes, tuple(spans), curve, seed, voice.name, singer, line.name, taken, grid, expressions, likeness)
+    asked = {"style": style, "describe": describe, "reference": None if reference is None else Path(reference).name}
+    manner = {name: value for name, value in asked.items() if value is not None}
+    facts = (seed, voice.name, singer, line.name, taken, grid, expressions, likeness, manner)
+    return Take(audio, notes, tuple(spans), curve, *facts)
 
 
 def stream(score: Score | str | Path, voice: Voice | str | Path = "default", **options) -> Iterator[Audio]:

@@ -23,6 +23,7 @@ from svs.mistakes import Mistake
 
 EMBEDDINGS = "speakers.json"  # in the folder of a voice
 ENCODER = "resemblyzer 0.1.4"
+NUMBERS = 256  # of an embedding
 RATE = 16_000
 MOST = 3  # singers in a mixture
 WORTH = 0.02  # what each further singer must add to the similarity

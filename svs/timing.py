@@ -16,6 +16,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -216,11 +217,12 @@ class ConsonantDurations:
 
     def save(self, path) -> None:
         """Write timing.safetensors; whole or not at all."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         tables = {"phones": json.dumps(self.phones), "speakers": json.dumps(self.speakers)}
         weights = {name: np.ascontiguousarray(w) for name, w in self.weights.items()}
-        write_atomically(path, lambda temporary: save_file(weights, temporary, metadata=tables))
+        data = _in_order(save(weights, metadata=tables))
+        write_atomically(path, lambda temporary: Path(temporary).write_bytes(data))
 
     def seconds(self, consonants: Sequence[Consonant]) -> np.ndarray:
         """Duration of every consonant in seconds, (consonants,) float64."""
@@ -233,6 +235,16 @@ class ConsonantDurations:
         speaker = np.tile(speaker, (len(consonants), 1))
         hidden = np.maximum(np.concatenate([phones, speaker, numbers], axis=1) @ w["w1"] + w["b1"], 0.0)
         return np.clip(np.exp(hidden @ w["w2"].reshape(-1) + w["b2"].reshape(())), self.SHORTEST, self.LONGEST)
+
+
+def _in_order(data: bytes) -> bytes:
+    """Safetensors with their metadata sorted, which the library writes in any order."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
 NUMBERS = 3  # columns of the second array of `features`

@@ -1,13 +1,15 @@
 """Training: Lightning modules that wire a network, its loss and its optimiser, and `svs train`.
 
 Every step draws its random numbers from the seed and the number of batches seen, and the data modules their batches from
-the same two, so a run that was stopped continues on the curve it would have had.
+the same two, so a run that was stopped continues on the curve it would have had. Several processes, on one machine or
+many, train as one with a batch of all their items would (svs.processes).
 """
 
 from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +17,21 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from svs.audio import write_atomically
 from svs.backbone import Backbone
-from svs.checkpoints import RunCheckpoint, batches_done
+from svs.checkpoints import RunCheckpoint, batches_done, batches_in
 from svs.codec.losses import Discriminators, SpectralLoss
 from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
-from svs.conditioning import GROUPS, Conditions
+from svs.conditioning import GROUPS, Conditions, with_prefix
+from svs.description import HASHED, describe
 from svs.flow import folding_loss
 from svs.mistakes import Mistake
 from svs.networks import build
 from svs.objectives import objective_of
+from svs.processes import as_one_batch, mean_over_processes, process
+from svs.provenance import CONFIG, record
+from svs.speaker import NUMBERS as TIMBRE_NUMBERS
 from svs.timing import NUMBERS, ConsonantDurations
 
 FITTED_ON = 60  # batches that the encoder's components are found on
@@ -120,9 +127,10 @@ class CodecTraining(ResumableModule):
 
     def on_fit_start(self):
         if not self.network.encoder.fitted:
-            batches = (self.trainer.datamodule.batch(number) for number in range(FITTED_ON))
+            batches = (self.trainer.datamodule.whole(number) for number in range(FITTED_ON))
             self.network.encoder.fit(batch["audio"] for batch in batches)
 
+    @as_one_batch
     def training_step(self, batch: dict[str, Tensor], batch_idx: int):
         optimisers = self.optimizers()
         optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
@@ -134,7 +142,7 @@ class CodecTraining(ResumableModule):
         latent_noise = self.hparams.latent_noise * torch.rand(len(audio)).to(audio)
         if self.hparams.fine_dim:  # half of the items are copies, which have their fine latents and no noise
             latent_noise = latent_noise * torch.randint(2, (len(audio),)).to(audio)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
             copy = self.network(audio, batch["cents"], batch["voiced"], noise, latent_noise)
         terms = self.loss(copy, audio)
         total = terms["total"]
@@ -143,20 +151,21 @@ class CodecTraining(ResumableModule):
             length = min(audio.shape[1], 44_100 // 3)
             at = int(torch.randint(0, audio.shape[1] - length + 1, ()))
             real, fake = audio[:, at : at + length], copy[:, at : at + length]
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
                 judged = self.judges.discriminator_loss(real, fake, step)
             self._update(optimisers[1], judged, self.judges.parameters())
             self.judges.requires_grad_(False)
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
                 passing, matching = self.judges.generator_loss(real, fake, step)
             self.judges.requires_grad_(True)
             terms.update(judged=judged, passing=passing, matching=matching)
             total = total + self.hparams.adversarial_weight * passing + self.hparams.matching_weight * matching
         self._update(optimisers[0], total, self.network.parameters())
-        self.log_dict({f"codec/{name}": value.detach() for name, value in terms.items()}, prog_bar=True)
+        self.log_dict({f"codec/{name}": value.detach() for name, value in terms.items()}, prog_bar=True, sync_dist=True)
 
     def _noise(self, shape: torch.Size) -> Tensor:
-        items = [even_noise(shape[1], self.seed, self.batches_seen, item) for item in range(shape[0])]
+        first = process()[0] * shape[0]  # of the big batch's items
+        items = [even_noise(shape[1], self.seed, self.batches_seen, first + item) for item in range(shape[0])]
         return torch.from_numpy(np.stack(items))
 
     def _update(self, optimiser, loss: Tensor, parameters) -> None:
@@ -173,10 +182,15 @@ class AcousticTraining(ResumableModule):
     phonemes, speakers: the voice's tables, in the order of their rows. steps: batches of the whole run.
     backbone, attention, conditioning, objective: names in svs/networks.py, svs/attention, svs/injection.py and
     svs/objectives.py; conditioning is the backbone's usual one when None.
-    drop: share of the items that lose their lyrics, pitch or speaker, each drawn apart; what guidance needs.
+    conditions: what the network knows, of svs.conditioning.CONDITIONS; lyrics, pitch and speaker when None.
+    styles: the table of `style`. text_encoder: of `text` (svs.description); text_numbers: how many it gives, found when
+    None. prefix: longest prefix of `reference`, in frames; half a crop at most. It is kept out of the loss.
+    drop: share of the items that lose a condition, each drawn apart, or that of each by name (0.1 where none is named);
+    what guidance needs, and singing without a description or a reference.
     focus: power of the latents' importance that their errors are weighted by. At 0 the many latents that hold the grain
     of noises, which nobody can foretell, count as much as the few that make vowels.
-    start: acoustic.safetensors, or a checkpoint, of the same sizes to begin from.
+    start: acoustic.safetensors, or a checkpoint, of the same sizes to begin from. It may know fewer conditions and
+    styles: the new ones begin without any effect.
     fold: guidance scale on the lyrics to fold into the weights of `start`, after which none is wanted when it sings.
     """
 
@@ -198,15 +212,25 @@ class AcousticTraining(ResumableModule):
         conditioning: str | None = None,
         objective: str = "velocity",
         learning_rate: float = 1e-3,
-        drop: float = 0.1,
+        drop: float | dict[str, float] = 0.1,
         focus: float = 1.0,
         start: str | None = None,
         fold: float | None = None,
+        conditions: list[str] | None = None,
+        styles: list[str] | None = None,
+        text_encoder: str = HASHED,
+        text_numbers: int | None = None,
+        prefix: int = 100,
         bfloat16: bool = True,
         seed: int = 0,
     ):
         super().__init__(seed)
+        if conditions is not None and "text" in conditions and text_numbers is None:
+            text_numbers = len(describe("voice", text_encoder))
         self.save_hyperparameters()
+        self.hparams.text_numbers = text_numbers  # so that a checkpoint is read without the encoder
+        numbers = {"timbre": TIMBRE_NUMBERS, "style": len(styles or ()), "text": text_numbers or 0}
+        numbers["reference"] = latent_dim
         self.network = build(
             backbone,
             phonemes=len(phonemes),
@@ -222,19 +246,27 @@ class AcousticTraining(ResumableModule):
             attention=attention,
             conditioning=conditioning,
             objective=objective,
+            conditions=None if conditions is None else {name: numbers.get(name, 0) for name in conditions},
         )
         self.objective = objective_of(objective)
+        self.names = self.network.conditioner.names
+        self.shares = torch.tensor(drop_shares(self.names, drop))
         if fold is not None and start is None:
             raise ValueError("fold: guidance can be folded into a trained network only; name its weights with start")
         if fold is not None and objective != "velocity":
             raise ValueError(f"fold: guidance is folded into networks that predict velocity, not {objective}")
+        if fold is not None and "lyrics" not in self.names:
+            raise ValueError("fold: it is guidance on the lyrics, which are none of the conditions")
         self._guide: list[Backbone] = []  # not a submodule: it is neither trained nor saved
         if start:
             begun = self._begun(start)
             if begun.objective != objective:
                 raise ValueError(f"start: {start} predicts {begun.objective}, this run is to predict {objective}")
-            self.network.load_state_dict(begun.state_dict())
+            begin_as(self.network, begun)
             if fold is not None:
+                if begun.conditioner.names != self.names:
+                    known = ", ".join(begun.conditioner.names)
+                    raise ValueError(f"fold: {start} knows {known}; name the same conditions")
                 self._guide.append(begun.requires_grad_(False))
 
     @classmethod
@@ -248,6 +280,7 @@ class AcousticTraining(ResumableModule):
         return module.network.eval()
 
     def on_fit_start(self):
+        check_same_conditions(self.hparams, self.trainer.datamodule.hparams)
         importance = self.trainer.datamodule.importance()
         if len(importance) != self.hparams.latent_dim:
             raise TrainingError(
@@ -263,29 +296,41 @@ class AcousticTraining(ResumableModule):
         )
         return self.scheduled(optimiser, warmup=200)
 
+    @as_one_batch
     def training_step(self, batch: tuple[Conditions, Tensor], batch_idx: int) -> Tensor:
         conditions, latents = batch
-        drop = torch.rand(len(latents), len(GROUPS)) < self.hparams.drop
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.hparams.bfloat16):
+        drop = (torch.rand(len(latents), len(self.names)) < self.shares).to(latents.device)
+        if "reference" in self.names:
+            conditions = with_prefix(conditions, latents, self._prefixes(conditions.keep))
+        counted = conditions.keep & ~conditions.prefix
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
             condition = self.network.condition(conditions, drop)
 
             def predict(x: Tensor, t: Tensor) -> Tensor:
                 return self.network(x, t, condition, conditions.keep)
 
             if self._guide:
-                loss = folding_loss(predict, self._guided(conditions, drop), latents, conditions.keep, self.weights)
+                loss = folding_loss(predict, self._guided(conditions, drop), latents, counted, self.weights)
             else:
-                loss = self.objective.loss(predict, latents, conditions.keep, self.weights)
-        self.log("acoustic/loss", loss.detach(), prog_bar=True, batch_size=len(latents))
+                loss = self.objective.loss(predict, latents, counted, self.weights)
+        kept = counted.sum()
+        loss = loss * (kept / mean_over_processes(kept))
+        self.log("acoustic/loss", loss.detach(), prog_bar=True, batch_size=len(latents), sync_dist=True)
         return loss
+
+    def _prefixes(self, keep: Tensor) -> Tensor:
+        """How many frames of each item are given, (batch,): up to `prefix`, and at most half of what is sung."""
+        shares = 0.2 + 0.8 * torch.rand(len(keep)).to(keep.device)
+        return (shares * (keep.sum(dim=1) // 2).clamp(max=self.hparams.prefix)).long()
 
     def _guided(self, conditions: Conditions, drop: Tensor):
         """The velocity to be folded in: guided on the lyrics, except where an item has lost them."""
         (guide,) = self._guide
+        lyrics = self.names.index("lyrics")
         without = drop.clone()
-        without[:, 0] = True
+        without[:, lyrics] = True
         encoded = [guide.condition(conditions, groups) for groups in (drop, without)]
-        excess = (self.hparams.fold - 1.0) * (~drop[:, 0, None, None]).float()
+        excess = (self.hparams.fold - 1.0) * (~drop[:, lyrics, None, None]).float()
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
             full, bare = (guide(x, t, condition, conditions.keep).float() for condition in encoded)
@@ -294,8 +339,62 @@ class AcousticTraining(ResumableModule):
         return velocity
 
 
+def drop_shares(names: tuple[str, ...], drop: float | dict[str, float]) -> list[float]:
+    """The share of items that lose each condition. Raises ValueError for shares that cannot be."""
+    by_name = drop if isinstance(drop, dict) else dict.fromkeys(names, drop)
+    if unknown := sorted(set(by_name) - set(names)):
+        raise ValueError(f"drop: {', '.join(unknown)} none of the conditions {', '.join(names)}")
+    shares = {name: by_name.get(name, 0.1) for name in names}
+    for name, share in shares.items():
+        if not 0.0 <= share <= 1.0:
+            raise ValueError(f"drop: {name} is {share}; a share from 0 to 1 is wanted")
+        if share == 0.0 and name in ("text", "reference"):
+            raise ValueError(f"drop: {name} is 0; singing without it wants items that had to do without")
+    return list(shares.values())
+
+
+def check_same_conditions(model, data) -> None:
+    """Raises TrainingError where the settings of model and data name other conditions, or other tables of them."""
+    known = [set(each.get("conditions") or GROUPS) - {"reference"} for each in (model, data)]  # cut from the latents
+    if known[0] != known[1]:
+        lists = (", ".join(sorted(names)) for names in known)
+        raise TrainingError("conditions: the model has {}, the data {}; name the same".format(*lists))
+    for condition, key in (("style", "styles"), ("text", "text_encoder")):
+        if condition in known[0] and model[key] != data[key]:
+            raise TrainingError(f"{key}: the model has {model[key]}, the data {data[key]}; name the same")
+
+
+def begin_as(network: Any, begun: Any) -> None:
+    """Give a network the weights of another that may know fewer conditions and styles, of which the new have no effect.
+
+    Both are modules with a Conditioner as `conditioner`. Raises ValueError or RuntimeError where they differ otherwise.
+    """
+    old, new = begun.conditioner.names, network.conditioner.names
+    if missing := [name for name in old if name not in new]:
+        raise ValueError(f"start: knows {', '.join(missing)}, which the conditions leave out")
+    state, weights = network.state_dict(), begun.state_dict()
+    absent, style = "conditioner.absent", "conditioner.style.weight"
+    rows = torch.zeros_like(state[absent])
+    rows[[new.index(name) for name in old]] = weights[absent]
+    grown = {absent: rows}
+    if style in state:
+        columns, known = torch.zeros_like(state[style]), weights.get(style, state[style][:, :0])
+        columns[:, : known.shape[1]] = known
+        grown[style] = columns
+    for name in set(new) - set(old):
+        last = {"text": "text.2", "style": "style"}.get(name, name)  # a layer of zeros says nothing, and learns
+        for key in state:
+            if key.startswith(f"conditioner.{name}.") and key not in grown:
+                silent = key.startswith(f"conditioner.{last}.")
+                grown[key] = torch.zeros_like(state[key]) if silent else state[key]
+    network.load_state_dict({**weights, **grown})
+
+
 class TimingTraining(ResumableModule):
-    """Trains consonant durations: embeddings and two layers that give log seconds (see timing.ConsonantDurations)."""
+    """Trains consonant durations: embeddings and two layers that give log seconds (see timing.ConsonantDurations).
+
+    start: timing.safetensors with the same tables to begin from.
+    """
 
     def __init__(
         self,
@@ -306,6 +405,7 @@ class TimingTraining(ResumableModule):
         speaker_dim: int = 4,
         hidden: int = 64,
         learning_rate: float = 5e-3,
+        start: str | None = None,
         seed: int = 0,
     ):
         super().__init__(seed)
@@ -315,6 +415,19 @@ class TimingTraining(ResumableModule):
         self.enter = nn.Linear(3 * phone_dim + speaker_dim + NUMBERS, hidden)
         self.leave = nn.Linear(hidden, 1)
         nn.init.constant_(self.leave.bias, math.log(0.08))
+        if start:
+            self._begin(ConsonantDurations.load(start))
+
+    def _begin(self, durations: ConsonantDurations) -> None:
+        tables = (durations.phones[:-1], durations.speakers)
+        if tables != (tuple(self.hparams.phonemes), tuple(self.hparams.speakers)):
+            raise ValueError("start: the phonemes and speakers of its timing are not those of this run")
+        w = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in durations.weights.items()}
+        places = {
+            "phone.weight": w["phone"], "speaker.weight": w["speaker"], "enter.weight": w["w1"].T, "enter.bias": w["b1"],
+            "leave.weight": w["w2"].reshape(1, -1), "leave.bias": w["b2"].reshape(1),
+        }  # fmt: skip
+        self.load_state_dict(places)
 
     def configure_optimizers(self):
         optimiser = torch.optim.AdamW(self.parameters(), self.hparams.learning_rate, weight_decay=1e-3)
@@ -325,10 +438,11 @@ class TimingTraining(ResumableModule):
         known = torch.cat([self.phone(phones).flatten(1), self.speaker(speaker), numbers], dim=1)
         return self.leave(torch.relu(self.enter(known)))[:, 0]
 
+    @as_one_batch
     def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
         phones, speaker, numbers, log_seconds = batch
         error = (self(phones, speaker, numbers) - log_seconds).abs()
-        self.log("timing/error", error.mean().detach(), prog_bar=True)
+        self.log("timing/error", error.mean().detach(), prog_bar=True, sync_dist=True)
         return error.mean()
 
     def durations(self) -> ConsonantDurations:
@@ -350,6 +464,18 @@ class TrainingError(Mistake):
     """A run that cannot begin; the message says why."""
 
 
+def _several(trainer) -> bool:
+    """Whether a trainer's options ask for more than one process."""
+    if trainer.num_nodes > 1:
+        return True
+    devices = trainer.devices
+    if isinstance(devices, list):
+        return len(devices) > 1
+    if str(devices) in ("auto", "-1"):
+        return trainer.accelerator != "cpu" and torch.cuda.device_count() > 1
+    return "," in str(devices) or int(devices) > 1
+
+
 def main(config, arguments: list[str] | None = None) -> None:
     """`svs train CONFIG`: build model, data and trainer from a YAML file and fit; an interrupted run goes on.
 
@@ -358,27 +484,49 @@ def main(config, arguments: list[str] | None = None) -> None:
     """
     import logging
 
-    from lightning.pytorch.cli import LightningCLI
+    from lightning.pytorch.cli import LightningCLI, SaveConfigCallback
+    from lightning.pytorch.utilities import rank_zero_only
 
     for name in ("lightning.fabric.utilities.seed", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)  # tips, and which accelerators are absent
 
+    say = rank_zero_only(print)
+
+    def runs(trainer) -> list[RunCheckpoint]:
+        return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, RunCheckpoint)]
+
+    class SaveBeside(SaveConfigCallback):
+        """Resolved configuration and provenance, beside the checkpoints."""
+
+        def save_config(self, trainer, pl_module, stage):
+            for run in runs(trainer):
+                folder = run.last.parent
+                record(folder, batches_in(run.last))
+                config = self.parser.dump(self.config, skip_none=False).encode()
+                write_atomically(folder / CONFIG, lambda temporary, config=config: Path(temporary).write_bytes(config))
+
     class Command(LightningCLI):
-        def runs(self) -> list[RunCheckpoint]:
-            return [callback for callback in self.trainer.checkpoint_callbacks if isinstance(callback, RunCheckpoint)]
+        def before_instantiate_classes(self):
+            trainer = self.config[self.subcommand].trainer
+            if trainer.strategy == "ddp" or (trainer.strategy == "auto" and _several(trainer)):
+                trainer.strategy = "ddp_find_unused_parameters_true"  # judges rest in some batches
 
         def before_fit(self):
-            for run in self.runs():
+            for run in runs(self.trainer):
                 if run.trained.exists():
                     raise TrainingError(f"{run.trained}: this run is finished; delete it to train anew")
                 if run.last.exists():
-                    print(f"svs: continues from {run.last}", file=sys.stderr)
+                    say(f"svs: continues from {run.last}", file=sys.stderr)
                     self.config_init[self.subcommand]["ckpt_path"] = str(run.last)
 
         def after_fit(self):
-            for run in self.runs():
+            for run in runs(self.trainer):
                 path = run.trained if run.trained.exists() else run.last
-                print(f"{path}: {batches_done(self.trainer)} batches", flush=True)
+                say(f"{path}: {batches_done(self.trainer)} batches", flush=True)
 
     torch.set_flush_denormal(True)
-    Command(args=["fit", "--config", str(config), *(arguments or [])], save_config_kwargs={"overwrite": True})
+    Command(
+        args=["fit", "--config", str(config), *(arguments or [])],
+        save_config_callback=SaveBeside,
+        save_config_kwargs={"save_to_log_dir": False},
+    )

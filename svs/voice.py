@@ -1,18 +1,24 @@
-"""Voices: a folder with voice.json, the weights of the networks as safetensors, and a card. Never pickles.
+"""Voices: a folder with voice.json, the weights of the networks as safetensors, and a card.
 
     voice.json            name, singer (the default one), singers (name → range_cents, breathes and who they are),
-                          phonemes, languages, licence, steps, guidance, sampler, fast (the same three, for hurry)
+                          phonemes, languages, licence, steps, guidance, sampler, fast (the same three, for hurry);
+                          of voices with further conditions styles and style (the default one), text_encoder,
+                          reference_seconds
     codec.safetensors     the source-filter codec
     acoustic.safetensors  the DiT, or another network of svs/networks.py
     timing.safetensors    consonant durations
+    timbres.json          embeddings of the singers, of voices with the condition timbre
     speakers.json         what the singers are like, for --singer-from (svs/speaker.py); may be missing
     CARD.md               data, licences, credits, measured numbers
+
+None of them is a pickle.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,12 +27,14 @@ import numpy as np
 
 from svs.files import read_small
 from svs.mistakes import Mistake
-from svs.speaker import EMBEDDINGS, Likeness, embed_file, nearest, read_embeddings
+from svs.speaker import EMBEDDINGS, Likeness, direction, embed_file, nearest, read_embeddings
+from svs.speaker import NUMBERS as SPEAKER_NUMBERS
 
 if TYPE_CHECKING:
     from svs.backbone import Backbone
     from svs.codec.source_filter import SourceFilterNetwork
 
+TIMBRES = "timbres.json"
 FOLDERS = (Path(__file__).parent / "voices", Path(__file__).parent.parent / "assets" / "voices")
 
 
@@ -65,6 +73,8 @@ class Voice:
     acoustic: of svs/networks.py. codec: SourceFilterNetwork.
     steps, guidance, sampler: what sampling uses unless told otherwise; guidance maps condition groups to scales.
     fast: the same three for a quick render, or None.
+    styles, style: the rows of the network's table, and the one that is sung unless told otherwise; text_encoder: of
+    descriptions; reference_seconds: of a clip. Of voices that know such conditions.
     """
 
     folder: Path
@@ -79,6 +89,10 @@ class Voice:
     acoustic: Backbone
     codec: SourceFilterNetwork
     fast: dict | None = None
+    styles: tuple[str, ...] = ()
+    style: str | None = None
+    text_encoder: str = "hashed"
+    reference_seconds: float = 2.0
 
     @classmethod
     def load(cls, name_or_folder="default") -> Voice:
@@ -108,8 +122,10 @@ class Voice:
         """The fields that voice.json settles, from what `read_facts` returned."""
         plain = ("name", "singer", "singers", "steps", "guidance", "sampler")
         rows = {symbol: row for row, symbol in enumerate(facts["phonemes"])}
-        more = {"phonemes": rows, "languages": tuple(facts["languages"]), "fast": facts.get("fast")}
-        return {name: facts[name] for name in plain} | more
+        more = {"phonemes": rows, "languages": tuple(facts["languages"]), "styles": tuple(facts.get("styles", ()))}
+        optional = ("fast", "style", "text_encoder", "reference_seconds")
+        given = {name: facts[name] for name in optional if name in facts}
+        return {name: facts[name] for name in plain} | more | given
 
     def _check_sizes(self) -> None:
         sizes = self.acoustic.sizes
@@ -130,30 +146,80 @@ class Voice:
                 check_pair(place, self.acoustic.objective)
             except ValueError as error:
                 raise VoiceError(f"{self.folder}: voice.json and acoustic.safetensors do not fit: {error}") from None
+        self._check_conditions("acoustic.safetensors", sizes["latent_dim"])
+
+    def _check_conditions(self, file: str, latent_dim: int) -> None:
+        """Raises VoiceError where what voice.json says of conditions is not what the networks in a file know."""
+        sizes = self.condition_sizes
+        if len(self.styles) != sizes.get("style", 0):
+            raise VoiceError(
+                f"{self.folder}: voice.json names {len(self.styles)} styles, {file} has {sizes.get('style', 0)}"
+            )
+        for name, wanted in (("timbre", SPEAKER_NUMBERS), ("reference", latent_dim)):
+            size = sizes.get(name, wanted)
+            if size != wanted:
+                raise VoiceError(f"{self.folder}: {file} takes a {name} of {size} numbers, not {wanted}")
+        for scales in (self.guidance, (self.fast or {}).get("guidance", {})):
+            if lacking := [name for name in scales if name not in self.conditions]:
+                raise VoiceError(
+                    f"{self.folder}: voice.json has a guidance scale of {lacking[0]}, but {file} knows "
+                    f"{', '.join(self.conditions)}"
+                )
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What its network knows, of svs.frames.CONDITIONS; each can be guided."""
+        return self.acoustic.conditioner.names
+
+    @property
+    def condition_sizes(self) -> Mapping[str, int]:
+        """How many numbers each condition comes as, of those that neither tables nor the grid settle."""
+        return self.acoustic.sizes.get("conditions", {})
 
     def mixture(self, singer: str | None) -> dict[str, float]:
         """Singers and their weights, which add up to 1, of a name or a mixture such as "kumi:0.6+heart:0.4".
 
         None takes the voice's own singer. Raises VoiceError.
         """
-        asked = singer or self.singer
+        return self._mixed("singer", singer or self.singer, self.singers)
+
+    def _mixed(self, kind: str, asked: str, table: Collection[str]) -> dict[str, float]:
         weights: dict[str, float] = {}
         for item in asked.split("+"):
             name, colon, weight = item.partition(":")
             name = name.strip()
-            if name not in self.singers:
-                raise VoiceError(f"voice {self.name!r} has no singer {name!r}; it has {', '.join(self.singers)}")
+            if name not in table:
+                raise VoiceError(f"voice {self.name!r} has no {kind} {name!r}; it has {', '.join(table)}")
             try:
                 share = float(weight) if colon else 1.0
             except ValueError:
                 share = math.nan
             if not (share >= 0.0 and math.isfinite(share)) or name in weights:
-                raise VoiceError(f"singer {asked!r}: {item!r} cannot be mixed; each singer once, with a weight from 0, is wanted")
+                raise VoiceError(
+                    f"{kind} {asked!r}: {item!r} cannot be mixed; each {kind} once, with a weight from 0, is wanted"
+                )
             weights[name] = share
         total = sum(weights.values())
         if not total > 0.0:
-            raise VoiceError(f"singer {asked!r}: the weights add up to nothing")
+            raise VoiceError(f"{kind} {asked!r}: the weights add up to nothing")
         return {name: share / total for name, share in weights.items()}
+
+    def style_weights(self, style: str | None) -> np.ndarray:
+        """(styles,) weights that add up to 1, of a name or a mixture; all 0 where there is none. Raises VoiceError."""
+        asked = style or self.style
+        weights = {} if asked is None else self._mixed("style", asked, self.styles)
+        return np.array([weights.get(name, 0.0) for name in self.styles], np.float32)
+
+    def timbre(self, singer: str | None) -> np.ndarray:
+        """(numbers,) float32 embedding of a singer, or of a mixture, of length 1. Raises VoiceError, SpeakerError."""
+        weights, path = self.mixture(singer), self.folder / TIMBRES
+        if not path.is_file():
+            raise VoiceError(f"{path}: no such embeddings of the singers; svs.release writes them, or give a reference")
+        embeddings = read_embeddings(path)
+        lacking = [name for name in weights if np.shape(embeddings.get(name, ())) != (SPEAKER_NUMBERS,)]
+        if lacking:
+            raise VoiceError(f"{path}: has no embedding of {lacking[0]}")
+        return direction(np.array([w * embeddings[name] for name, w in weights.items()])).astype(np.float32)
 
     def singer_weights(self, singer: str | None) -> np.ndarray:
         """(singers,) float32 weights that add up to 1, see `mixture`. Raises VoiceError."""
@@ -241,7 +307,7 @@ def load_acoustic(path):
 
 def read_facts(path: Path) -> dict:
     """What voice.json says, with the types that the rest relies on. Raises VoiceError naming the key."""
-    from svs.frames import GROUPS
+    from svs.frames import CONDITIONS
     from svs.samplers import SAMPLERS
 
     try:
@@ -270,7 +336,7 @@ def read_facts(path: Path) -> dict:
         return isinstance(value, dict) and len(value) > 0 and all(map(lowest_and_highest, value.values()))
 
     def is_guidance(value) -> bool:
-        return isinstance(value, dict) and set(value) <= set(GROUPS) and all(map(number, value.values()))
+        return isinstance(value, dict) and set(value) <= set(CONDITIONS) and all(map(number, value.values()))
 
     def is_fast(value) -> bool:
         return (
@@ -287,12 +353,17 @@ def read_facts(path: Path) -> dict:
         "phonemes": (names, "a list of symbols, none twice"),
         "languages": (names, "a list of language codes"),
         "steps": (is_steps, f"a whole number from 1 to {MOST_STEPS}"),
-        "guidance": (is_guidance, f"scales of {', '.join(GROUPS)}"),
+        "guidance": (is_guidance, f"scales of {', '.join(CONDITIONS)}"),
         "sampler": (lambda value: isinstance(value, str) and value in SAMPLERS, f"one of {', '.join(SAMPLERS)}"),
         "fast": (is_fast, "steps, and guidance and sampler if they differ"),
+        "styles": (names, "a list of styles, none twice"),
+        "style": (lambda value: isinstance(value, str) and value in facts.get("styles", ()), "one of the styles"),
+        "text_encoder": (lambda value: isinstance(value, str), "hashed, or a model's name or folder"),
+        "reference_seconds": (lambda value: number(value) and 0.1 <= value <= 60, "seconds from 0.1 to 60"),
     }
+    optional = ("fast", "styles", "style", "text_encoder", "reference_seconds")
     for key, (fits, wanted) in checks.items():
-        if key == "fast" and key not in facts:
+        if key in optional and key not in facts:
             continue
         if key not in facts:
             raise VoiceError(f"{path}: has no {key!r}; {wanted} is wanted")

@@ -12,12 +12,14 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "svs"
 FLOW = [
     *("mistakes", "files"),
-    *("units", "audio", "tape", "inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
+    *("units", "audio", "tape", "provenance", "processes"),
+    *("inventory", "g2p", "written", "language", "repeats", "tempo", "musicxml", "midi", "ultrastar"),
     *("ustx", "projects", "foreign", "score", "check", "phonemes", "tuning", "articulation", "timing", "pitch"),
-    *("expression", "hand", "f0", "speaker", "layers", "flow", "objectives", "samplers"),
-    *("frames", "conditioning", "conditioner", "attention", "injection", "backbone", "dit", "unet", "joint", "networks"),
-    *("codec", "voice", "cache", "rendering", "onnx_runner", "sing", "export"),
-    *("evaluation", "evaluator", "dataset", "codecs", "latents", "batches", "checkpoints", "training", "timbre", "release", "cli"),
+    *("expression", "hand", "f0", "speaker", "description", "guidance", "layers", "flow", "objectives", "samplers"),
+    *("frames", "conditioning", "conditioner", "attention", "injection", "backbone", "dit", "unet", "joint"),
+    *("networks", "codec", "voice", "manner", "cache", "rendering", "onnx_runner", "sing", "export"),
+    *("evaluation", "evaluator", "dataset", "annotations", "codecs", "latents", "batches", "checkpoints", "training"),
+    *("timbre", "card", "release", "cli"),
 ]
 
 

@@ -15,9 +15,10 @@ from svs.voice import Voice
 
 ROOT = Path(__file__).parent.parent
 SCORES = sorted((ROOT / "assets" / "scores").glob("*.musicxml"))
+JAPANESE = sorted((ROOT / "assets" / "scores" / "ja").glob("*.musicxml"))
 
 
-@pytest.fixture(params=SCORES, ids=lambda path: path.stem)
+@pytest.fixture(params=[*SCORES, *JAPANESE], ids=lambda path: path.stem)
 def tree(request):
     return ET.parse(request.param)
 
@@ -26,6 +27,13 @@ def test_twenty_songs_measure_the_voice_and_ten_of_them_the_first_figures():
     twenty, ten = (song_list(ROOT / "benchmarks" / name) for name in ("songs20.txt", "songs.txt"))
     assert sorted(twenty) == SCORES
     assert len(set(twenty)) == 20 and len(set(ten)) == 10 and set(ten) < set(twenty)
+
+
+def test_ten_songs_measure_how_japanese_is_sung_and_all_are_in_kana():
+    assert sorted(song_list(ROOT / "benchmarks" / "songs_ja.txt")) == JAPANESE and len(JAPANESE) == 10
+    for song in JAPANESE:
+        text = "".join(lyric.text for lyric in ET.parse(song).findall(".//lyric/text"))
+        assert text and all("\u3041" <= letter <= "\u3096" or letter == "ー" for letter in text)
 
 
 def test_no_song_that_measures_the_voice_may_be_in_its_corpus(tree):

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from tiny_corpora import WRITERS
 from tiny_corpus import FewClips
 
 from data_prep import prepare
@@ -56,7 +57,7 @@ def make(name, tmp_path):
     """A loader and its manifest's clips, from a miniature copy."""
     if name == "synthetic":
         return FewClips(), read_manifest(FewClips().prepare(tmp_path / "out"))
-    loader, write_copy = REAL[name]
+    loader, write_copy = REAL[name] if name in REAL else (lambda: prepare.CORPORA[name], WRITERS[name])
     write_copy(tmp_path / "copy")
     return loader(), read_manifest(loader().prepare(tmp_path / "out", tmp_path / "copy"))
 

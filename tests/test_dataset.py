@@ -6,15 +6,14 @@ from singers import tone
 from tiny_corpus import CODEC
 
 from svs import dataset
+from svs.audio import LEVEL, level
 from svs.dataset import (
-    LEVEL,
     DatasetError,
     Shard,
     build_latents,
     build_shard,
     has_latents,
     is_built,
-    level,
     read_manifest,
     write_manifest,
 )

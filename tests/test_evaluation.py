@@ -557,7 +557,11 @@ def test_chain_benchmark_compares_what_keeps_the_teachers_timing(sung, tmp_path,
     assert "codec copy" in out and "full chain" in out
 
 
-@pytest.mark.parametrize("name", ["pitch", "words", "codec", "codecs", "chain", "speed", "trackers"])
+@pytest.mark.parametrize(
+    "name",
+    ["pitch", "words", "codec", "codecs", "chain", "speed", "trackers", "japanese", "recogniser", "clips", "stress"]
+    + ["voice"],
+)
 def test_benchmarks_explain_themselves(name, capsys):
     import importlib
 

@@ -106,6 +106,7 @@ def test_what_is_marked_louder_is_brighter_and_what_is_softer_darker(line):
     found = colour(notes, [Expression()] * len(notes), 500, 0.01).tension
     assert found[[20, 75, 125]] == pytest.approx([0.3 * 6, 0.3 * -12, 0])
     assert colour(notes, [Expression(dynamic_tilt=0.0)] * len(notes), 500, 0.01) is None
+    assert Expression().level(piano) == pytest.approx(-12 - 3.6), "so that an octave below 1 kHz it is 12 dB softer"
     assert Expression(tension=1.0).tilt(replace(forte, loudness=90.0)) == 6.0, "5 dB an octave at most, and the tension"
 
 

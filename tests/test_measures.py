@@ -1,5 +1,6 @@
 """What the benchmarks of a voice measure: holes, seams and floors of known size are found, and none where there is none."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 from singers import tone
 
 from benchmarks import judges
-from benchmarks.clips import as_take, coloured_noise
-from benchmarks.common import ROOT
-from benchmarks.stress import CASES, case, dropouts, ends, frame_levels, long_song, seams, sonorous
+from benchmarks.clips import as_take, beside, coloured_noise
+from benchmarks.common import ROOT, octaves, verdict
+from benchmarks.stress import CASES, case, dropouts, ends, frame_levels, judged, long_song, seams, sonorous
 from svs.audio import Audio
 from svs.evaluation.spectrum import log_spectral_distance
 from svs.units import SAMPLE_RATE
@@ -114,3 +115,28 @@ def test_a_labelled_clip_becomes_a_take_with_stress_where_it_was_spoken():
     assert take["notes"][0]["phonemes"] == ["M", "AY2"]
     assert [phone["note"] for phone in as_take({"phones": phones}, audio)["phones"]] == [-1, -1, -1]
     assert np.median(take["f0"]["cents"]) == pytest.approx(6900, abs=5)
+
+
+@pytest.mark.parametrize("low, high, semitones", [(5100, 7800, 0), (4100, 6300, -12), (7000, 8600, 12)])
+def test_songs_are_measured_in_the_singers_octave(monkeypatch, low, high, semitones):
+    from svs.voice import Voice
+
+    singer = type("Singer", (), {"range_cents": lambda self, name: (low, high)})()
+    monkeypatch.setattr(Voice, "load", lambda name: singer)
+    song = ROOT / "assets" / "scores" / "twinkle_twinkle_little_star.musicxml"  # C4 to A4
+    assert octaves(song, "default", None) == semitones
+
+
+@pytest.mark.parametrize("hnr, off", [(20.0, 0.0), (15.0, 5.0), (26.0, 6.0)])
+def test_a_sound_may_be_neither_noisier_nor_more_of_a_buzz_than_the_recordings(hnr, off):
+    found = {"vowel": {"dropped_ms": 0.0, "unsung": 7.0, "hnr": hnr, "seams": None}}
+    of = {what.split()[1]: (value, bar) for judge, what, value, bar in judged(found, 20.0) if judge is verdict}
+    assert of == {"dropouts,": (0.0, 0.0), "frames": (7.0, 5.0), "harmonic-to-noise": (off, 3.0)}
+
+
+def test_a_take_beside_a_song_says_who_sings_what_in_it(tmp_path):
+    take = held(1.0)[0] | {"singer": "ann"}
+    take["f0"] = None
+    (tmp_path / "song.json").write_text(json.dumps(take))
+    assert beside(tmp_path / "song.wav") == {"speaker": "ann", "phones": take["phones"], "notes": take["notes"]}
+    assert beside(tmp_path / "other.wav") == {}

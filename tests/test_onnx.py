@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from tiny_voices import write_voice
 
+from svs import speaker
 from svs.audio import Audio
 from svs.cli import main
+from svs.description import NUMBERS
 from svs.expression import Expression
+from svs.frames import GROUPS
 from svs.onnx_runner import NETWORKS, OnnxVoice, load
 from svs.score import Score
 from svs.sing import sing
-from svs.voice import Voice, VoiceError
+from svs.voice import TIMBRES, Voice, VoiceError
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -156,3 +159,60 @@ def test_what_is_there_already_is_left_alone(folder, exported, tmp_path, capsys)
     assert run("export", "--onnx", tmp_path / "there", tmp_path / "new") == 2
     assert "is not installed" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory):
+    """A voice with all whole-line conditions, and the same without torch."""
+    rng = np.random.default_rng(0)
+    sizes = {**dict.fromkeys(GROUPS, 0), "timbre": speaker.NUMBERS, "style": 2, "text": NUMBERS}
+    folder = tmp_path_factory.mktemp("rich") / "rich"
+    write_voice(folder, conditions=sizes, styles=["plain", "strong"], style="plain", guidance={"style": 1.5})
+    embedded = {name: rng.standard_normal(speaker.NUMBERS) for name in ("ann", "bob")}
+    speaker.write_embeddings(folder / TIMBRES, embedded, "random vectors")
+    assert run("export", "--onnx", folder, folder.parent / "exported") == 0
+    return folder, folder.parent / "exported"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"style": "strong", "singer": "bob"},
+        {"describe": "soft", "guidance": "text=2,timbre=1.3"},
+        {"guidance": "text=2"},
+    ],
+    ids=["plain", "style", "words", "scale of what is not known"],
+)
+def test_styles_words_and_timbres_sound_as_with_torch(rich, options):
+    by_torch, by_onnx = (sing(song(3, 0.4), load(voice), **options) for voice in rich)
+    assert by_onnx.to_json() == by_torch.to_json()
+    assert np.abs(by_torch.audio.samples).max() > 0.05
+    np.testing.assert_allclose(by_onnx.audio.samples, by_torch.audio.samples, rtol=0, atol=FULL_SCALE)
+
+
+def test_networks_that_lack_a_condition_of_voice_json_are_refused(rich, tmp_path):
+    for path in rich[1].iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    facts = json.loads((tmp_path / "voice.json").read_text())
+    facts["onnx"]["conditions"][-1] = "mood"
+    (tmp_path / "voice.json").write_text(json.dumps(facts))
+    with pytest.raises(VoiceError, match=r"conditions mood, style, timbre, conditions\.onnx has style, text, timbre"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("lyrics",), ("pitch", "style"), ("lyrics", "speaker")], ids="+".join)
+def test_networks_that_know_less_than_is_sung_are_exported(tmp_path, names):
+    sizes = {name: {"style": 2}.get(name, 0) for name in names}
+    styles = {"styles": ["plain", "strong"]} if "style" in names else {}
+    folder = write_voice(tmp_path / "few", conditions=sizes, guidance={}, **styles)
+    assert run("export", "--onnx", folder, tmp_path / "out") == 0
+    by_torch, by_onnx = (sing(song(2, 0.4), load(voice)).audio.samples for voice in (folder, tmp_path / "out"))
+    np.testing.assert_allclose(by_onnx, by_torch, rtol=0, atol=FULL_SCALE)
+
+
+def test_a_voice_that_hears_clips_is_not_exported(tmp_path, capsys):
+    folder = write_voice(tmp_path / "hears", conditions={**dict.fromkeys(GROUPS, 0), "reference": 6})
+    assert run("export", "--onnx", folder, tmp_path / "out") == 2
+    assert "knows the condition 'reference'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -82,10 +82,33 @@ def test_every_stage_of_the_tiny_recipe_leaves_its_product(trained):
     for product in (
         "manifests/synthetic.jsonl", "features/synthetic/latents.npy", "codec/trained.ckpt", "codec/config.yaml",
         "timing/trained.ckpt", "acoustic/trained.ckpt", "voices/tiny/voice.json", "song.wav", "song.json", "song.html",
+        "timing/config.yaml", "acoustic/config.yaml", "voices/tiny/CARD.md",
     ):  # fmt: skip
         assert (work / product).stat().st_size > 0, product
     assert not list(work.glob("*/last.ckpt"))
     assert "Traceback" not in "".join(said)
+
+
+@pytest.mark.parametrize("part", ["codec", "timing", "acoustic"])
+def test_what_made_a_checkpoint_stands_beside_it_and_in_the_card(trained, part):
+    """Of timing too, which was killed on the way: the same code went on with it, so there is one entry."""
+    from svs.provenance import packages, revision
+
+    work, _, batches = trained
+    (made,) = json.loads((work / part / "provenance.json").read_text())
+    assert made["from_batch"] == 0
+    assert made["revision"] == revision() and made["packages"] == packages()
+    assert {"torch", "lightning", "numpy"} <= set(made["packages"])
+    config = yaml.safe_load((work / part / "config.yaml").read_text())
+    stated = configuration("tiny", part)["model"]["init_args"]
+    assert config["model"]["init_args"].items() >= stated.items()
+    assert "seed" in config["model"]["init_args"] and "seed" not in stated  # resolved: defaults are written out
+    wanted = {"codec": 50, "timing": batches, "acoustic": 250}
+    assert config["trainer"]["limit_train_batches"] == wanted[part]
+    card = (work / "voices/tiny/CARD.md").read_text()
+    assert f"| {part} | 0 | {made['svs']} | {made['revision']} | {made['python']} |" in card
+    assert (work / part / "config.yaml").read_text().rstrip() in card
+    assert f"torch {made['packages']['torch']}" in card
 
 
 @pytest.mark.parametrize(
@@ -142,20 +165,23 @@ def test_training_that_is_older_than_its_features_is_kept_and_said(trained):
 @pytest.mark.parametrize(
     ("recipe", "stage", "lacks", "maker"),
     [
+        ("tiny", "features", "manifests/synthetic.jsonl", "prepare"),
+        ("tiny", "train-timing", "features/synthetic/clips.jsonl", "features"),
         ("tiny", "train-codec", "features/synthetic/clips.jsonl", "features"),
         ("tiny", "latents", "codec/trained.ckpt", "train-codec"),
         ("tiny", "train-acoustic", "features/synthetic/latents.npy", "latents"),
         ("tiny", "export", "codec/trained.ckpt", "train-codec"),
         ("tiny", "sing", "voices/tiny/voice.json", "export"),
-        ("tiny", "evaluate", "song.wav", "sing"),
+        ("tiny", "evaluate", "song.json", "sing"),
         ("default", "features", "manifests/kumi.jsonl", "prepare"),
         ("default", "train-codec", "features/teacher/clips.jsonl", "features"),
         ("default", "latents", "codec/trained.ckpt", "train-codec"),
         ("default", "train-timing", "features/teacher/clips.jsonl", "features"),
         ("default", "train-acoustic", "features/teacher/latents.npy", "latents"),
+        ("default", "train-folded", "acoustic/trained.ckpt", "train-acoustic"),
         ("default", "export", "codec/trained.ckpt", "train-codec"),
         ("default", "sing", "voices/default/voice.json", "export"),
-        ("default", "evaluate", "songs/amazing_grace.wav", "sing"),
+        ("default", "evaluate", "songs/amazing_grace.json", "sing"),
     ],
 )
 def test_a_stage_says_which_stage_makes_what_it_lacks(recipe, stage, lacks, maker, tmp_path):
@@ -170,6 +196,8 @@ def test_a_stage_says_which_stage_makes_what_it_lacks(recipe, stage, lacks, make
         (["sign"], "no stage sign; the stages are prepare"),
         (["--from", "x"], "no stage x; the stages are prepare"),
         (["--steps", "3"], "--steps: no such option"),
+        (["--from", "sing", "--to", "features"], "--from sing --to features: comes to no stage"),
+        (["sing", "--from", "export"], "--from export: stages are named beside it; give a range or names, not both"),
     ],
 )
 def test_a_stage_or_option_that_does_not_exist_is_told(arguments, message, tmp_path):

@@ -18,6 +18,7 @@ from tiny_voices import PHONEMES, write_voice
 from svs.audio import Audio
 from svs.cli import main
 from svs.evaluation import evaluate_take, take_curve
+from svs.expression import Expression
 from svs.f0 import track
 from svs.inventory import features
 from svs.pitch import PitchCurve
@@ -494,7 +495,8 @@ def test_render_takes_any_contour(voice):
 
 
 def loudness_gain(notes, start, end):
-    return Gain.of(notes, [PhonemeSpan("SIL", 0.0, notes[-1].end, -1)], []).between(start, end)
+    even = [Expression(dynamic_tilt=0.0)] * len(notes)
+    return Gain.of(notes, [PhonemeSpan("SIL", 0.0, notes[-1].end, -1)], even).between(start, end)
 
 
 def test_dynamics_are_decibels_from_the_middle_of_one_note_to_the_middle_of_the_next():
@@ -510,7 +512,8 @@ def test_soft_notes_are_softer_and_loud_ones_do_not_clip(voice):
     plain = score((6000, "ah"), (6000, "ah"), (6000, "ah"), (6000, "ah"))
     levels = (-40.0, 0.0, 0.0, 60.0)
     louder = tuple(replace(n, loudness=dB) for n, dB in zip(plain.parts[0].notes, levels, strict=True))
-    take = sing(Score("loud", (replace(plain.parts[0], notes=louder),)), voice, pitch="exact")
+    even = Expression(dynamic_tilt=0.0)
+    take = sing(Score("loud", (replace(plain.parts[0], notes=louder),)), voice, pitch="exact", expression=even)
     assert 0.9 < np.abs(take.audio.samples).max() <= PEAK
     middles = [round((note.onset + 0.5 * note.duration) * SAMPLE_RATE) for note in take.notes]
     first, second = (np.std(take.audio.samples[middle - 1000 : middle + 1000]) for middle in middles[:2])

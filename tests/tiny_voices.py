@@ -16,8 +16,8 @@ ACOUSTIC = {"latent_dim": 6, "dim": 16, "depth": 2, "heads": 2, "window": 8, "pa
 CONSONANT_SECONDS = 0.06
 
 
-def write_voice(folder: Path, phonemes=PHONEMES, seed: int = 0, **facts) -> Path:
-    """Write a whole voice; facts replace those of voice.json."""
+def write_voice(folder: Path, phonemes=PHONEMES, seed: int = 0, conditions=None, **facts) -> Path:
+    """Write a whole voice; facts replace those of voice.json. conditions: those of its network, with their sizes."""
     import torch
 
     from svs.codec import save_network
@@ -28,7 +28,7 @@ def write_voice(folder: Path, phonemes=PHONEMES, seed: int = 0, **facts) -> Path
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     codec = SourceFilterNetwork(**CODEC)
-    acoustic = DiT(len(phonemes), len(SINGERS), **ACOUSTIC)
+    acoustic = DiT(len(phonemes), len(SINGERS), **ACOUSTIC, conditions=conditions)
     for parameter in acoustic.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     with torch.no_grad():

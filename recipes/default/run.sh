@@ -32,7 +32,7 @@ stage-features() {
         corpora+=("$corpus=manifests/$corpus.jsonl")
     done
     needs corpus/manifest.jsonl teach
-    "$PYTHON" -m data_prep.features "${corpora[@]}" teacher=corpus/manifest.jsonl --out features
+    "$PYTHON" -m data_prep.features "${corpora[@]}" teacher=corpus/manifest.jsonl --out features "${SPREAD[@]}"
 }
 
 # What guidance does, learned by the network itself: half the evaluations when it sings.
@@ -43,14 +43,14 @@ stage-sing() {
     local song
     mkdir -p songs
     for song in $(songs); do
-        made "songs/$song.wav" "${OPTION[voice]}/voice.json" ||
+        made "songs/$song.json" "${OPTION[voice]}/voice.json" ||
             "$PYTHON" -m svs sing "$ROOT/assets/scores/$song.musicxml" --voice "${OPTION[voice]}" --pitch exact -o "songs/$song.wav"
     done
 }
 
 # Figures of RESULTS.md, as tables and as JSON; wants pip install .[teach,evaluate].
 stage-evaluate() {
-    needs songs/amazing_grace.wav sing
+    needs songs/amazing_grace.json sing
     needs manifests/kumi.jsonl prepare
     needs corpus/manifest.jsonl teach
     mkdir -p results teacher_songs
@@ -68,8 +68,13 @@ stage-evaluate() {
     measure speed --voice "${OPTION[voice]}"
 }
 
-# measure NAME OPTION…: run a benchmark; its table goes to results/NAME.md, its figures to results/NAME.json
-measure() { "$PYTHON" -m "benchmarks.$1" "${@:2}" --json "results/$1.json" | tee "results/$1.md"; }
+# measure NAME OPTION…: run a benchmark, unless it has measured this voice; its table goes to results/NAME.md, its figures
+# to results/NAME.json, written last
+measure() {
+    made "results/$1.json" "${OPTION[voice]}/voice.json" ||
+        { "$PYTHON" -m "benchmarks.$1" "${@:2}" --json "results/.$1.json" | tee "results/$1.md"
+          mv "results/.$1.json" "results/$1.json"; }
+}
 
 songs() { sed -n 's/\.musicxml$//p' "$ROOT/benchmarks/songs.txt"; }
 

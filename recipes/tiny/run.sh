@@ -11,14 +11,17 @@ OPTION[voice]=voices/tiny
 
 stage-prepare() { "$PYTHON" -m data_prep.prepare synthetic --out manifests; }
 
-stage-features() { "$PYTHON" -m data_prep.features synthetic=manifests/synthetic.jsonl --out features; }
+stage-features() {
+    needs manifests/synthetic.jsonl prepare
+    "$PYTHON" -m data_prep.features synthetic=manifests/synthetic.jsonl --out features "${SPREAD[@]}"
+}
 
 stage-sing() {
     needs "${OPTION[voice]}/voice.json" export
-    made song.wav "${OPTION[voice]}/voice.json" ||
+    made song.json "${OPTION[voice]}/voice.json" ||
         "$PYTHON" -m svs sing "$RECIPE/song.musicxml" --voice "${OPTION[voice]}" --pitch exact -o song.wav
 }
 
-stage-evaluate() { needs song.wav sing; "$PYTHON" -m svs evaluate song.wav --json song.evaluation.json --html song.html; }
+stage-evaluate() { needs song.json sing; "$PYTHON" -m svs evaluate song.wav --json song.evaluation.json --html song.html; }
 
 run "$@"

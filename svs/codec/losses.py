@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from svs.codec.source_filter import mel_filterbank
+from svs.processes import mean_over_processes
 
 FLOOR = 2e-6  # amplitude, full scale 1: below the quantisation noise of 16 bits
 FAINT = 3e-5  # amplitude; fainter bins are silence, or lie above the band of the recording
@@ -43,10 +44,11 @@ class SpectralLoss(nn.Module):
             apart, weight = ours.log() - theirs.log(), torch.where(theirs > FAINT, 1.0, FAINT_WEIGHT)
             frame = weight.sum(dim=1)
             squares = (weight * apart.square()).sum(dim=1) / frame + 1e-6
-            loud = frame / frame.sum()
-            distance = 0.5 * (weight * apart.abs()).sum() / weight.sum() + 0.5 * (loud * squares.sqrt()).sum()
+            loud = frame / mean_over_processes(frame.sum())
+            counts = mean_over_processes(weight.sum())
+            distance = 0.5 * (weight * apart.abs()).sum() / counts + 0.5 * (loud * squares.sqrt()).sum()
             terms["log"] = terms["log"] + distance / 3
-            terms["linear"] = terms["linear"] + (ours - theirs).abs().sum() / theirs.sum() / 3
+            terms["linear"] = terms["linear"] + (ours - theirs).abs().sum() / mean_over_processes(theirs.sum()) / 3
             if size > 512:
                 filters = getattr(self, f"filters{size}")
                 mel = [torch.log(x.transpose(1, 2) @ filters + FLOOR) for x in (ours, theirs)]
@@ -114,5 +116,6 @@ class Discriminators(nn.Module):
         matching = verdict.new_zeros((), dtype=torch.float32)
         for ours, theirs in zip(features, wanted, strict=True):
             theirs = theirs.float()
-            matching = matching + (ours.float() - theirs).abs().mean() / theirs.abs().mean() / len(features)
+            size = mean_over_processes(theirs.abs().mean())
+            matching = matching + (ours.float() - theirs).abs().mean() / size / len(features)
         return (1 - verdict.float()).square().mean(), matching

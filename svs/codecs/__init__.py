@@ -40,7 +40,7 @@ NAMES = {
 
 
 def load(spec: str, continuous: bool = False) -> Codec:
-    """The codec that NAME[@CODEBOOKS][:WEIGHTS] stands for.
+    """The codec that `NAME[@CODEBOOKS][:WEIGHTS]` stands for.
 
     CODEBOOKS: of a discrete codec, how many of them are used; all of them when it is not said. WEIGHTS: a file or
     folder; else those of the default voice or of the hub. continuous: latents in place of tokens.

@@ -1,7 +1,9 @@
-"""Evaluation: how well a line was sung, in cents, seconds, spectra and words. Metrics take arrays, never load files.
+"""Evaluation: how well a line was sung, in cents, seconds, spectra and words.
 
     result = evaluate_take(take.audio, take.to_json())
     result["summary"]["mean_abs_error_cents"]
+
+Metrics take arrays, never load files.
 """
 
 from __future__ import annotations

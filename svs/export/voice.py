@@ -12,8 +12,8 @@ from pathlib import Path
 from svs.audio import AudioError
 from svs.export import ExportError
 from svs.files import read_small
-from svs.onnx_runner import FORMAT, NETWORKS
-from svs.voice import Voice
+from svs.onnx_runner import FORMAT, FURTHER, NETWORKS
+from svs.voice import TIMBRES, Voice
 
 OPSET = 17
 EXAMPLE_FRAMES = 193  # latent frames that are traced: prime, so that padding is traced too; any number may be sung
@@ -32,7 +32,13 @@ def export_voice(name_or_folder, output) -> Path:
     voice = Voice.load(name_or_folder)
     kind = (voice.acoustic.sizes.get("backbone", "dit"), getattr(voice.acoustic, "objective", "velocity"))
     if kind != ("dit", "velocity"):
-        raise ExportError(f"voice {voice.name!r} has a {kind[0]} that predicts {kind[1]}; a dit of velocities is exported")
+        reason = f"has a {kind[0]} that predicts {kind[1]}; a dit of velocities is exported"
+        raise ExportError(f"voice {voice.name!r} {reason}")
+    if "reference" in voice.conditions:
+        raise ExportError(
+            f"voice {voice.name!r} knows the condition 'reference', whose clips only torch encodes; "
+            "a voice without it is exported"
+        )
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".part", dir=output.parent))
     except OSError as error:
@@ -41,10 +47,10 @@ def export_voice(name_or_folder, output) -> Path:
     try:
         _write_networks(voice, folder)
         facts = json.loads(read_small(voice.folder / "voice.json").decode("utf-8"))
-        sizes = {"latent_dim": voice.acoustic.sizes["latent_dim"], "conditions": _conditions(voice)}
+        sizes = {"latent_dim": voice.acoustic.sizes["latent_dim"], "conditions": list(voice.conditions)}
         facts["onnx"] = {"format": FORMAT, **sizes}
         (folder / "voice.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
-        for file in ("timing.safetensors", "CARD.md"):
+        for file in ("timing.safetensors", TIMBRES, "CARD.md"):
             if (voice.folder / file).is_file():
                 shutil.copyfile(voice.folder / file, folder / file)
         folder.chmod(0o755)
@@ -56,29 +62,25 @@ def export_voice(name_or_folder, output) -> Path:
     return output
 
 
-def _conditions(voice: Voice) -> list[str]:
-    from svs.conditioning import GROUPS
-
-    return list(getattr(voice.acoustic.conditioner, "names", GROUPS))
-
-
 def _write_networks(voice: Voice, folder: Path) -> None:
     import torch
     from torch import nn
     from torch.nn import functional as F
 
-    from svs.conditioning import Conditions
+    from svs.conditioning import WHOLE, Conditions
 
     class ConditionsOfFrames(nn.Module):
         def __init__(self):
             super().__init__()
             self.acoustic = voice.acoustic
 
-        def forward(self, phonemes, neighbours, stress, position, cents, voiced, speaker, drop):
+        def forward(self, phonemes, neighbours, stress, position, cents, voiced, speaker, drop, *numbers):
             keep = torch.ones_like(stress, dtype=torch.bool)
-            return self.acoustic.condition(
-                Conditions(phonemes, neighbours, stress, position, cents, voiced, speaker, keep), drop
-            )
+            known = Conditions(
+                phonemes, neighbours, stress, position, cents, voiced, speaker, keep,
+                **dict(zip(further, numbers, strict=True)),
+            )  # fmt: skip
+            return self.acoustic.condition(known, drop)
 
     class Velocity(nn.Module):
         def __init__(self):
@@ -98,6 +100,7 @@ def _write_networks(voice: Voice, folder: Path) -> None:
             spectra = self.codec.encoder.spectra(latents)
             return self.codec.decoder.filters(latents, spectra, cents, voiced)
 
+    further = [name for name in FURTHER if name in voice.condition_sizes]
     frames, rows = EXAMPLE_FRAMES, len(voice.phonemes)
     latents = torch.randn(1, frames, voice.acoustic.sizes["latent_dim"])
     of_frames = {
@@ -108,12 +111,13 @@ def _write_networks(voice: Voice, folder: Path) -> None:
         "cents": 6000 + torch.rand(1, frames, 2),
         "voiced": torch.rand(1, frames, 2) > 0.5,
         "speaker": torch.full((1, len(voice.singers)), 1 / len(voice.singers)),
-        "drop": torch.zeros(1, len(_conditions(voice)), dtype=torch.bool),
+        "drop": torch.zeros(1, len(voice.conditions), dtype=torch.bool),
+        **{name: torch.rand(1, voice.condition_sizes[name]) for name in further},
     }
     with torch.inference_mode():
         condition = ConditionsOfFrames()(*of_frames.values())
     curve = {"cents": of_frames["cents"].flatten(1), "voiced": of_frames["voiced"].flatten(1)}
-    whole = ("speaker", "drop", "t")
+    whole = (*WHOLE, "drop", "t")
     networks = {
         "conditions": (ConditionsOfFrames(), of_frames, ["condition"]),
         "velocity": (Velocity(), {"x": latents, "t": torch.full((1,), 0.3), "condition": condition}, ["velocity"]),
