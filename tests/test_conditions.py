@@ -233,7 +233,8 @@ def test_what_a_condition_is_heard_to_mean_is_sung():
     names = ("style", "text", "timbre", "reference")
     frames, prefix, dim = 16, 5, len(names)
     torch.manual_seed(0)
-    network = DiT(2, 2, dim, 32, 2, 2, 2, 16, 1, 1, {"style": 2, "text": NUMBERS, "timbre": 8, "reference": dim})
+    known = {"style": 2, "text": NUMBERS, "timbre": 8, "reference": dim}
+    network = DiT(2, 2, dim, 32, 2, 2, 2, 16, 1, 1, conditions=known)
     words = torch.from_numpy(np.stack([described(text, HASHED) for text in ("soft, breathy", "strong")]))
 
     def drawn(count):
