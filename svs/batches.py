@@ -26,6 +26,8 @@ from svs.processes import process
 from svs.timing import PhonemeSpan, features, observed
 from svs.units import LATENT_HOP
 
+SMOOTHING = (1.5, 8.0)  # values of 10 ms: deviation of the Gaussian that smooths a measured pitch
+
 
 class _Endless(IterableDataset):
     """make(number) for number = first, first + 1, …"""
@@ -166,8 +168,11 @@ class AcousticBatches(NumberedBatches):
     phonemes, speakers: the voice's tables. frames: latent frames a crop, of 20 ms or as the codec has them
     (svs.latents); shorter clips are padded.
     balance: of the speakers of a corpus: at 0 each is drawn as often as there is of them, at 1 all alike.
-    accents: shard name → phoneme → another of the table. Of such a corpus the share `accented` of the crops goes by the
-    other symbols, so that a singer of one language learns to sing the sounds of another that are nearest to their own.
+    accents: shard name → phoneme → another of the table. Of such a corpus the share `accented` of the crops, a number or
+    shard name → number, goes by the other symbols, so that a singer of one language learns to sing the sounds of another
+    that are nearest to their own, and no symbol tells who sings.
+    smoothed: shard name → share of the crops whose measured pitch is smoothed before the network sees it, as smooth as a
+    contour made by rule: what trembles as one singer does must not tell who sings either.
     conditions: what the network knows, of svs.conditioning.CONDITIONS; lyrics, pitch and speaker when None. With
     `timbre` and `text` the shards' annotations are read (svs.annotations); `style` is the manifest's field, one of
     `styles`, and clips without it are of none. Of a description, "soft, breathy", any of the phrases are drawn.
@@ -184,7 +189,8 @@ class AcousticBatches(NumberedBatches):
         frames: int = 160,
         balance: float = 0.0,
         accents: dict[str, dict[str, str]] | None = None,
-        accented: float = 0.4,
+        accented: float | dict[str, float] = 0.4,
+        smoothed: dict[str, float] | None = None,
         conditions: list[str] | None = None,
         styles: list[str] | None = None,
         text_encoder: str = HASHED,
@@ -236,6 +242,7 @@ class AcousticBatches(NumberedBatches):
                 for clip in clips
             ])
             share = self.hparams.accented
+            share = share.get(name, 0.0) if isinstance(share, dict) else share
             self.chances.append(odds if accent is None else np.concatenate([(1.0 - share) * odds, share * odds]))
 
     def _style(self, shard: Shard, clip: dict) -> np.ndarray | None:
@@ -256,6 +263,7 @@ class AcousticBatches(NumberedBatches):
         """Conditions of (batch, frames) and latents (batch, frames, latent_dim)."""
         random = np.random.default_rng((self.hparams.seed, number))
         shares = np.array(list(self.hparams.corpora.values()), float)
+        even = [(self.hparams.smoothed or {}).get(name, 0.0) for name in self.hparams.corpora]
         frames, conditions, latents = self.hparams.frames, [], []
         for item in range(wanted.stop):
             corpus = random.choice(len(self.lines), p=shares / shares.sum())
@@ -264,12 +272,23 @@ class AcousticBatches(NumberedBatches):
             start = int(random.integers(0, max(1, line.frames - frames + 1)))
             if self.texts is not None:
                 line = replace(line, text=self.texts.drawn(description, random))
+            width = random.uniform(*SMOOTHING) if even[corpus] and random.random() < even[corpus] else 0.0
             if item not in wanted:
                 continue
-            conditions.append(line.slice(start, start + frames))
+            conditions.append(with_smooth_pitch(line, width).slice(start, start + frames))
             crop = target[start : start + frames].astype(np.float32)
             latents.append(np.pad(crop, ((0, frames - len(crop)), (0, 0))))
         return collate(conditions, frames), torch.from_numpy(np.stack(latents))
+
+
+def with_smooth_pitch(line: Conditions, width: float) -> Conditions:
+    """A line whose pitch has gone through a Gaussian of so many values' deviation; as it is where 0."""
+    if not width:
+        return line
+    from scipy.ndimage import gaussian_filter1d
+
+    cents = gaussian_filter1d(line.cents.flatten().numpy().astype(np.float64), width, mode="nearest")
+    return replace(line, cents=torch.from_numpy(cents.astype(np.float32)).reshape(line.cents.shape))
 
 
 class Texts:

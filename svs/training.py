@@ -192,6 +192,7 @@ class AcousticTraining(ResumableModule):
     start: acoustic.safetensors, or a checkpoint, of the same sizes to begin from. It may know fewer conditions and
     styles: the new ones begin without any effect.
     fold: guidance scale on the lyrics to fold into the weights of `start`, after which none is wanted when it sings.
+    fold_of: singer → scale, where it is not `fold`.
     """
 
     def __init__(
@@ -216,6 +217,7 @@ class AcousticTraining(ResumableModule):
         focus: float = 1.0,
         start: str | None = None,
         fold: float | None = None,
+        fold_of: dict[str, float] | None = None,
         conditions: list[str] | None = None,
         styles: list[str] | None = None,
         text_encoder: str = HASHED,
@@ -257,6 +259,8 @@ class AcousticTraining(ResumableModule):
             raise ValueError(f"fold: guidance is folded into networks that predict velocity, not {objective}")
         if fold is not None and "lyrics" not in self.names:
             raise ValueError("fold: it is guidance on the lyrics, which are none of the conditions")
+        if strangers := sorted(set(fold_of or {}) - set(speakers)):
+            raise ValueError(f"fold_of: no such speaker {', '.join(strangers)}; the table has {', '.join(speakers)}")
         self._guide: list[Backbone] = []  # not a submodule: it is neither trained nor saved
         if start:
             begun = self._begun(start)
@@ -330,7 +334,9 @@ class AcousticTraining(ResumableModule):
         without = drop.clone()
         without[:, lyrics] = True
         encoded = [guide.condition(conditions, groups) for groups in (drop, without)]
-        excess = (self.hparams.fold - 1.0) * (~drop[:, lyrics, None, None]).float()
+        of = self.hparams.fold_of or {}
+        scales = conditions.speaker.new_tensor([of.get(name, self.hparams.fold) for name in self.hparams.speakers])
+        excess = ((conditions.speaker @ scales - 1.0) * ~drop[:, lyrics])[:, None, None]
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
             full, bare = (guide(x, t, condition, conditions.keep).float() for condition in encoded)

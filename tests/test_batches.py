@@ -1,13 +1,14 @@
 """Batches: functions of the seed and their number, from the clips that may be used, sound and labels in step."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from tiny_corpus import HELDOUT, TABLES
 
-from svs.batches import AcousticBatches, CodecBatches, TimingBatches, chances, clip_spans, clips_left
+from svs.batches import AcousticBatches, CodecBatches, TimingBatches, chances, clip_spans, clips_left, with_smooth_pitch
 from svs.dataset import Shard
 from svs.timing import observed
 from svs.units import LATENT_HOP
@@ -138,6 +139,25 @@ def test_with_an_accent_some_crops_go_by_other_symbols(shards):
     assert (data.batch(0)[0].phonemes == 1).float().mean() == pytest.approx(0.25, abs=0.06)
     with pytest.raises(ValueError, match="no phoneme a"):
         acoustic_batches(shards, accents={"one": {"AA": "a"}})
+
+
+def test_accents_have_a_share_for_each_corpus(shards):
+    data = acoustic_batches(
+        shards, phonemes=("AA", "a"), batch_size=400, accents={"one": {"AA": "a"}}, accented={"one": 0.75, "other": 0.1}
+    )
+    assert (data.batch(0)[0].phonemes == 1).float().mean() == pytest.approx(0.75, abs=0.07)
+
+
+def test_of_some_crops_the_pitch_is_smoothed_and_nothing_else(shards):
+    line = acoustic_batches(shards, batch_size=1).batch(0)[0]
+    trembling = replace(line, cents=6000 + 20 * torch.randn(line.cents.shape, generator=torch.Generator().manual_seed(0)))
+    smooth = with_smooth_pitch(trembling, 4.0)
+    assert smooth.cents.std() < 0.5 * trembling.cents.std() and smooth.cents.mean() == pytest.approx(6000, abs=5)
+    assert torch.equal(smooth.phonemes, line.phonemes) and with_smooth_pitch(trembling, 0.0) is trembling
+    measured, some = (
+        acoustic_batches(shards, batch_size=300, smoothed=share).batch(0)[0].cents for share in (None, {"one": 0.3})
+    )
+    assert measured.shape == some.shape and not torch.equal(measured, some)
 
 
 def test_the_more_balance_the_more_often_rare_singers_are_drawn():

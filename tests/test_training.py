@@ -107,6 +107,31 @@ def test_folding_wants_a_network_to_begin_from():
         acoustic(fold=1.5)
 
 
+def test_each_singer_has_a_scale_of_their_own_to_fold(acoustic_batches, tmp_path):
+    from svs.voice import save_acoustic
+
+    learned = acoustic(60, learning_rate=3e-3)
+    fit(learned, acoustic_batches(), 60)
+    start = tmp_path / "acoustic.safetensors"
+    save_acoustic(learned.network, start)
+    data = acoustic_batches()
+    data.setup()
+    conditions, latents = data.batch(0)
+    kept = torch.zeros(len(latents), 3, dtype=torch.bool)
+    noise, times = torch.randn_like(latents), torch.full((len(latents),), 0.5)
+    names = learned.hparams.speakers
+    goals = []
+    with torch.no_grad():
+        for of in (None, {names[0]: 4.0}, dict.fromkeys(names, 2.0)):
+            folding = acoustic(start=str(start), fold=2.0, fold_of=of, bfloat16=False)
+            goals.append(folding._guided(conditions, kept)(noise, times))
+    assert torch.equal(goals[0], goals[2])
+    theirs = conditions.speaker[:, 0] == 1
+    assert theirs.any() and (goals[0] != goals[1])[theirs].any() and torch.equal(goals[0][~theirs], goals[1][~theirs])
+    with pytest.raises(ValueError, match="fold_of: no such speaker nobody"):
+        acoustic(start=str(start), fold=2.0, fold_of={"nobody": 2.0})
+
+
 def test_consonants_get_the_durations_that_were_seen(timing_batches):
     losses = Losses("timing/error")
     fit(timing(80, learning_rate=2e-2), one_batch(timing_batches()), 80, losses)

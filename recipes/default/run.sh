@@ -5,9 +5,9 @@
 #   --voice DIR    where the voice goes (default: voices/default in the working folder)
 set -euo pipefail
 RECIPE=$(cd "$(dirname "$0")" && pwd)
-STAGES=(prepare teach features train-codec latents train-timing train-acoustic train-folded export sing evaluate)
+STAGES=(prepare teach shift features train-codec latents train-timing train-acoustic train-folded export sing evaluate)
 source "$RECIPE/../stages.sh"
-LABELLED=(teacher kumi)
+LABELLED=(teacher kumi shifted)
 ACOUSTIC=folded
 EXPORT=(--name default --licence Apache-2.0 --guidance 1 --breathes kumi)
 OPTION[source]="" OPTION[lieder]="" OPTION[voice]=voices/default
@@ -25,6 +25,12 @@ stage-teach() {
         ${OPTION[lieder]:+--lieder "${OPTION[lieder]}"}
 }
 
+# Kumi was recorded at three pitches: her clips are sung again at others, or those three would be all that she is known by.
+stage-shift() {
+    needs manifests/kumi.jsonl prepare
+    "$PYTHON" -m data_prep.shifted manifests/kumi.jsonl --out shifted --copies 2
+}
+
 stage-features() {
     local corpus corpora=()
     for corpus in kumi philipp vocobox; do
@@ -32,7 +38,9 @@ stage-features() {
         corpora+=("$corpus=manifests/$corpus.jsonl")
     done
     needs corpus/manifest.jsonl teach
-    "$PYTHON" -m data_prep.features "${corpora[@]}" teacher=corpus/manifest.jsonl --out features "${SPREAD[@]}"
+    needs shifted/manifest.jsonl shift
+    corpora+=(teacher=corpus/manifest.jsonl shifted=shifted/manifest.jsonl)
+    "$PYTHON" -m data_prep.features "${corpora[@]}" --out features "${SPREAD[@]}"
 }
 
 # What guidance does, learned by the network itself: half the evaluations when it sings.
