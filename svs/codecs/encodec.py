@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svs.audio import Audio
+from svs.audio import LEVEL, Audio
 from svs.codec import CodecError
 from svs.codecs.hub import pretrained
 from svs.codecs.protocol import Codec, Codes, count_codebooks
-from svs.dataset import LEVEL, fingerprint
+from svs.dataset import fingerprint
 
 MODELS = {"encodec-24": ("facebook/encodec_24khz", 24_000), "encodec-48": ("facebook/encodec_48khz", 48_000)}
 SCALE_BITS = 32
