@@ -10,7 +10,7 @@ from data_prep import kokoro
 ARPABET = (
     "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split()
 )
-CACHES = [path for path in (os.environ.get("SVS_TEACHERS"), "work/teachers", "/work/cache/teachers") if path]
+CACHES = [path for path in (os.environ.get("SVS_TEACHERS"), "work/teachers") if path]
 
 
 def test_all_phones_have_tokens():
