@@ -136,9 +136,13 @@ def test_a_recogniser_hears_no_phones_in_silence_and_some_in_speech_like_sound(n
     assert OTHER not in coarse(hear(sound))
 
 
-def test_an_unknown_recogniser_and_recordings_without_phones_are_refused(tmp_path):
+def test_an_unknown_recogniser_is_refused():
     with pytest.raises(SystemExit, match=r"nobody: no such recogniser; .*hama.*benchmarks\.recogniser"):
         phones.recogniser("nobody")
+
+
+def test_recordings_without_phones_are_refused(tmp_path):
+    pytest.importorskip("hama", reason="the recogniser of the default: pip install hama")
     (tmp_path / "clips.jsonl").write_text(json.dumps({"audio": "a.wav", "id": "a", "speaker": "kumi"}))
     with pytest.raises(SystemExit, match="no clips with phones"):
         japanese.main(["--recordings", str(tmp_path / "clips.jsonl")])
