@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import SONGS, parser, print_table, say, song_list, write_json
-from svs.audio import Audio, write_atomically
+from svs.audio import Audio, write_atomically, write_text
 from svs.conditioning import GROUPS
 from svs.evaluation import evaluate_take, take_notes
 from svs.evaluation.spectrum import mel_distance
@@ -94,7 +94,7 @@ class Sweep:
             sung = sing(score, self.voice, pitch="exact", seed=seed, guidance=scales, **self.asked)
             sung.audio.write(wav)
             text = json.dumps(sung.to_json(), ensure_ascii=False)
-            write_atomically(take, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+            write_text(take, text)
         return Audio.read(wav), json.loads(take.read_text(encoding="utf-8"))
 
 
@@ -195,7 +195,7 @@ def run(options) -> None:
     title = f"voice {voice.name}, {len(sweep.songs)} songs, {options.seeds} seeds"
     page = f"{title}; scales of all other conditions 1\n\n{shown}\n![{title}](guidance.png)\n"
     plot(options.out / "guidance.png", rows, title)
-    write_atomically(options.out / "guidance.md", lambda temporary: Path(temporary).write_text(page, encoding="utf-8"))
+    write_text(options.out / "guidance.md", page)
     facts = {"voice": voice.name, "asked": asked, "seeds": options.seeds, "rows": rows}
     write_json(options.out / "guidance.json", facts)
 

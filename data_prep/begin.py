@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import stages
-from svs.audio import write_atomically
+from svs.audio import write_text
 from svs.dataset import DatasetError, Shard
 from svs.inventory import nearest
 from svs.timing import ConsonantDurations
@@ -160,10 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     timing(voice, phonemes, names, singers).save(options.out / "timing.safetensors")
     for part in ("timing", "acoustic"):
         start = options.out / f"{part}.safetensors"
-        text = configuration(part, phonemes, names, start, sizes(voice)[part])
-        write_atomically(
-            options.out / f"{part}.yaml", lambda path, text=text: Path(path).write_text(text, encoding="utf-8")
-        )
+        write_text(options.out / f"{part}.yaml", configuration(part, phonemes, names, start, sizes(voice)[part]))
     save_acoustic(acoustic(voice, phonemes, singers), options.out / "acoustic.safetensors")
 
 

@@ -20,6 +20,7 @@ from data_prep import stages
 from svs.audio import Audio, AudioError
 from svs.dataset import DatasetError, read_manifest, write_manifest
 from svs.f0 import track
+from svs.units import cents_to_hz
 
 LEAST = 2  # semitones: less is what the recording holds already
 SEARCH = 0.7, 1.5  # of the lowest and the highest pitch found: where Praat looks for periods
@@ -33,7 +34,7 @@ def shifted(audio: Audio, semitones: float) -> Audio:
     heard = track(audio)
     if not heard.voiced.any():
         return audio
-    low, high = np.percentile(440.0 * 2.0 ** ((heard.cents[heard.voiced] - 6900.0) / 1200.0), (2, 98))
+    low, high = cents_to_hz(np.percentile(heard.cents[heard.voiced], (2, 98)))
     sound = parselmouth.Sound(audio.samples.astype(np.float64), audio.sample_rate)
     manipulation = call(sound, "To Manipulation", 0.01, SEARCH[0] * low, SEARCH[1] * high)
     tier = call(manipulation, "Extract pitch tier")

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from svs.audio import write_atomically
+from svs.audio import write_atomically, write_text
 from svs.dataset import DatasetError, Shard
 
 DESCRIPTIONS = "descriptions.json"
@@ -22,7 +21,7 @@ TIMBRES = "timbres.npz"
 def write_descriptions(shard: Shard, found: Mapping[str, Mapping]) -> None:
     """Write clip id → {"description": text, …measures} into the shard's folder, whole or not at all."""
     text = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
-    write_atomically(shard.folder / DESCRIPTIONS, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    write_text(shard.folder / DESCRIPTIONS, text)
 
 
 def descriptions(shard: Shard) -> dict[str, str]:

@@ -201,6 +201,11 @@ def write_atomically(path, save) -> None:
             os.close(handle)
 
 
+def write_text(path, text: str) -> None:
+    """Write a text in UTF-8, whole or not at all; raises AudioError."""
+    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+
+
 def sweep(folder: Path, name: str | None = None) -> None:
     """Delete what killed processes left of writing to a file in a folder, or to any of its files."""
     for left in folder.glob(f".{glob.escape(name) if name else '*'}.*.part"):

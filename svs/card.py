@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from svs.audio import write_atomically
+from svs.audio import write_text
 from svs.files import read_small
 from svs.mistakes import Mistake
 from svs.provenance import CONFIG, UNKNOWN, provenance, recorded
@@ -37,7 +37,7 @@ def write_card(folder, checkpoints: Mapping[str, Path]) -> bool:
     if not end:  # none yet, or the closing mark is lost, and with it where the author's words go on
         before, after = text.replace(BEGIN, "").rstrip() + "\n\n", "\n"
     text = f"{before}{BEGIN}\n{_how_made(checkpoints)}{END}{after}"
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    write_text(path, text)
     return there
 
 

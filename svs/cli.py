@@ -599,9 +599,9 @@ def _writable(path: Path) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    from svs.audio import write_atomically
+    from svs.audio import write_text
 
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def _whole(text: str, option: str) -> int:

@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from svs.audio import Audio, level, write_atomically
+from svs.audio import Audio, level, write_atomically, write_text
 from svs.f0 import measure_pitch
 from svs.mistakes import Mistake
 from svs.pitch import PitchCurve
@@ -53,7 +53,7 @@ def read_manifest(path) -> list[dict]:
 def write_manifest(path, clips) -> None:
     """Write clips as JSON lines, whole or not at all."""
     text = "".join(json.dumps(clip, ensure_ascii=False) + "\n" for clip in clips)
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def kept_out(clip: dict, heldout: list[str]) -> bool:
@@ -157,7 +157,7 @@ def build_latents(shard: Shard, network, progress=None, rows: Iterable[np.ndarra
             progress(len(made), len(shard.clips))
     _save(shard.folder / LATENTS, np.save, np.concatenate(made))
     _save(shard.folder / IMPORTANCE, np.save, network.importance.numpy())
-    write_atomically(shard.folder / ENCODER, lambda temporary: Path(temporary).write_text(fingerprint(network.encoder)))
+    write_text(shard.folder / ENCODER, fingerprint(network.encoder))
 
 
 def forget(shard: Shard) -> None:

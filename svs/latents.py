@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from svs.audio import Audio, write_atomically
+from svs.audio import Audio, write_text
 from svs.codecs import Codec, CodecError
 from svs.dataset import ENCODER, GRID, IMPORTANCE, LATENTS, DatasetError, Shard, forget, save_array
 from svs.pitch import PitchCurve, at_hop
@@ -119,10 +118,10 @@ def write(shards: Sequence[Shard], codec: Codec, spec: str, progress: Callable |
             "mean": mean.tolist(),
             "deviation": deviation.tolist(),
         }
-        _write_text(shard.folder / GRID, json.dumps(facts))
+        write_text(shard.folder / GRID, json.dumps(facts))
         save_array(shard.folder / IMPORTANCE, deviation)
         save_array(shard.folder / LATENTS, ((part - mean) / deviation).astype(np.float16))
-        _write_text(shard.folder / ENCODER, _mark(codec, spec))
+        write_text(shard.folder / ENCODER, _mark(codec, spec))
 
 
 def are_written(shards: Sequence[Shard], codec: Codec, spec: str) -> bool:
@@ -139,7 +138,3 @@ def are_written(shards: Sequence[Shard], codec: Codec, spec: str) -> bool:
 
 def _mark(codec: Codec, spec: str) -> str:
     return f"{spec} {codec.fingerprint}"
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))

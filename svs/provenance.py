@@ -9,7 +9,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from svs.audio import write_atomically
+from svs.audio import write_text
 
 PROVENANCE, CONFIG = "provenance.json", "config.yaml"
 UNKNOWN = "unknown"
@@ -80,7 +80,7 @@ def record(folder, from_batch: int = 0) -> None:
         made.append({"from_batch": from_batch, **now})
     text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def recorded(folder) -> list[dict]:

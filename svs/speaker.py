@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 
-from svs.audio import AudioFile, write_atomically
+from svs.audio import AudioFile, write_text
 from svs.files import read_small
 from svs.mistakes import Mistake
 
@@ -144,7 +143,7 @@ def write_embeddings(path, embeddings: Mapping[str, np.ndarray], source: str) ->
         "embeddings": {name: [round(float(x), 5) for x in vector] for name, vector in embeddings.items()},
     }
     text = json.dumps(facts, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def read_embeddings(path) -> dict[str, np.ndarray]:

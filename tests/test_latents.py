@@ -192,7 +192,7 @@ def test_codebooks_are_fitted_on_features_and_make_a_codec(features, tmp_path, c
         fit_codebooks([str(tmp_path / "nothing"), *command[1:]])
 
 
-@pytest.mark.parametrize(("broken", "writer"), [(latents.LATENTS, "save_array"), (latents.ENCODER, "_write_text")])
+@pytest.mark.parametrize(("broken", "writer"), [(latents.LATENTS, "save_array"), (latents.ENCODER, "write_text")])
 def test_latents_of_which_an_interruption_left_half_are_not_taken_for_whole(
     encoded, encodec, tmp_path, monkeypatch, broken, writer
 ):

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 
 from benchmarks.compare.choices import CompareError, Corpus, Row
 from benchmarks.compare.measures import Line, measure, validation_error
-from svs.audio import write_atomically
+from svs.audio import write_text
 from svs.batches import AcousticBatches
 from svs.checkpoints import RunCheckpoint, batches_done
 from svs.training import AcousticTraining
@@ -192,4 +192,4 @@ def _trainer(folder: Path, steps: int, callbacks: list) -> Trainer:
 
 def _write_json(path: Path, facts: dict) -> None:
     text = json.dumps(facts, ensure_ascii=False, indent=1) + "\n"
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    write_text(path, text)
