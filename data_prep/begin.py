@@ -103,7 +103,7 @@ def likeliest(voice: Voice, shard: Shard, phonemes: Sequence[str], name: str) ->
     with torch.inference_mode():
         for singer in torch.eye(len(voice.singers)):
             torch.manual_seed(0)  # the same noise and times for all
-            condition = network.condition(replace(conditions, speaker=singer.expand(len(lines), -1)))
+            condition = network.condition(replace(conditions, speaker=singer.expand(*conditions.keep.shape, -1)))
 
             def velocity(x, t, condition=condition):
                 return network(x, t, condition, conditions.keep)

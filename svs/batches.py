@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from svs import latents as encoded
 from svs.annotations import descriptions, timbres
-from svs.conditioning import GROUPS, Conditions, Manner, collate, frame_conditions
+from svs.conditioning import GROUPS, Conditions, Manner, Singing, collate, frame_conditions
 from svs.dataset import DatasetError, Shard, kept_out
 from svs.description import HASHED, describe
 from svs.pitch import PitchCurve
@@ -395,4 +395,4 @@ def clip_conditions(
     """Conditions of a labelled clip: its phones as aligned, its pitch as measured, two values to a latent frame."""
     stress = [p.get("stress") for p in clip["phones"]]
     one_hot = np.eye(len(speakers))[speakers.index(clip["speaker"])]
-    return frame_conditions(clip_spans(clip), stress, curve, phonemes, one_hot, manner)
+    return frame_conditions(clip_spans(clip), stress, curve, phonemes, Singing(one_hot), manner)

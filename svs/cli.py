@@ -481,7 +481,12 @@ def voices():
         raise UsageError("no voice is installed; recipes/default makes one")
     _print_table(table)
     for folder in folders:
-        if further := _further_options(folder, read_object(folder / "voice.json")):
+        facts = read_object(folder / "voice.json")
+        for singer, about in facts.get("singers", {}).items():
+            if lent := about.get("consonants"):
+                recorded, lenders = ", ".join(about.get("languages", ())), " and ".join(lent)
+                print(f"{folder.name}: {singer} was recorded in {recorded}; elsewhere consonants are {lenders}'s")
+        if further := _further_options(folder, facts):
             print(f"{folder.name}: {'; '.join(further)}")
 
 

@@ -93,7 +93,7 @@ class Conditioner(nn.Module):
         return self.pitch(pitch_features(c.cents, c.voiced).reshape(*c.keep.shape, -1)), None
 
     def _speaker(self, c: Conditions) -> tuple[Tensor, None]:
-        return self.speaker(c.speaker)[:, None], None
+        return self.speaker(c.speaker), None
 
     def _timbre(self, c: Conditions) -> tuple[Tensor, Tensor]:
         return self._of_line(self.timbre, c.timbre)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svs.frames import CONDITIONS, GROUPS, WHOLE, Manner, Prefix, frame_arrays, stresses
+from svs.frames import CONDITIONS, GROUPS, WHOLE, Manner, Prefix, Singing, frame_arrays, stresses
 from svs.pitch import PitchCurve
 from svs.timing import PhonemeSpan
 
@@ -28,6 +28,7 @@ __all__ = [
     "Conditions",
     "Manner",
     "Prefix",
+    "Singing",
     "after_prefix",
     "collate",
     "frame_conditions",
@@ -48,7 +49,7 @@ class Conditions:
     position:  (batch, frames, 6) float32, for each subframe: share of the phoneme that is over, and how much time of it
                is over and is left, as ln(1 + seconds / 0.05).
     cents, voiced: (batch, frames, 2) float32 and bool.
-    speaker:   (batch, speakers) float32 weights that add up to 1.
+    speaker:   (batch, frames, speakers) float32 weights that add up to 1 in every frame.
     keep:      (batch, frames) bool, False on padding.
     timbre, style, text: (batch, numbers) float32; no numbers where nothing is known of any line, all 0 where nothing is
                known of this one. Weights of styles add up to 1, the other two have length 1.
@@ -73,7 +74,7 @@ class Conditions:
         for name in CONDITIONS[len(GROUPS) :]:
             if getattr(self, name) is EMPTY:
                 shape = self.keep.shape[:1] if name in WHOLE else self.keep.shape
-                object.__setattr__(self, name, self.speaker.new_zeros(*shape, 0))
+                object.__setattr__(self, name, self.cents.new_zeros(*shape, 0))
 
     @property
     def frames(self) -> int:
@@ -98,7 +99,7 @@ def frame_conditions(
     stress: Sequence[int | None],
     curve: PitchCurve,
     phonemes: Mapping[str, int],
-    speaker: np.ndarray,
+    singing: Singing,
     manner: Manner | None = None,
 ) -> Conditions:
     """Conditions of one line, batch size 1; as many latent frames as `curve` has pairs.
@@ -115,7 +116,7 @@ def frame_conditions(
     asked = {} if manner is None else {"timbre": manner.timbre, "style": manner.style, "text": manner.text}
     return Conditions(
         **{name: tensor(array) for name, array in arrays.items()},
-        speaker=tensor(np.asarray(speaker, np.float32)),
+        speaker=tensor(singing.frames(arrays["phonemes"], phonemes)),
         keep=torch.ones(1, len(arrays["stress"]), dtype=torch.bool),
         **{name: tensor(np.asarray(numbers, np.float32)) for name, numbers in asked.items() if numbers is not None},
     )

@@ -11,14 +11,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svs.phonemes import is_vowel
+from svs.phonemes import BR, SIL, is_vowel
 from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.timing import PhonemeSpan
 
 GROUPS = ("lyrics", "pitch", "speaker")  # what a network knows unless it says otherwise
 CONDITIONS = (*GROUPS, "timbre", "style", "text", "reference")  # all there are, in the order of `drop`
-WHOLE = ("speaker", "timbre", "style", "text")  # of a whole line, not of its frames
+WHOLE = ("timbre", "style", "text")  # of a whole line, not of its frames
+
+
+@dataclass(frozen=True)
+class Singing:
+    """Who sings: weights of the voice's singers, each (singers,) float32 that add up to 1.
+
+    consonants: other weights for the consonants, of a singer who borrows them (svs.voice); None for the same.
+    """
+
+    weights: np.ndarray
+    consonants: np.ndarray | None = None
+
+    def frames(self, rows: np.ndarray, phonemes: Mapping[str, int]) -> np.ndarray:
+        """(frames, singers) float32 for the phonemes of frames, (frames, 2) rows of a table."""
+        own = np.asarray(self.weights, np.float32)
+        if self.consonants is None:
+            return np.tile(own, (len(rows), 1))
+        borrowed = [row for symbol, row in phonemes.items() if not is_vowel(symbol) and symbol not in (SIL, BR)]
+        share = np.isin(rows, borrowed).mean(axis=1, dtype=np.float32)[:, None]
+        return (1 - share) * own + share * np.asarray(self.consonants, np.float32)
 
 
 @dataclass(frozen=True)

@@ -118,13 +118,15 @@ class OnnxVoice(Voice):
         expressions: Sequence[Expression] | None = None,
         progress: Progress | None = None,
         manner: Manner | None = None,
+        language: str | None = None,
     ) -> Iterator[np.ndarray]:
         """As svs.rendering.pieces, without a cache; of a manner all but its prefix."""
         whole = even(curve)
         frames = frame_arrays(spans, stresses(spans, notes), whole, self.phonemes)
         expressions = expressions or [Expression()] * len(notes)
         coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds)
-        line = {"speaker": self.singer_weights(singer)}
+        frames["speaker"] = self.singing(singer, language).frames(frames["phonemes"], self.phonemes)
+        line: dict[str, np.ndarray] = {}
         for name, size in self.condition_sizes.items():
             known = getattr(manner, name, None)
             line[name] = np.zeros(size, np.float32) if known is None else np.asarray(known, np.float32)

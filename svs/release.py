@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import pickle
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,15 +76,17 @@ def _trained(kind: str, path, **replaced):
 
 
 def singers(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, dict]:
-    """For every singer the range in cents of what they sing, lowest and highest semitone.
+    """For every singer the range in cents of what they sing, lowest and highest semitone, and the languages.
 
     It is that of the notes where a clip has them: trackers halve and double, and this tells a singer what is too high.
     Raises ReleaseError naming a singer of whom nothing voiced is in the shards.
     """
     sung: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    languages: dict[str, set[str]] = {name: set() for name in names}
     for shard in shards:
         for clip in shard.clips:
             if clip["speaker"] in sung:
+                languages[clip["speaker"]].add(clip["language"])
                 curve = shard.curve(clip["start"], clip["frames"])
                 notes = [note["cents"] for note in clip.get("notes", ())]
                 sung[clip["speaker"]].append(np.array(notes) if notes else curve.cents[curve.voiced])
@@ -93,7 +96,10 @@ def singers(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, dict]:
         if not len(cents):
             raise ReleaseError(f"no voiced sound of singer {name!r} in {', '.join(str(s.folder) for s in shards)}")
         low, high = np.percentile(cents, RANGE_PERCENTILES)
-        found[name] = {"range_cents": [100 * round(low / 100), 100 * round(high / 100)]}
+        found[name] = {
+            "range_cents": [100 * round(low / 100), 100 * round(high / 100)],
+            "languages": sorted(languages[name]),
+        }
     return found
 
 
@@ -111,11 +117,13 @@ def export(
     sampler: str = "midpoint",
     fast: dict | None = None,
     breathes: Sequence[str] = (),
+    consonants: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Voice:
     """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
 
     shards: the labelled corpora, for the singers' ranges and languages. singer: the default one; the first when None.
     fast: steps, and guidance and sampler if they differ, of a quick render. breathes: singers whose breaths are labelled.
+    consonants: singer → other singer → share of their consonants in languages of which there are no clips by that singer.
     With the condition `timbre` the singers' embeddings are the means of their clips' (svs.annotations).
     Raises ReleaseError, CodecError, DatasetError or VoiceError.
     """
@@ -127,16 +135,22 @@ def export(
     for key, table in tables.items():
         if list(timing.hparams[key]) != table:
             raise ReleaseError(f"timing and acoustic model were trained with different {key}; make their configs agree")
-    languages = {clip["language"] for shard in shards for clip in shard.clips if clip["speaker"] in tables["speakers"]}
-    if stray := sorted(set(breathes) - set(tables["speakers"])):
-        raise ReleaseError(f"breathes: no singer {', '.join(stray)}; there are {', '.join(tables['speakers'])}")
-    ranges = singers(shards, tables["speakers"])
+    lent = consonants or {}
+    named = {"breathes": set(breathes), "consonants": set(lent).union(*lent.values())}
+    for option, strangers in ((option, sorted(those - set(tables["speakers"]))) for option, those in named.items()):
+        if strangers:
+            raise ReleaseError(f"{option}: no singer {', '.join(strangers)}; there are {', '.join(tables['speakers'])}")
+    of_singers = singers(shards, tables["speakers"])
+    languages = sorted({language for about in of_singers.values() for language in about["languages"]})
+    for singer_name, about in of_singers.items():
+        about |= {"breathes": True} if singer_name in breathes else {}
+        about |= {"consonants": dict(lent[singer_name])} if singer_name in lent else {}
     facts = {
         "name": name or out.name,
         "singer": singer or tables["speakers"][0],
-        "singers": {s: {**about, **({"breathes": True} if s in breathes else {})} for s, about in ranges.items()},
+        "singers": of_singers,
         "phonemes": tables["phonemes"],
-        "languages": sorted(languages),
+        "languages": languages,
         "licence": licence,
         "steps": steps,
         "guidance": guidance or {},
@@ -160,6 +174,19 @@ def export(
         for part in (*PARTS, *([TIMBRES] if timbres is not None else [])):
             os.replace(made / part, out / part)
     return Voice.load(out)
+
+
+def read_lent(text: str) -> tuple[str, dict[str, float]]:
+    """SINGER=OTHER[:SHARE] as singer and shares, 1 where none is named. Raises ReleaseError."""
+    singer, _, lender = text.partition("=")
+    other, colon, share = lender.partition(":")
+    try:
+        amount = float(share) if colon else 1.0
+    except ValueError:
+        amount = math.nan
+    if not (singer and other and singer != other and 0.0 <= amount <= 1.0):
+        raise ReleaseError(f"consonants: {text!r}; SINGER=OTHER or SINGER=OTHER:SHARE is wanted, a share from 0 to 1")
+    return singer, {other: amount}
 
 
 def _further_facts(acoustic) -> dict:
@@ -208,6 +235,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--guidance", default="1.5", help="scale on the lyrics, or by condition: lyrics=1.5,text=2")
     parser.add_argument("--fast-steps", type=int, help="of a quick render, without guidance (default: half of --steps)")
     parser.add_argument("--breathes", nargs="+", default=(), metavar="SINGER", help="singers whose breaths are labelled BR")
+    parser.add_argument(
+        "--consonants", nargs="+", default=(), metavar="SINGER=OTHER[:SHARE]",
+        help="who lends a singer the consonants of languages the singer was not recorded in",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     try:
         voice = export(
@@ -224,6 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.sampler,
             {"steps": options.fast_steps} if options.fast_steps else None,
             options.breathes,
+            dict(map(read_lent, options.consonants)),
         )
     except (ReleaseError, CodecError, DatasetError, GuidanceError, VoiceError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -85,13 +85,15 @@ def render(
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
     manner: Manner | None = None,
+    language: str | None = None,
 ) -> Audio:
     """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample.
 
     expressions: one for each note; all plain when None. manner: style, description and reference (svs.manner).
+    language: of the words, by which a singer may borrow consonants (svs.voice); the voice's first when None.
     """
     sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
-    sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, manner)
+    sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, manner, language)
     return Audio(np.concatenate(list(sung)), SAMPLE_RATE)
 
 
@@ -106,6 +108,7 @@ def pieces(
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
     manner: Manner | None = None,
+    language: str | None = None,
 ) -> Iterator[np.ndarray]:
     """The samples that `render` returns, a stretch at a time, each when it is finished: (samples,) float32."""
     import torch
@@ -113,8 +116,8 @@ def pieces(
     from svs.conditioning import frame_conditions, stresses
 
     whole, prefix = even(curve), None if manner is None else manner.prefix
-    weights = voice.singer_weights(singer)
-    conditions = frame_conditions(spans, stresses(spans, notes), whole, voice.phonemes, weights, manner)
+    singing = voice.singing(singer, language)
+    conditions = frame_conditions(spans, stresses(spans, notes), whole, voice.phonemes, singing, manner)
     expressions = expressions or [Expression()] * len(notes)
     coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
 

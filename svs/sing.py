@@ -201,9 +201,9 @@ def sing(
     if breaths and BR in voice.phonemes:
         spans = breathe(spans)
     if isinstance(voice, OnnxVoice):
-        sung = voice.pieces(notes, spans, curve, singer, sampling, expressions, progress, how)
+        sung = voice.pieces(notes, spans, curve, singer, sampling, expressions, progress, how, line.language)
     else:
-        sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, how)
+        sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, how, line.language)
     sung = _heard(sung, hear)
     with one_thread(voice) if reproducible else nullcontext():
         audio = to.record(sung) if isinstance(to, Tape) else _gathered(sung, to)

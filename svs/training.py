@@ -336,7 +336,7 @@ class AcousticTraining(ResumableModule):
         encoded = [guide.condition(conditions, groups) for groups in (drop, without)]
         of = self.hparams.fold_of or {}
         scales = conditions.speaker.new_tensor([of.get(name, self.hparams.fold) for name in self.hparams.speakers])
-        excess = ((conditions.speaker @ scales - 1.0) * ~drop[:, lyrics])[:, None, None]
+        excess = ((conditions.speaker @ scales - 1.0) * ~drop[:, lyrics, None])[..., None]
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
             full, bare = (guide(x, t, condition, conditions.keep).float() for condition in encoded)

@@ -1,7 +1,7 @@
 """Voices: a folder with voice.json, the weights of the networks as safetensors, and a card.
 
-    voice.json            name, singer (the default one), singers (name → range_cents, breathes and who they are),
-                          phonemes, languages, licence, steps, guidance, sampler, fast (the same three, for hurry);
+    voice.json            name, singer (the default one), singers (name → range_cents, breathes, languages, consonants
+                          and who they are), phonemes, languages, licence, steps, guidance, sampler, fast (the same three, for hurry);
                           of voices with further conditions styles and style (the default one), text_encoder,
                           reference_seconds
     codec.safetensors     the source-filter codec
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svs.files import read_small
+from svs.frames import CONDITIONS, Singing
 from svs.mistakes import Mistake
 from svs.speaker import EMBEDDINGS, Likeness, direction, embed_file, nearest, read_embeddings
 from svs.speaker import NUMBERS as SPEAKER_NUMBERS
@@ -69,7 +70,8 @@ def find(name_or_folder) -> Path:
 class Voice:
     """A loaded voice.
 
-    phonemes: symbol → row. singers: name → {"range_cents": [lowest, highest], …} in the order of the network's rows.
+    phonemes: symbol → row. singers: name → {"range_cents": [lowest, highest], …} in the order of the network's rows; with
+    "languages", those that the singer was recorded in, and "consonants", {singer: share} of whose the consonants are in others.
     acoustic: of svs/networks.py. codec: SourceFilterNetwork.
     steps, guidance, sampler: what sampling uses unless told otherwise; guidance maps condition groups to scales.
     fast: the same three for a quick render, or None.
@@ -226,6 +228,24 @@ class Voice:
         weights = self.mixture(singer)
         return np.array([weights.get(name, 0.0) for name in self.singers], np.float32)
 
+    def singing(self, singer: str | None, language: str | None = None) -> Singing:
+        """Who sings a language: a singer who was not recorded in it may borrow consonants. Raises VoiceError.
+
+        Consonants that a singer was never recorded with are those that words are lost by, and say little of who sings.
+        language: a code, of which the part before a hyphen counts; the voice's first when None.
+        """
+        code = (language or self.languages[0]).lower().replace("_", "-").split("-")[0]
+        weights = self.mixture(singer)
+        borrowed = dict.fromkeys(self.singers, 0.0)
+        for name, weight in weights.items():
+            about = self.singers[name]
+            lent = {} if code in about.get("languages", self.languages) else about.get("consonants", {})
+            for other, share in (*lent.items(), (name, 1.0 - sum(lent.values()))):
+                borrowed[other] += weight * share
+        own = self.singer_weights(singer)
+        consonants = np.array(list(borrowed.values()), np.float32)
+        return Singing(own, None if np.array_equal(own, consonants) else consonants)
+
     @property
     def quick(self) -> dict:
         """steps, scales and sampler of a quick render: half the steps without guidance, if the voice says nothing."""
@@ -307,7 +327,6 @@ def load_acoustic(path):
 
 def read_facts(path: Path) -> dict:
     """What voice.json says, with the types that the rest relies on. Raises VoiceError naming the key."""
-    from svs.frames import CONDITIONS
     from svs.samplers import SAMPLERS
 
     try:
@@ -325,15 +344,22 @@ def read_facts(path: Path) -> dict:
     def number(value) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
-    def lowest_and_highest(singer) -> bool:
-        cents = singer.get("range_cents") if isinstance(singer, dict) else None
-        return isinstance(cents, list) and len(cents) == 2 and all(map(number, cents)) and cents[0] <= cents[1]
+    def is_singer(singer) -> bool:
+        if not isinstance(singer, dict):
+            return False
+        cents, languages, lent = (singer.get(key) for key in ("range_cents", "languages", "consonants"))
+        ranged = isinstance(cents, list) and len(cents) == 2 and all(map(number, cents)) and cents[0] <= cents[1]
+        return ranged and (languages is None or names(languages)) and (lent is None or is_lent(lent))
+
+    def is_lent(shares) -> bool:
+        known = isinstance(shares, dict) and set(shares) <= set(facts["singers"])
+        return known and all(number(share) and share >= 0 for share in shares.values()) and sum(shares.values()) <= 1
 
     def is_steps(value) -> bool:
         return type(value) is int and 1 <= value <= MOST_STEPS
 
     def is_singers(value) -> bool:
-        return isinstance(value, dict) and len(value) > 0 and all(map(lowest_and_highest, value.values()))
+        return isinstance(value, dict) and len(value) > 0 and all(map(is_singer, value.values()))
 
     def is_guidance(value) -> bool:
         return isinstance(value, dict) and set(value) <= set(CONDITIONS) and all(map(number, value.values()))
@@ -348,7 +374,7 @@ def read_facts(path: Path) -> dict:
 
     checks = {
         "name": (lambda value: isinstance(value, str), "a name"),
-        "singers": (is_singers, "singers by name, each with range_cents [lowest, highest]"),
+        "singers": (is_singers, "singers by name, each with range_cents [lowest, highest], and languages and consonants as svs.voice has them"),
         "singer": (lambda value: isinstance(value, str) and value in facts["singers"], "one of the singers"),
         "phonemes": (names, "a list of symbols, none twice"),
         "languages": (names, "a list of language codes"),

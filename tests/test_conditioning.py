@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from svs.conditioning import WHOLE, collate, frame_conditions, stresses
+from svs.conditioning import WHOLE, Singing, collate, frame_conditions, stresses
 from svs.pitch import PitchCurve
 from svs.score import Note
 from svs.timing import PhonemeSpan, TypicalDurations, delay, place, voiced_frames
@@ -31,7 +31,7 @@ def flat(seconds, cents=6000.0):
 
 def of(spans, curve=None, table=TABLE, stress=None):
     curve = curve or flat(spans[-1].end)
-    return frame_conditions(spans, stress or [None] * len(spans), curve, table, SPEAKER)
+    return frame_conditions(spans, stress or [None] * len(spans), curve, table, Singing(SPEAKER))
 
 
 def symbols(rows):
@@ -80,7 +80,7 @@ def test_pitch_and_voicing_reach_the_network_as_they_are():
     c = of(SPANS, PitchCurve(cents, voiced))
     np.testing.assert_allclose(c.cents.flatten().numpy(), cents, atol=0.001)  # cents, in float32
     np.testing.assert_array_equal(c.voiced.flatten().numpy(), voiced)
-    np.testing.assert_array_equal(c.speaker.numpy(), SPEAKER[None])
+    np.testing.assert_array_equal(c.speaker.numpy(), np.tile(SPEAKER, (1, c.frames, 1)))
     assert c.keep.all()
 
 
@@ -116,7 +116,7 @@ def test_stress_comes_from_the_notes():
     assert by_note == [("AA", 1), ("IY", 0), ("UW", 0), ("AY", 1), ("AY", 2)]
 
     curve = PitchCurve(np.full(PITCH_GRID.frames(spans[-1].end), 6000.0), voiced_frames(spans, PITCH_GRID))
-    c = frame_conditions(spans, stresses(spans, notes), curve, TABLE, SPEAKER)
+    c = frame_conditions(spans, stresses(spans, notes), curve, TABLE, Singing(SPEAKER))
     heard = dict(zip(symbols(c.phonemes[..., 0]), c.stress.flatten().tolist(), strict=True))
     assert (heard["AA"], heard["IY"], heard["UW"], heard["AY"], heard["N"], heard["SIL"]) == (2, 1, 1, 2, 0, 0)
 
@@ -142,7 +142,7 @@ def test_a_batch_is_padded_and_cut_to_length_and_says_so():
     batch = collate([short, long], 30)
     assert batch.frames == 30
     assert batch.keep.sum(dim=1).tolist() == [20, 30]
-    assert batch.speaker.shape == (2, 2)
+    assert batch.speaker.shape == (2, batch.frames, 2)
     for name, value in vars(batch).items():
         if name not in WHOLE:
             assert value.shape[:2] == (2, 30), name
@@ -151,9 +151,19 @@ def test_a_batch_is_padded_and_cut_to_length_and_says_so():
             assert not value[0, 20:].any(), name
 
 
+def test_borrowed_consonants_are_sung_by_another_and_the_rest_is_not():
+    spans = [PhonemeSpan("SIL", 0.0, 0.06, -1), PhonemeSpan("T", 0.06, 0.11, 0), PhonemeSpan("AA", 0.11, 0.2, 0)]
+    curve = PitchCurve(np.full(20, 6000.0), np.ones(20, bool))
+    singing = Singing(np.array([1.0, 0.0]), np.array([0.25, 0.75]))
+    c = frame_conditions(spans, [None, None, 1], curve, TABLE, singing)
+    expected = [0, 0, 0, 0.75, 0.75, 0.375, 0, 0, 0, 0]  # frames of 20 ms; the sixth is half a consonant
+    np.testing.assert_allclose(c.speaker[0, :, 1], expected)
+    np.testing.assert_allclose(c.speaker.sum(dim=-1), 1.0)
+
+
 def test_a_slice_keeps_the_singer():
     c = of(SPANS).slice(5, 12)
     assert (c.frames, c.keep.shape, c.position.shape) == (7, (1, 7), (1, 7, 6))
     assert torch.equal(c.phonemes, of(SPANS).phonemes[:, 5:12])
-    assert torch.equal(c.speaker, of(SPANS).speaker)
+    assert torch.equal(c.speaker, of(SPANS).speaker[:, 5:12])
     assert c.to("cpu").frames == 7

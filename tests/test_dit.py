@@ -39,19 +39,14 @@ def conditions(*frames, length=None):
         position=torch.rand(batch, length, 6),
         cents=6000 + 1200 * torch.rand(batch, length, 2),
         voiced=torch.rand(batch, length, 2) > 0.3,
-        speaker=torch.softmax(torch.randn(batch, SPEAKERS), dim=-1),
+        speaker=torch.softmax(torch.randn(batch, 1, SPEAKERS), dim=-1).expand(-1, length, -1),
         keep=torch.arange(length)[None] < torch.tensor(frames)[:, None],
     )
 
 
 def row(c, index, frames):
     """One line of a batch, without its padding."""
-    return Conditions(
-        **{
-            name: value[index : index + 1] if name == "speaker" else value[index : index + 1, :frames]
-            for name, value in vars(c).items()
-        }
-    )
+    return Conditions(**{name: value[index : index + 1, :frames] for name, value in vars(c).items()})
 
 
 def velocity(dit, x, t, c, drop=None):

@@ -14,7 +14,7 @@ from data_prep.synthetic import SCALE, SINGER
 from svs.batches import AcousticBatches, CodecBatches, TimingBatches
 from svs.checkpoints import RunCheckpoint
 from svs.dataset import Shard
-from svs.release import ReleaseError, acoustic_of, codec_of, export, singers, timing_of
+from svs.release import ReleaseError, acoustic_of, codec_of, export, read_lent, singers, timing_of
 from svs.timing import Consonant
 from svs.training import AcousticTraining, CodecTraining, TimingTraining
 from svs.voice import Voice, VoiceError
@@ -88,6 +88,19 @@ def test_without_notes_the_range_is_what_was_heard(shards):
     assert abs(low - min(SCALE)) <= 100 and abs(high - max(SCALE)) <= 100  # the natural contour leans and shakes
     with pytest.raises(ReleaseError, match="no voiced sound of singer 'bob' in .*synthetic"):
         singers(bare, ["bob"])
+
+
+def test_a_singer_borrows_consonants_where_asked(runs, shards, tmp_path):
+    with pytest.raises(ReleaseError, match="consonants: no singer bob; there are"):
+        export(**runs, shards=shards, out=tmp_path / "mine", consonants={SINGER: {"bob": 1.0}})
+    voice = export(**runs, shards=shards, out=tmp_path / "mine", consonants={SINGER: {SINGER: 0.5}})
+    assert voice.singers[SINGER]["consonants"] == {SINGER: 0.5}
+    assert voice.singers[SINGER]["languages"] == list(voice.languages)
+    assert read_lent("kumi=hibari") == ("kumi", {"hibari": 1.0})
+    assert read_lent("kumi=hibari:0.5") == ("kumi", {"hibari": 0.5})
+    for wrong in ("kumi", "kumi=", "kumi=kumi", "kumi=hibari:2", "kumi=hibari:half", "=hibari"):
+        with pytest.raises(ReleaseError, match="SINGER=OTHER or SINGER=OTHER:SHARE is wanted"):
+            read_lent(wrong)
 
 
 def test_the_card_is_left_alone_and_the_rest_replaced(runs, shards, tmp_path):

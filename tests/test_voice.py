@@ -84,6 +84,24 @@ def test_what_cannot_be_mixed_is_said(written, singer, says):
         Voice.load(str(written)).singer_weights(singer)
 
 
+def test_consonants_are_borrowed_in_languages_a_singer_was_not_recorded_in(folder):
+    lends = {**SINGERS["ann"], "languages": ["ja"], "consonants": {"bob": 0.75}}
+    edit(folder, singers={"ann": lends, "bob": SINGERS["bob"]}, languages=["ja", "en"])
+    voice = Voice.load(folder)
+    for language, singer, consonants in (
+        ("en-GB", "ann", [0.25, 0.75]),
+        ("de", "ann:0.6+bob:0.4", [0.15, 0.85]),
+        ("ja", "ann", None),
+        (None, "ann", None),  # the voice's first language
+        ("en", "bob", None),
+    ):
+        singing = voice.singing(singer, language)
+        np.testing.assert_array_equal(singing.weights, voice.singer_weights(singer))
+        assert (singing.consonants is None) == (consonants is None)
+        if consonants:
+            np.testing.assert_allclose(singing.consonants, consonants, atol=1e-6)
+
+
 def test_consonants_last_as_long_as_the_file_says(written):
     seconds = Voice.load(written).durations("bob").seconds([Consonant("S", "SIL", "AA", False, 0.4)])
     assert seconds == pytest.approx([CONSONANT_SECONDS], rel=1e-6)
@@ -176,6 +194,9 @@ def test_a_voice_json_that_is_none_is_told(folder, text):
         ("singers", {}),
         ("singers", {"ann": {}, "bob": {}}),
         ("singers", {"ann": {"range_cents": [7700, 5500]}, "bob": SINGERS["bob"]}),
+        ("singers", SINGERS | {"bob": SINGERS["bob"] | {"languages": "en"}}),
+        ("singers", SINGERS | {"bob": SINGERS["bob"] | {"consonants": {"carl": 1.0}}}),
+        ("singers", SINGERS | {"bob": SINGERS["bob"] | {"consonants": {"ann": 1.5}}}),
         ("phonemes", {"SIL": 0}),
         ("phonemes", ["SIL", "SIL"]),
         ("languages", "en"),

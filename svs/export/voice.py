@@ -110,7 +110,7 @@ def _write_networks(voice: Voice, folder: Path) -> None:
         "position": torch.rand(1, frames, 6),
         "cents": 6000 + torch.rand(1, frames, 2),
         "voiced": torch.rand(1, frames, 2) > 0.5,
-        "speaker": torch.full((1, len(voice.singers)), 1 / len(voice.singers)),
+        "speaker": torch.full((1, frames, len(voice.singers)), 1 / len(voice.singers)),
         "drop": torch.zeros(1, len(voice.conditions), dtype=torch.bool),
         **{name: torch.rand(1, voice.condition_sizes[name]) for name in further},
     }
