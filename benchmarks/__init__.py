@@ -8,5 +8,7 @@ python -m benchmarks.conformance   scores and lyrics against cases of others: no
 python -m benchmarks.clips    recordings beside codec copies and the chain: also DNSMOS, HiFi-GAN, likeness
 python -m benchmarks.stress   long vowel, two octaves, fast syllables, whisper, fortissimo; dropouts, seams, pictures
 python -m benchmarks.voice    all of pitch, words, clips and stress for every singer, against the bars
-python -m benchmarks.speed    real-time factors, cold start, same bytes twice
+python -m benchmarks.speed    real-time factors, first sound, cold starts, same bytes twice
+
+README.md beside this file lists them all.
 """

@@ -3,12 +3,13 @@
 A song is repeated until it lasts so long and each length is sung in a process of its own, to a WAV, without the cache.
 Seconds are of the processor, start-up included. An hour of the default voice takes about 0.1 s for each second of song
 on one thread, so 6 minutes; `--voice tiny` sings noise on pitch with the tests' weights in a fifth of that, by the same
-code.
+code. `--restless` sings "la" on notes that never pause, without a voiceless sound where a line could be cut.
 """
 
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def main(arguments=None):
     options = parser(__doc__)
     options.add_argument("--minutes", type=float, nargs="+", default=[1.0, 10.0, 60.0])
     options.add_argument("--score", type=Path, default=SONG, help="MusicXML of one part")
+    options.add_argument("--restless", action="store_true", help="a song without rests instead")
     options.add_argument("--parts", type=int, default=1, help="sing so many copies of the part together")
     options.add_argument("--voice", default="default", help="tiny: that of the tests")
     options.add_argument("--threads", type=int, default=1)
@@ -39,7 +41,8 @@ def main(arguments=None):
         voice = _tiny(Path(folder) / "voice") if options.voice == "tiny" else options.voice
         for minutes in options.minutes:
             song = Path(folder) / "song.musicxml"
-            song.write_bytes(lengthened(options.score, 60.0 * minutes, options.parts))
+            score = restless(Path(folder) / "restless.musicxml") if options.restless else options.score
+            song.write_bytes(lengthened(score, 60.0 * minutes, options.parts))
             rows.append({"minutes": minutes, **sung(song, voice, options.threads, options.parts > 1)})
     print_table(list(rows[0]), [list(row.values()) for row in rows])
     verdict("peak memory at any length, MB", max(row["peak MB"] for row in rows), MOST_MB)
@@ -70,6 +73,20 @@ def lengthened(score: Path, seconds: float, parts: int = 1) -> bytes:
             other.set("id", f"X{number}")
             parent.append(other)
     return ET.tostring(tree, encoding="utf-8")
+
+
+def restless(path: Path) -> Path:
+    """Write eight bars of "la" in quarters that follow each other without a rest."""
+    steps = itertools.cycle("CDEFGFED")
+    note = "<note><pitch><step>{}</step><octave>4</octave></pitch><duration>1</duration><lyric><text>la</text></lyric></note>"
+    start = "<attributes><divisions>1</divisions><time><beats>4</beats><beat-type>4</beat-type></time></attributes>"
+    bars = "".join(
+        f'<measure number="{bar}">{start if bar == 1 else ""}{"".join(note.format(next(steps)) for _ in range(4))}</measure>'
+        for bar in range(1, 9)
+    )
+    parts = '<part-list><score-part id="P1"><part-name>Voice</part-name></score-part></part-list>'
+    path.write_text(f'<score-partwise>{parts}<part id="P1">{bars}</part></score-partwise>', encoding="utf-8")
+    return path
 
 
 def sung(song: Path, voice, threads: int, together: bool) -> dict:

@@ -3,7 +3,8 @@
   python -m benchmarks.soak                   2 000 short renders in one process, then 8 processes at once
 
 Both sing a short song with the tiny test voice unless --voice names another. Growth is of the resident memory after
-every tenth of the renders; of those at once the slowest must not take --fair times as long as the quickest.
+every tenth of the renders; of those at once the slowest must not take --fair times as long as the quickest, and all must
+write the same bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def main(arguments=None):
     options = parser(__doc__)
     options.add_argument("--renders", type=int, default=2000)
     options.add_argument("--at-once", type=int, default=8)
+    options.add_argument("--most", type=float, default=1200.0, help="MB of memory that each of those at once may hold")
     options.add_argument("--fair", type=float, default=2.0, help="times the quickest that the slowest may take")
     options.add_argument("--score", type=Path, default=SONG)
     options.add_argument("--voice", help="(default: the tiny one of the tests)")
@@ -39,6 +41,7 @@ def main(arguments=None):
     if together:
         ratio = together["slowest_s"] / together["quickest_s"]
         verdict(f"of {options.at_once} at once, slowest by quickest", ratio, options.fair)
+        verdict("memory of each of them at most, MB", together["most_mb"] / options.at_once, options.most)
     write_json(options.json, {"many": grown, "at_once": together})
 
 

@@ -126,6 +126,15 @@ def level(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     return samples * min(gain, 0.99 / max(np.abs(samples).max(), 1e-9))
 
 
+def gather(pieces: Iterable[np.ndarray], samples: int, sample_rate: int) -> Audio:
+    """Pieces that make so many samples together, as one sound; 10.6 MB a minute at 44.1 kHz, and no more on the way."""
+    whole, at = np.zeros(samples, np.float32), 0
+    for piece in pieces:
+        whole[at : at + len(piece)] = piece
+        at += len(piece)
+    return Audio(whole, sample_rate)
+
+
 def write_pieces(path, pieces: Iterable[np.ndarray], sample_rate: int) -> AudioFile:
     """Write 16-bit PCM WAV from pieces of samples as they come; whole or not at all. Raises AudioError."""
     import soundfile
@@ -140,6 +149,18 @@ def write_pieces(path, pieces: Iterable[np.ndarray], sample_rate: int) -> AudioF
 
     write_atomically(path, save)
     return AudioFile.open(path)
+
+
+def digest(path) -> str:
+    """Of the samples of a sound file at 16 bits, hexadecimal: a copy as FLAC has the same. Raises AudioError."""
+    from hashlib import blake2b
+
+    found = blake2b(digest_size=16)
+    with _readable(path) as file:
+        found.update(f"{file.samplerate} {file.channels}".encode())
+        for block in file.blocks(READ_SAMPLES, dtype="int16"):
+            found.update(block.astype("<i2").tobytes())
+    return found.hexdigest()
 
 
 def play_to(stream, sample_rate: int):

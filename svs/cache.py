@@ -86,12 +86,15 @@ class PhraseCache:
             excess -= stat.st_size
 
 
-def phrase_key(voice, conditions, coloured, first: int, sampling) -> str:
-    """The digest of all that makes the sound of a phrase that begins at latent frame `first`: hexadecimal."""
+def phrase_key(voice, conditions, coloured, first: int, phase: float, sampling) -> str:
+    """The digest of all that makes the sound of a phrase: hexadecimal.
+
+    first: latent frame with which it begins. phase: with which its pulses do.
+    """
     import torch
 
     digest = hashlib.blake2b(_made_by(voice.folder).encode(), digest_size=20)
-    digest.update(repr((first, sorted(asdict(sampling).items()), torch.get_num_threads())).encode())
+    digest.update(repr((first, phase, sorted(asdict(sampling).items()), torch.get_num_threads())).encode())
     for field in fields(conditions):
         tensor = getattr(conditions, field.name)
         digest.update(repr((field.name, tuple(tensor.shape))).encode() + tensor.numpy().tobytes())

@@ -363,7 +363,7 @@ def evaluate(
         own = take or path.with_suffix(".json")
         if take is None and not own.is_file():
             raise UsageError(f"{path}: nothing to measure it against; give --take, --score or --reference")
-        return replace(common, take=own)
+        return replace(common, take=own, own=take is None)
 
     songs, results = [], {}
     for path in audio:
@@ -591,7 +591,10 @@ def _write_take(output: Path, audio, take: dict) -> None:
 
 
 def _write_beside(output: Path, take: dict) -> None:
-    _write_text(output.with_suffix(".json"), json.dumps(take, ensure_ascii=False))
+    """Write a take, with the digest of its sound: killed between the two, the one of before is told from this one's."""
+    from svs.audio import digest
+
+    _write_text(output.with_suffix(".json"), json.dumps({**take, "digest": digest(output)}, ensure_ascii=False))
 
 
 def _writable(path: Path) -> None:

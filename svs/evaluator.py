@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from svs.audio import Audio, AudioFile
+from svs.audio import Audio, AudioFile, digest
 from svs.evaluation import check_lengths, judge, measure, take_curve, take_notes
 from svs.evaluation.listening import ListeningTest
 from svs.evaluation.page import View
@@ -27,6 +27,7 @@ FIGURES = ("spectrum", "espnet", "stoi", "pesq", "speaker")  # of two recordings
 USUAL_FIGURES = ("spectrum", "espnet", "stoi", "pesq")
 LONGEST_COMPARED_SECONDS = 1800.0  # those figures hold both sounds and their spectra in memory
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+LOSSLESS = (".wav", ".flac")
 SCORES = (".musicxml", ".mxl", ".xml", ".mid", ".midi")
 
 
@@ -41,7 +42,8 @@ class Against:
     part, verse, transpose, tempo, tuning, temperament, tonic: of the score, as `svs sing` has them. offset: seconds of
     audio before the score begins, None for svs's own lead-in. alignment: of the score, "auto", "time" or "dtw".
     figures: of FIGURES, None for the usual ones as far as their packages are there. lyrics: a text file of the words, or
-    a score; the words sung are then recognised and compared.
+    a score; the words sung are then recognised and compared. own: whether the take must have been written with this very
+    sound; if not, another one is only remarked on.
     """
 
     take: Path | None = None
@@ -58,6 +60,7 @@ class Against:
     alignment: str = "auto"
     figures: Sequence[str] | None = None
     lyrics: Path | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,16 @@ def evaluate_file(path: Path | str, against: Against, tracker: str = "praat") ->
         raise EvaluationError(f"{path}: the audio is empty: it holds no samples")
     if against.reference is not None:
         return _against_reference(path, audio, against, tracker)
+    remarks: list[str] = []
     commanded, alignment = None, "time"
     if against.take is not None:
         take = read_take(against.take)
+        if path.suffix.lower() in LOSSLESS and take.get("digest", "") not in ("", digest(path)):
+            told = f"{path}: is not the sound that {against.take.name} was written with"
+            if against.own:
+                reason = "one of them was replaced or changed since, or singing was stopped between the two"
+                raise EvaluationError(f"{told}; {reason}: sing it again, or name what to measure against, as with --take")
+            remarks.append(told)
         notes, commanded = take_notes(take), take_curve(take)
         check_lengths(commanded, audio)
     else:
@@ -102,7 +112,7 @@ def evaluate_file(path: Path | str, against: Against, tracker: str = "praat") ->
     grid = PITCH_GRID if commanded is None else FrameGrid(commanded.hop_seconds)
     curves, missing = measure(audio, tracker, grid)
     result = judge(curves, notes, commanded, alignment, missing)
-    song = Song(path.name, result, audio, next(iter(curves.values())), commanded)
+    song = Song(path.name, result, audio, next(iter(curves.values())), commanded, tuple(remarks))
     if against.lyrics is not None:
         result["summary"] |= _word_figures(path, audio, song.notes, against.lyrics)
     return song

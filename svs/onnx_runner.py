@@ -131,11 +131,11 @@ class OnnxVoice(Voice):
             known = getattr(manner, name, None)
             line[name] = np.zeros(size, np.float32) if known is None else np.asarray(known, np.float32)
 
-        def sound(first: int, last: int) -> np.ndarray:
+        def sound(first: int, last: int, phase: float) -> np.ndarray:
             here = {name: array[first:last] for name, array in frames.items()}
             latents = self._latents(here, line, first, sampling)
             bent = coloured and coloured.slice(2 * first, 2 * last)
-            return self._decoded(latents, here, bent, sampling.seed, first)
+            return self._decoded(latents, here, bent, sampling.seed, first, phase)
 
         return finished(notes, spans, curve, expressions, sound, progress)
 
@@ -162,7 +162,9 @@ class OnnxVoice(Voice):
         found: Any = sample(steered, start, sampling.steps, sampling.sampler)
         return found[0]
 
-    def _decoded(self, latents: np.ndarray, frames, coloured: Colour | None, seed: int, first: int) -> np.ndarray:
+    def _decoded(
+        self, latents: np.ndarray, frames, coloured: Colour | None, seed: int, first: int, phase: float
+    ) -> np.ndarray:
         cents, voiced = frames["cents"].reshape(-1), frames["voiced"].reshape(-1)
         pulses, noise = (
             found[0] for found in self._run("filters", latents=latents[None], cents=cents[None], voiced=voiced[None])
@@ -171,7 +173,7 @@ class OnnxVoice(Voice):
             factor = np.exp2(coloured.formant_shift / np.float32(12.0))
             pulses = shape_pulses(pulses, cents, coloured.tension, factor)
             noise = shape_noise(noise, voiced, coloured.breathiness, factor)
-        return synthesise(pulses, noise, cents, voiced, even_noise(len(latents) * LATENT_HOP, seed, first))
+        return synthesise(pulses, noise, cents, voiced, even_noise(len(latents) * LATENT_HOP, seed, first), phase)
 
     def _run(self, network: str, **inputs: np.ndarray) -> list[np.ndarray]:
         """What a network says; inputs that it does not ask for are left out."""

@@ -122,7 +122,7 @@ def export(
     """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
 
     shards: the labelled corpora, for the singers' ranges and languages. singer: the default one; the first when None.
-    fast: steps, and guidance and sampler if they differ, of a quick render. breathes: singers whose breaths are labelled.
+    fast: of a quick render, as of Voice. breathes: singers whose breaths are labelled.
     consonants: singer → other singer → share of their consonants in languages of which there are no clips by that singer.
     With the condition `timbre` the singers' embeddings are the means of their clips' (svs.annotations).
     Raises ReleaseError, CodecError, DatasetError or VoiceError.
@@ -233,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="of the singers' recordings, for --singer-from; the voice's own singing if not given",
     )  # fmt: skip
     parser.add_argument("--guidance", default="1.5", help="scale on the lyrics, or by condition: lyrics=1.5,text=2")
-    parser.add_argument("--fast-steps", type=int, help="of a quick render, without guidance (default: half of --steps)")
+    parser.add_argument("--fast-steps", type=int, help="of a quick render, Euler's without guidance (default: half of --steps)")
     parser.add_argument("--breathes", nargs="+", default=(), metavar="SINGER", help="singers whose breaths are labelled BR")
     parser.add_argument(
         "--consonants", nargs="+", default=(), metavar="SINGER=OTHER[:SHARE]",

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from svs.audio import Audio
+from svs.audio import Audio, gather
 from svs.cache import PhraseCache, phrase_key
 from svs.expression import Colour, Expression, Glide, colour, consonant_glide
 from svs.guidance import check_guidance, read_guidance
 from svs.pitch import PitchCurve
 from svs.score import Note
-from svs.stretches import crossfaded, stretches
+from svs.stretches import crossfaded, phases, stretches
 from svs.timing import PhonemeSpan
 from svs.units import LATENT_HOP, SAMPLE_RATE
 from svs.voice import Voice
@@ -94,7 +94,12 @@ def render(
     """
     sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
     sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, manner, language)
-    return Audio(np.concatenate(list(sung)), SAMPLE_RATE)
+    return gather(sung, sound_samples(curve), SAMPLE_RATE)
+
+
+def sound_samples(curve: PitchCurve) -> int:
+    """How many samples a line with this contour has."""
+    return len(curve.cents) * LATENT_HOP // 2
 
 
 def pieces(
@@ -121,10 +126,10 @@ def pieces(
     expressions = expressions or [Expression()] * len(notes)
     coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
 
-    def sound(first: int, last: int) -> np.ndarray:
+    def sound(first: int, last: int, phase: float) -> np.ndarray:
         with torch.inference_mode():
             here = coloured and coloured.slice(2 * first, 2 * last)
-            return _sung(conditions.slice(first, last), here, voice, first, sampling, cache, prefix)
+            return _sung(conditions.slice(first, last), here, voice, first, phase, sampling, cache, prefix)
 
     return finished(notes, spans, curve, expressions, sound, progress)
 
@@ -134,18 +139,20 @@ def finished(
     spans: Sequence[PhonemeSpan],
     curve: PitchCurve,
     expressions: Sequence[Expression],
-    sound: Callable[[int, int], np.ndarray],
+    sound: Callable[[int, int, float], np.ndarray],
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """The samples of a line, a stretch at a time, joined, with its dynamics and limited.
 
-    sound: (samples,) float32 of latent frames first to last, which overlap at the borders of stretches.
+    sound: (samples,) float32 of latent frames first to last, which overlap at the borders of stretches, and of pulses that
+    begin with a phase.
     """
-    samples, frames = len(curve.cents) * LATENT_HOP // 2, -(-len(curve.cents) // 2)
+    samples, frames = sound_samples(curve), -(-len(curve.cents) // 2)
     line = stretches(spans, frames)
+    begin = phases(line, curve.cents)
     gain = Gain.of(notes, spans, expressions)
     at = 0
-    for number, joined in enumerate(crossfaded(line, frames, sound)):
+    for number, joined in enumerate(crossfaded(line, frames, lambda first, last: sound(first, last, begin[first]))):
         piece = joined[: samples - at]
         piece = limited(piece * gain.between(at, at + len(piece)))
         if progress:
@@ -154,16 +161,18 @@ def finished(
         yield piece
 
 
-def _sung(conditions, coloured, voice: Voice, first: int, sampling: Sampling, cache, prefix=None) -> np.ndarray:
+def _sung(
+    conditions, coloured, voice: Voice, first: int, phase: float, sampling: Sampling, cache, prefix=None
+) -> np.ndarray:
     """Samples of a stretch, from a PhraseCache where one holds it. coloured: its Colour, prefix: a Prefix; or None."""
     from svs.conditioning import after_prefix
 
     whole = conditions if prefix is None else after_prefix(conditions, prefix)
-    key = None if cache is None else phrase_key(voice, whole, coloured, first, sampling)
+    key = None if cache is None else phrase_key(voice, whole, coloured, first, phase, sampling)
     sound = None if cache is None else cache.find(key, conditions.frames * LATENT_HOP)
     if sound is None:
         latents = sample_latents(whole, voice, first, sampling)[:, whole.frames - conditions.frames :]
-        sound = decode(latents, conditions, coloured, voice, sampling.seed, first)
+        sound = decode(latents, conditions, coloured, voice, sampling.seed, first, phase)
         if cache is not None:
             cache.keep(key, sound)
     return sound
@@ -197,8 +206,10 @@ def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
     return draw(guide, torch.from_numpy(noise), sampling.steps, sampling.sampler, network.objective)
 
 
-def decode(latents, conditions, coloured: Colour | None, voice: Voice, seed: int, first: int) -> np.ndarray:
-    """Samples of a stretch from its latents, the commanded pitch and colour."""
+def decode(
+    latents, conditions, coloured: Colour | None, voice: Voice, seed: int, first: int, phase: float = 0.0
+) -> np.ndarray:
+    """Samples of a stretch from its latents, the commanded pitch and colour. phase: with which its pulses begin."""
     import torch
 
     from svs.codec.noise import even_noise
@@ -212,7 +223,7 @@ def decode(latents, conditions, coloured: Colour | None, voice: Voice, seed: int
             torch.from_numpy(amount)[None] for amount in (coloured.breathiness, coloured.tension, coloured.formant_shift)
         )
         shaping = Shaping(noise_db, tilt_db, torch.exp2(semitones / 12.0))
-    return voice.codec.decode(latents, cents, voiced, noise, shaping)[0].numpy()
+    return voice.codec.decode(latents, cents, voiced, noise, shaping, phase)[0].numpy()
 
 
 @dataclass(frozen=True)

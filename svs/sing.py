@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from svs.articulation import articulate
-from svs.audio import READ_SAMPLES, Audio, AudioFile, write_pieces
+from svs.audio import READ_SAMPLES, Audio, AudioFile, gather, write_pieces
 from svs.breath import breathe
 from svs.cache import PhraseCache
 from svs.expression import Expression
@@ -30,7 +30,7 @@ from svs.onnx_runner import OnnxVoice
 from svs.onnx_runner import load as load_voice
 from svs.phonemes import pronounce
 from svs.pitch import PitchCurve, exact, natural
-from svs.rendering import Progress, Sampling, limited, pieces
+from svs.rendering import Progress, Sampling, limited, pieces, sound_samples
 from svs.score import Grid, Note, Part, Score, note_to_json, read_score, select_part
 from svs.speaker import Likeness
 from svs.tape import Tape
@@ -154,8 +154,8 @@ def sing(
     expression: of the whole line, where the settings say nothing else: breath, tension, formants, consonants.
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
     to: a WAV to write while singing, whole or not at all, or a Tape; the take's audio is then that, and memory holds no
-    more than a stretch. hear: called with each stretch of audio when it is finished. reproducible: the same bytes on any
-    number of threads, by singing on one.
+    more than a stretch; when None the take holds the whole sound in memory, 10.6 MB a minute. hear: called with each
+    stretch of audio when it is finished. reproducible: the same bytes on any number of threads, by singing on one.
     Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
     Warns of remarks on the score and of notes outside the singer's range.
     Raises ScoreError, VoiceError or ValueError, each one line that says what to do.
@@ -206,7 +206,7 @@ def sing(
         sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, how, line.language)
     sung = _heard(sung, hear)
     with one_thread(voice) if reproducible else nullcontext():
-        audio = to.record(sung) if isinstance(to, Tape) else _gathered(sung, to)
+        audio = to.record(sung) if isinstance(to, Tape) else _gathered(sung, to, sound_samples(curve))
     taken = time.perf_counter() - began
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
     asked = {"style": style, "describe": describe, "reference": None if reference is None else Path(reference).name}
@@ -256,8 +256,8 @@ class _ClosedError(Exception):
     """Nobody listens to the stream any more."""
 
 
-def _gathered(sung: Iterator[np.ndarray], to: str | Path | None) -> Audio | AudioFile:
-    return Audio(np.concatenate(list(sung)), SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
+def _gathered(sung: Iterator[np.ndarray], to: str | Path | None, samples: int) -> Audio | AudioFile:
+    return gather(sung, samples, SAMPLE_RATE) if to is None else write_pieces(to, sung, SAMPLE_RATE)
 
 
 @contextmanager
@@ -319,7 +319,8 @@ def sing_parts(
 
 def mix(takes: Sequence[Take], to: str | Path | None = None) -> Audio | AudioFile:
     """All takes at once, as long as the longest; peaks that would clip are bent. to: a WAV to write while mixing."""
-    return _gathered(_mixed([take.audio for take in takes]), to)
+    sounds = [take.audio for take in takes]
+    return _gathered(_mixed(sounds), to, max(sound.length for sound in sounds))
 
 
 def _mixed(sounds: Sequence[Audio | AudioFile | Tape]) -> Iterator[np.ndarray]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
+from svs.codec.arrays import periods
 from svs.inventory import BR, SIL, features
 from svs.timing import PhonemeSpan
 from svs.units import LATENT_HOP, SAMPLE_RATE
@@ -20,12 +21,21 @@ OVERLAP = 8  # latent frames that neighbouring stretches share on each side of t
 
 @dataclass(frozen=True)
 class Stretch:
-    """Latent frames start to end; fade_in and fade_out: over how many on each side of a border it gives way."""
+    """Latent frames start to end; fade_in and fade_out: over how many on each side of a border it gives way.
+
+    held: whether it begins in a voice that goes on, whose pulses must go on too.
+    """
 
     start: int
     end: int
     fade_in: int = 0
     fade_out: int = 0
+    held: bool = False
+
+    @property
+    def first(self) -> int:
+        """The latent frame with which its sound begins, to be faded into."""
+        return max(0, self.start - OVERLAP)
 
 
 def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[Stretch]:
@@ -33,7 +43,7 @@ def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[Stretch]:
 
     Each ends in the middle of a rest, the first after STRETCH seconds or more. A line that does not rest until LONGEST
     is cut in a consonant without voice between the two, where no pulse is cut in half: the longest stop, else the longest
-    fricative. Where there is not even that, in the middle between the two.
+    fricative. Where there is not even that, in the middle between the two, and the next stretch is `held`.
     """
     fade = OVERLAP * LATENT_SECONDS
     room = 2 * fade + LATENT_SECONDS  # the fade and its rounding lie in the rest
@@ -41,24 +51,37 @@ def stretches(spans: Sequence[PhonemeSpan], frames: int) -> list[Stretch]:
         round(0.5 * (start + end) / LATENT_SECONDS) for start, end in _rests(spans) if end - start >= room
     ]
     voiceless = [span for span in spans if _is_voiceless(span) and span.end - span.start >= 3 * LATENT_SECONDS]
-    cuts = [(0, 0)]
+    cuts = [(0, 0, False)]  # frame, fade, whether in a voice
     while True:
         last = cuts[-1][0] * LATENT_SECONDS
         while rests and rests[0] * LATENT_SECONDS < last + STRETCH - 1e-9:
             rests.pop(0)
         rest = rests[0] if rests else frames
         if rest * LATENT_SECONDS <= last + LONGEST or frames * LATENT_SECONDS <= last + LONGEST:
-            cut = (rest, OVERLAP)
+            cut = (rest, OVERLAP, False)
         else:
             here = [s for s in voiceless if s.start >= last + STRETCH and s.end <= last + LONGEST]
             best = max(here, key=lambda s: (features(s.symbol).manner != "fricative", s.end - s.start), default=None)
             at = 0.5 * (best.start + best.end) if best else last + 0.5 * (STRETCH + LONGEST)
-            cut = (round(at / LATENT_SECONDS), 1 if best else OVERLAP)
+            cut = (round(at / LATENT_SECONDS), 1 if best else OVERLAP, best is None)
         if frames - cut[0] <= 2 * OVERLAP:
-            cuts.append((frames, 0))
+            cuts.append((frames, 0, False))
             break
         cuts.append(cut)
-    return [Stretch(a, b, before, after) for (a, before), (b, after) in zip(cuts, cuts[1:], strict=False)]
+    return [Stretch(a, b, before, after, held) for (a, before, held), (b, after, _) in pairwise(cuts)]
+
+
+def phases(line: Sequence[Stretch], cents: np.ndarray) -> dict[int, float]:
+    """First latent frame of each stretch → the phase, in periods, with which its pulses begin there.
+
+    0, but for one that is held: its pulses stand where those of the stretch before it go on, so that in the fade there is
+    one voice and not two that beat. cents: of the whole line, two frames a latent frame.
+    """
+    found = {line[0].first: 0.0}
+    for before, stretch in pairwise(line):
+        turned = found[before.first] + periods(cents[2 * before.first : 2 * stretch.first + 1])
+        found[stretch.first] = turned % 1.0 if stretch.held else 0.0
+    return found
 
 
 def crossfaded(
@@ -70,7 +93,7 @@ def crossfaded(
     """
     tail: np.ndarray = np.zeros(0, np.float32)  # what the stretch before left to fade into
     for stretch in line:
-        first, last = max(0, stretch.start - OVERLAP), min(frames, stretch.end + OVERLAP)
+        first, last = stretch.first, min(frames, stretch.end + OVERLAP)
         samples = sound(first, last)
         if stretch.start > 0:
             ramp = _ramp(stretch.fade_in)

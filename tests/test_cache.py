@@ -48,6 +48,20 @@ def test_after_an_edit_only_the_phrase_with_the_note_is_sung(voice, kept):
     assert edited.audio.samples.tobytes() == sing(song(6800.0), voice, pitch="exact").audio.samples.tobytes()
 
 
+def test_a_line_without_rests_is_the_same_to_the_bit_whichever_of_its_stretches_are_kept(voice, kept):
+    """Its stretches begin with the phase that the one before ends with, so that an early edit reaches the later ones."""
+
+    def line(**changed):
+        return Score.from_notes([(0.5 * i, 0.5, changed.get(f"n{i}", 6000 + 100 * (i % 5)), "la") for i in range(120)])
+
+    sing(line(), voice, pitch="exact", cache=kept)
+    assert counts(kept) == (0, 3)
+    for edited, expected in ((line(n119=6700), (2, 1)), (line(n1=6700), (0, 3))):
+        again = sing(edited, voice, pitch="exact", cache=kept)
+        assert counts(kept) == expected
+        assert again.audio.samples.tobytes() == sing(edited, voice, pitch="exact").audio.samples.tobytes()
+
+
 @pytest.mark.parametrize("options", [{"seed": 1}, {"steps": 3}, {"guidance": 2.0}, {"singer": "bob"}, {"tuning": 442.0}])
 def test_what_changes_the_sound_misses(voice, kept, options):
     sing(song(), voice, pitch="exact", cache=kept)

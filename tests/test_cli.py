@@ -11,10 +11,11 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 from singers import melody
 
 from svs.articulation import articulate
-from svs.audio import Audio
+from svs.audio import Audio, digest
 from svs.cli import main
 from svs.pitch import exact
 from svs.score import read_score, select_part
@@ -87,7 +88,7 @@ def test_sing_writes_the_song_and_its_take_and_says_how_it_went(svs, voice, tmp_
     result = svs("sing", ROW, "-o", out, "--seed", 7, "--verse", "all", "--transpose", "-2.5", "--pitch", "exact")
     assert result.status == 0, result.err
     assert Audio.read(out).seconds == pytest.approx(0.5)
-    assert json.loads((tmp_path / "song.json").read_text()) == {"seed": 7}
+    assert json.loads((tmp_path / "song.json").read_text()) == {"seed": 7, "digest": digest(out)}
     last = result.out.splitlines()[-1]
     assert last == f"0.5 s sung at 0.125 × real time by voice default with seed 7: {out}"
     asked = voice[0]
@@ -231,6 +232,22 @@ def test_evaluate_finds_the_take_beside_the_audio(svs, sung_take, tmp_path):
     assert summary["notes"] == 8
     assert summary["mean_abs_error_cents"] < 3
     assert "mean |error| ¢" in result.out
+
+
+def test_evaluate_refuses_a_take_that_is_not_of_the_sound_beside_it(svs, sung_take, tmp_path):
+    take = json.loads((tmp_path / "buzz.json").read_text())
+    (tmp_path / "buzz.json").write_text(json.dumps(take | {"digest": digest(sung_take)}))
+    assert svs("evaluate", sung_take).status == 0
+    sound = Audio.read(sung_take)
+    Audio(0.5 * sound.samples, RATE).write(sung_take)
+    result = svs("evaluate", sung_take)
+    assert result.status == 2 and len(result.err.splitlines()) == 1
+    assert "is not the sound that buzz.json was written with" in result.err and "--take" in result.err
+    result = svs("evaluate", sung_take, "--take", tmp_path / "buzz.json")
+    assert result.status == 0 and "is not the sound that buzz.json was written with" in result.err
+    soundfile.write(tmp_path / "buzz.flac", sound.samples, RATE)
+    result = svs("evaluate", tmp_path / "buzz.flac", "--take", tmp_path / "buzz.json")
+    assert result.status == 0 and not result.err
 
 
 def test_evaluate_against_the_score_knows_of_the_lead_in(svs, sung_take, tmp_path):

@@ -227,7 +227,29 @@ def test_names_that_no_file_can_have_are_told_in_one_line(tmp_path):
 def test_a_take_is_whole_json_or_is_not_there(tmp_path, monkeypatch):
     from svs import cli
 
+    Audio(np.zeros(9, np.float32), 44_100).write(tmp_path / "song.wav")
     monkeypatch.setattr(audio.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(AudioError, match="No space left"):
         cli._write_beside(tmp_path / "song.wav", {"notes": []})
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
+def test_a_sound_whose_take_was_not_written_any_more_is_told_from_the_one_before(tmp_path):
+    """Singing that is killed between the two files: the sound is of this time, the take of the last."""
+    from svs.evaluator import Against, EvaluationError, evaluate_file
+
+    voice, song = write_voice(tmp_path / "voice"), tmp_path / "song.wav"
+    sing = ["sing", str(SONG), "-o", str(song), "--voice", str(voice), "--no-cache"]
+    assert svs(*sing).returncode == 0
+    evaluate_file(song, Against(take=song.with_suffix(".json"), own=True))
+    before = song.read_bytes(), song.with_suffix(".json").read_bytes()
+    killed = (
+        "import os, signal, sys; from svs import cli\n"
+        "cli._write_beside = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "cli.main()"
+    )
+    command = [sys.executable, "-c", killed, *sing, "--seed", "5"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == -9
+    assert song.read_bytes() != before[0] and song.with_suffix(".json").read_bytes() == before[1]
+    with pytest.raises(EvaluationError, match=r"is not the sound that song\.json was written with.*stopped between"):
+        evaluate_file(song, Against(take=song.with_suffix(".json"), own=True))

@@ -565,7 +565,7 @@ def test_chain_benchmark_compares_what_keeps_the_teachers_timing(sung, tmp_path,
 @pytest.mark.parametrize(
     "name",
     ["pitch", "words", "codec", "codecs", "chain", "speed", "trackers", "japanese", "recogniser", "clips", "stress"]
-    + ["voice"],
+    + ["voice", "fast", "long", "soak", "throughput", "peers", "mutation", "crash", "stages"],
 )
 def test_benchmarks_explain_themselves(name, capsys):
     import importlib

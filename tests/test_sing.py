@@ -13,10 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_voices import PHONEMES, write_voice
 
-from svs.audio import Audio
+from svs.audio import Audio, digest
 from svs.cli import main
+from svs.codec import arrays
+from svs.codec.excitation import pulse_train
 from svs.evaluation import evaluate_take, take_curve
 from svs.expression import Expression
 from svs.f0 import track
@@ -25,7 +28,7 @@ from svs.pitch import PitchCurve
 from svs.rendering import KNEE, PEAK, Gain, limited, render
 from svs.score import Score, ScoreError, read_score
 from svs.sing import mix, sing, sing_parts, stream
-from svs.stretches import LATENT_SECONDS, LONGEST, STRETCH, stretches
+from svs.stretches import LATENT_SECONDS, LONGEST, OVERLAP, STRETCH, phases, stretches
 from svs.timing import LEAD_IN, TAIL, PhonemeSpan
 from svs.units import SAMPLE_RATE
 from svs.voice import Voice, VoiceError, find
@@ -416,6 +419,41 @@ def test_where_everything_is_voiced_stretches_stay_short_all_the_same():
     assert sum(lengths) == pytest.approx(frames * LATENT_SECONDS) and max(lengths) <= LONGEST
 
 
+@pytest.mark.parametrize("by", ["torch", "numpy"])
+def test_the_pulses_of_a_held_voice_go_on_across_a_border(by):
+    spans, frames = line_without_rests("L", "AA", seconds=70.0)
+    line = stretches(spans, frames)
+    assert [stretch.held for stretch in line] == [False, True, True]
+    cents = 6000 + 700 * np.sin(np.arange(2 * frames) / 100)
+    begin = phases(line, cents)
+
+    def train(first, last, phase):
+        part, voiced = cents[2 * first : 2 * last].astype(np.float32), np.ones(2 * (last - first), bool)
+        if by == "numpy":
+            return arrays.pulse_train(part, voiced, phase)
+        pulses = pulse_train(torch.from_numpy(part)[None], torch.from_numpy(voiced)[None], HOP, SAMPLE_RATE, phase)
+        return pulses[0].numpy()
+
+    whole = train(0, frames, 0.0)
+    for stretch in line[1:]:
+        last = min(frames, stretch.end + OVERLAP)
+        inside = slice(100, -2 * HOP)
+        sound = train(stretch.first, last, begin[stretch.first])
+        there = whole[2 * HOP * stretch.first : 2 * HOP * last]
+        assert np.abs(sound[inside] - there[inside]).max() < 0.1 * np.abs(there).max()  # a 64th of a sample
+        other = train(stretch.first, last, begin[stretch.first] + 0.5)
+        assert np.abs(other[inside] - there[inside]).max() > 0.5 * np.abs(there).max()
+
+
+def test_after_a_rest_or_a_voiceless_consonant_pulses_begin_anew():
+    voiceless = line_without_rests("L", "AA", "S", "T", "AA", seconds=70.0)
+    turns = [PhonemeSpan("AA" if i % 2 else "SIL", 5.0 * i, 5.0 * i + 5.0, 0) for i in range(14)]
+    for spans, frames in (voiceless, (turns, round(70.0 / LATENT_SECONDS))):
+        line = stretches(spans, frames)
+        assert len(line) > 2 and not any(stretch.held for stretch in line)
+        assert set(phases(line, np.full(2 * frames, 6000.0)).values()) == {0.0}
+
+
 def test_a_breath_in_a_rest_does_not_make_two_rests_of_it():
     spans = [
         PhonemeSpan("AA", 0.0, STRETCH, 0),
@@ -681,7 +719,7 @@ def test_all_parts_are_mixed_and_their_stems_written(svs, tmp_path):
     mixed = Audio.read(tmp_path / "all.wav").samples
     np.testing.assert_allclose(mixed, limited(total), atol=3 / 32768)  # three roundings to 16 bits
     for number, path in enumerate(sorted((tmp_path / "stems").glob("*.json"))):
-        assert json.loads(path.read_text()) == whole["parts"][number]
+        assert json.loads(path.read_text()) == whole["parts"][number] | {"digest": digest(path.with_suffix(".wav"))}
     svs("-o", "alto.wav", "--part", "Alto", "--seed", 4)
     assert (tmp_path / "alto.wav").read_bytes() == (tmp_path / "stems" / "2-alto.wav").read_bytes()
 

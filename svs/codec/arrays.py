@@ -30,37 +30,55 @@ def sinc_table() -> np.ndarray:
 
 
 def synthesise(
-    magnitude: np.ndarray, noise_magnitude: np.ndarray, cents: np.ndarray, voiced: np.ndarray, noise: np.ndarray
+    magnitude: np.ndarray,
+    noise_magnitude: np.ndarray,
+    cents: np.ndarray,
+    voiced: np.ndarray,
+    noise: np.ndarray,
+    phase: float = 0.0,
 ) -> np.ndarray:
     """(frames × HOP,) float32 of filters over pulses and noise.
 
     magnitude: (frames, FFT // 2 + 1) natural logs. noise_magnitude: (frames × HOP // NOISE_HOP, NOISE_FFT // 2 + 1).
-    cents, voiced: (frames,) on the 10 ms grid. noise: (frames × HOP,) white, of unit power.
+    cents, voiced: (frames,) on the 10 ms grid. noise: (frames × HOP,) white, of unit power. phase: of `pulse_train`.
     """
-    magnitude, phase = minimum_phase(np.minimum(magnitude, LOUDEST))
-    gain = np.exp(magnitude) * np.exp(1j * steadied(phase)).astype(np.complex64)
-    sung = filter_frames(pulse_train(cents, voiced), gain)
+    magnitude, angle = minimum_phase(np.minimum(magnitude, LOUDEST))
+    gain = np.exp(magnitude) * np.exp(1j * steadied(angle)).astype(np.complex64)
+    sung = filter_frames(pulse_train(cents, voiced, phase), gain)
     return sung + filtered_noise(noise, np.exp(np.minimum(noise_magnitude, LOUDEST)))
 
 
-def pulse_train(cents: np.ndarray, voiced: np.ndarray) -> np.ndarray:
-    """(frames,) cents and voicing to (frames × HOP,) float32: a band-limited pulse each period where voiced."""
+def pulse_train(cents: np.ndarray, voiced: np.ndarray, phase: float = 0.0) -> np.ndarray:
+    """(frames,) cents and voicing to (frames × HOP,) float32: a band-limited pulse each period where voiced.
+
+    phase: in periods, of what sounded before the first sample.
+    """
     samples = len(cents) * HOP
-    left = cents.astype(np.float64)
-    right = np.append(left[1:], left[-1])
-    track = (left[:, None] + (right - left)[:, None] * (np.arange(HOP) / HOP)).reshape(-1)
-    step = A4_HZ / SAMPLE_RATE * np.exp2((track - A4_CENTS) / 1200.0)
-    phase = np.cumsum(step)
-    whole = np.floor(phase)
+    step = _steps(cents)
+    turned = phase + np.cumsum(step)
+    whole = np.floor(turned)
     nearest = np.minimum((np.arange(samples) + HOP // 2) // HOP, len(cents) - 1)
     at = np.flatnonzero((np.diff(whole, prepend=whole[:1]) > 0) & voiced[nearest])
-    late = (phase[at] - whole[at]) / step[at]
+    late = (turned[at] - whole[at]) / step[at]
     shape = sinc_table()[np.clip(np.round((1.0 - late) * STEPS).astype(int), 0, STEPS)]
     out = np.zeros(samples + 2 * TAPS, np.float32)
     index = at[:, None] - 1 + TAPS + np.arange(-TAPS + 1, TAPS + 1)
     keep = (index >= 0) & (index < len(out))
     np.add.at(out, index[keep], (shape / np.sqrt(step[at]).astype(np.float32)[:, None])[keep])
     return out[TAPS : TAPS + samples]
+
+
+def periods(cents: np.ndarray) -> float:
+    """How many periods lie between the first and the last of (frames,) cents, as the decoder hears them: in float32."""
+    return float(_steps(cents.astype(np.float32))[: (len(cents) - 1) * HOP].sum())
+
+
+def _steps(cents: np.ndarray) -> np.ndarray:
+    """(frames × HOP,) float64 periods a sample; cents, (frames,), are joined by straight lines."""
+    left = cents.astype(np.float64)
+    right = np.append(left[1:], left[-1])
+    track = (left[:, None] + (right - left)[:, None] * (np.arange(HOP) / HOP)).reshape(-1)
+    return A4_HZ / SAMPLE_RATE * np.exp2((track - A4_CENTS) / 1200.0)
 
 
 def minimum_phase(log_magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -202,18 +202,19 @@ class Decoder(nn.Module):
         voiced: Tensor,
         noise: Tensor,
         shaping: Shaping | None = None,
+        phase: float = 0.0,
     ) -> Tensor:
         """latents: (batch, frames, latent_dim); cents, voiced: (batch, 2 × frames) on the 10 ms grid.
 
-        spectra: of Encoder.spectra. noise: (batch, frames × LATENT_HOP) unit white noise, as of `even_noise`. Returns
-        audio of the same shape.
+        spectra: of Encoder.spectra. noise: (batch, frames × LATENT_HOP) unit white noise, as of `even_noise`. phase: with
+        which the pulses begin. Returns audio of the shape of the noise.
         """
         magnitude, noise_magnitude = self.filters(latents, spectra, cents, voiced)
         if shaping is not None:
             magnitude, noise_magnitude = shaping.pulses(magnitude, cents), shaping.noise(noise_magnitude, voiced)
-        pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE)
-        magnitude, phase = minimum_phase(magnitude.clamp(max=4.0))
-        sung = filter_frames(pulses, torch.polar(torch.exp(magnitude), steadied(phase)), self.window)
+        pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE, phase)
+        magnitude, angle = minimum_phase(magnitude.clamp(max=4.0))
+        sung = filter_frames(pulses, torch.polar(torch.exp(magnitude), steadied(angle)), self.window)
         rough = _spectrum(noise, NOISE_FFT, NOISE_HOP, self.noise_window)
         rough = rough[:, :, :-1] * torch.exp(noise_magnitude.clamp(max=4.0)).transpose(1, 2)
         return sung + _inverse(rough, NOISE_FFT, NOISE_HOP, self.noise_window, noise.shape[1])
@@ -317,12 +318,18 @@ class SourceFilterNetwork(nn.Module):
         return latents if fine else latents[..., : self.latent_dim]
 
     def decode(
-        self, latents: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, shaping: Shaping | None = None
+        self,
+        latents: Tensor,
+        cents: Tensor,
+        voiced: Tensor,
+        noise: Tensor,
+        shaping: Shaping | None = None,
+        phase: float = 0.0,
     ) -> Tensor:
         """Latents, all or the first latent_dim, pitch and unit noise (see Decoder) to (batch, samples)."""
         missing = len(self.encoder.deviation) - latents.shape[-1]
         latents = F.pad(latents, (0, missing)) if missing else latents
-        return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping)
+        return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping, phase)
 
     def forward(
         self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None
