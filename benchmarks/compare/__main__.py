@@ -15,6 +15,12 @@ import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks.common import embedding_here
+from svs.audio import write_text
+from svs.dataset import DatasetError
+from svs.description import DescriptionError
+from svs.evaluation.embedding import EMBEDDINGS
+from svs.evaluation.embedding import load as load_embedding
 from svs.mistakes import Mistake
 
 CHOICES = Path(__file__).resolve().parents[2] / "recipes" / "compare" / "choices.yaml"
@@ -56,7 +62,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="STEPS",
         help="of each sampler (default: 2 4 8 16)",
     )
-    options.add_argument("--codec", type=Path, help="codec.safetensors or its checkpoint, for mel distances")
+    options.add_argument("--codec", type=Path, help="codec.safetensors or its checkpoint, to hear what is drawn")
+    options.add_argument(
+        "--embedding", choices=EMBEDDINGS, help="of the Fréchet audio distance (default: as svs evaluate)"
+    )
+    options.add_argument(
+        "--models", type=Path, help="weights of EnCodec and DAC: DIR/encodec-24, DIR/dac-44 … (else the hub)"
+    )
     options.add_argument("--out", type=Path, default=Path("work/compare"))
     return options.parse_args(arguments)
 
@@ -80,12 +92,14 @@ def compare(options: argparse.Namespace) -> None:
     """Everything from the runs to the tables. Raises Mistake."""
     from benchmarks.compare import figures, tables
     from benchmarks.compare.choices import CompareError, open_corpus, read_choices
-    from benchmarks.compare.measures import held_out_lines
+    from benchmarks.compare.copies import copies
+    from benchmarks.compare.measures import DRAWN, Hearing, held_out_lines
     from benchmarks.compare.runs import Budget, Run
     from svs import flow, latents
     from svs.release import codec_of
 
-    rows, batches = read_choices(options.choices)
+    choices = read_choices(options.choices)
+    rows = choices.rows
     if options.only:
         rows = [row for row in rows if row is rows[0] or any(part in row.name for part in options.only)]
         if len(rows) == 1:
@@ -93,7 +107,6 @@ def compare(options: argparse.Namespace) -> None:
                 f"--only {' '.join(options.only)}: no row of {options.choices} beside the first has that in its name"
             )
     corpus = open_corpus(options.features, options.corpus, options.heldout)
-    lines = held_out_lines(corpus)[: options.lines]
     codec = codec_of(options.codec) if options.codec else None
     if codec is not None and (made_by := latents.read(corpus.shard).codec) != "source-filter":
         raise CompareError(
@@ -104,21 +117,47 @@ def compare(options: argparse.Namespace) -> None:
             f"{options.codec}: takes latents of {codec.sizes['latent_dim']} numbers, "
             f"{corpus.name} has {corpus.latent_dim}"
         )
+    hearing = None if codec is None else Hearing(codec, options.embedding or embedding_here())
+    if hearing is not None:
+        try:
+            load_embedding(hearing.embedding)
+        except ImportError as error:
+            raise CompareError(f"--embedding {hearing.embedding}: {error}") from None
     budget = Budget(options.steps or (None if options.minutes else 2000), options.minutes)
     if find_spec("diffusers") is None:
         print("compare: without dpm++, which is of pip install 'svs[bench]'", file=sys.stderr)
-    steps = sorted({*options.draws, tables.DRAWN[1]})
+    steps = sorted({*options.draws, DRAWN[1]})
+    lines: dict[str, list] = {}
+    missing: dict[str, str] = {}
+    for row in rows:
+        try:
+            lines[row.name] = held_out_lines(corpus, row, options.lines, hearing)
+        except (DatasetError, DescriptionError) as error:  # of a condition that nothing is known of here
+            if row is rows[0]:
+                raise
+            missing[row.name] = str(error)
+            print(f"compare: {row.name}: not trained: {error}", file=sys.stderr)
+    rows = [row for row in rows if row.name in lines]
     results: dict[str, list[dict]] = {row.name: [] for row in rows}
     for seed in range(options.seeds):  # all rows of a seed before the next, so that a stop leaves whole comparisons
         for row in rows:
-            samplers = [*flow.SAMPLERS, *(["ddim"] if row.objective != "velocity" else [])]
-            samplers += ["dpm++"] if find_spec("diffusers") else []
-            run = Run(row, seed, corpus, batches, options.out)
-            result = run.finish(budget, lines, {name: steps for name in samplers}, codec)
+            samplers = {DRAWN[0]: [DRAWN[1]]}
+            if row is rows[0] or row.panel == figures.DRAWN_PANEL:
+                names = [*flow.SAMPLERS, *(["ddim"] if row.objective != "velocity" else [])]
+                samplers = dict.fromkeys([*names, *(["dpm++"] if find_spec("diffusers") else [])], steps)
+            run = Run(row, seed, corpus, choices.batches, options.out)
+            result = run.finish(budget, lines[row.name], samplers, hearing)
             results[row.name].append(result)
-            print(f"{row.name}, seed {seed}: error {sum(result['error'].values()) / len(lines):.4f}", flush=True)
-    for name, text in (("table.md", tables.markdown), ("table.tex", tables.latex)):
-        (options.out / name).write_text(text(results, corpus.name), encoding="utf-8")
+            error = sum(result["error"].values()) / len(result["error"])
+            print(f"{row.name}, seed {seed}: error {error:.4f}", flush=True)
+    made = [tables.learned(results, corpus.name, missing)]
+    if hearing is not None:
+        made.append(tables.sounding(results))
+    if hearing is not None and choices.codecs:
+        found = copies(corpus, hearing, choices.codecs, options.out, options.lines, options.models)
+        made.append(tables.copied(*found))
+    write_text(options.out / "table.md", "\n".join(table.markdown() for table in made))
+    write_text(options.out / "table.tex", "\n".join(table.latex() for table in made))
     figures.curves(rows, results, options.out)
     figures.draws(rows, results, options.out)
     print(f"{options.out}: table.md, table.tex, curves.png, steps.png")
