@@ -19,7 +19,7 @@ from svs.batches import AcousticBatches
 from svs.checkpoints import RunCheckpoint, batches_done
 from svs.training import AcousticTraining
 
-POINTS = 20  # of the curve of validation errors
+POINTS = 10  # of the curve of validation errors
 TOLD = ("conditions", "styles", "text_encoder")  # arguments of a row that its batches are told too
 TIMED = 6  # batches that a budget of minutes is turned into steps by
 
