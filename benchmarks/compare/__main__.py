@@ -16,7 +16,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.common import embedding_here
-from svs.audio import write_text
 from svs.dataset import DatasetError
 from svs.description import DescriptionError
 from svs.evaluation.embedding import EMBEDDINGS
@@ -64,7 +63,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     options.add_argument("--codec", type=Path, help="codec.safetensors or its checkpoint, to hear what is drawn")
     options.add_argument(
-        "--embedding", choices=EMBEDDINGS, help="of the Fréchet audio distance (default: as svs evaluate)"
+        "--embedding", choices=EMBEDDINGS, help="of the Fréchet audio distance (default: whisper, or else mfcc)"
     )
     options.add_argument(
         "--models", type=Path, help="weights of EnCodec and DAC: DIR/encodec-24, DIR/dac-44 … (else the hub)"
@@ -91,53 +90,22 @@ def main(arguments: list[str] | None = None) -> None:
 def compare(options: argparse.Namespace) -> None:
     """Everything from the runs to the tables. Raises Mistake."""
     from benchmarks.compare import figures, tables
-    from benchmarks.compare.choices import CompareError, open_corpus, read_choices
+    from benchmarks.compare.choices import open_corpus, read_choices
     from benchmarks.compare.copies import copies
-    from benchmarks.compare.measures import DRAWN, Hearing, held_out_lines
+    from benchmarks.compare.measures import DRAWN
     from benchmarks.compare.runs import Budget, Run
-    from svs import flow, latents
-    from svs.release import codec_of
+    from svs import flow
 
     choices = read_choices(options.choices)
-    rows = choices.rows
-    if options.only:
-        rows = [row for row in rows if row is rows[0] or any(part in row.name for part in options.only)]
-        if len(rows) == 1:
-            raise CompareError(
-                f"--only {' '.join(options.only)}: no row of {options.choices} beside the first has that in its name"
-            )
+    rows = chosen(choices.rows, options)
     corpus = open_corpus(options.features, options.corpus, options.heldout)
-    codec = codec_of(options.codec) if options.codec else None
-    if codec is not None and (made_by := latents.read(corpus.shard).codec) != "source-filter":
-        raise CompareError(
-            f"--codec: {corpus.name} has latents of {made_by}; without --codec they are compared unheard"
-        )
-    if codec is not None and codec.sizes["latent_dim"] != corpus.latent_dim:
-        raise CompareError(
-            f"{options.codec}: takes latents of {codec.sizes['latent_dim']} numbers, "
-            f"{corpus.name} has {corpus.latent_dim}"
-        )
-    hearing = None if codec is None else Hearing(codec, options.embedding or embedding_here())
-    if hearing is not None:
-        try:
-            load_embedding(hearing.embedding)
-        except ImportError as error:
-            raise CompareError(f"--embedding {hearing.embedding}: {error}") from None
+    hearing = hearing_of(options, corpus)
+    lines, missing = lines_of(rows, corpus, options.lines, hearing)
+    rows = [row for row in rows if row.name in lines]
     budget = Budget(options.steps or (None if options.minutes else 2000), options.minutes)
     if find_spec("diffusers") is None:
         print("compare: without dpm++, which is of pip install 'svs[bench]'", file=sys.stderr)
     steps = sorted({*options.draws, DRAWN[1]})
-    lines: dict[str, list] = {}
-    missing: dict[str, str] = {}
-    for row in rows:
-        try:
-            lines[row.name] = held_out_lines(corpus, row, options.lines, hearing)
-        except (DatasetError, DescriptionError) as error:  # of a condition that nothing is known of here
-            if row is rows[0]:
-                raise
-            missing[row.name] = str(error)
-            print(f"compare: {row.name}: not trained: {error}", file=sys.stderr)
-    rows = [row for row in rows if row.name in lines]
     results: dict[str, list[dict]] = {row.name: [] for row in rows}
     for seed in range(options.seeds):  # all rows of a seed before the next, so that a stop leaves whole comparisons
         for row in rows:
@@ -153,14 +121,71 @@ def compare(options: argparse.Namespace) -> None:
     made = [tables.learned(results, corpus.name, missing)]
     if hearing is not None:
         made.append(tables.sounding(results))
-    if hearing is not None and choices.codecs:
-        found = copies(corpus, hearing, choices.codecs, options.out, options.lines, options.models)
-        made.append(tables.copied(*found))
-    write_text(options.out / "table.md", "\n".join(table.markdown() for table in made))
-    write_text(options.out / "table.tex", "\n".join(table.latex() for table in made))
+    tables.write(made, options.out)
     figures.curves(rows, results, options.out)
     figures.draws(rows, results, options.out)
+    if hearing is not None and choices.codecs:
+        found = copies(corpus, hearing, choices.codecs, options.out, options.lines, options.models)
+        tables.write([*made, tables.copied(*found)], options.out)
     print(f"{options.out}: table.md, table.tex, curves.png, steps.png")
+
+
+def chosen(rows: list, options: argparse.Namespace) -> list:
+    """The rows that --only names, and the first. Raises CompareError where there is none."""
+    from benchmarks.compare.choices import CompareError
+
+    if not options.only:
+        return rows
+    found = [row for row in rows if row is rows[0] or any(part in row.name for part in options.only)]
+    if len(found) == 1:
+        raise CompareError(
+            f"--only {' '.join(options.only)}: no row of {options.choices} beside the first has that in its name"
+        )
+    return found
+
+
+def hearing_of(options: argparse.Namespace, corpus):
+    """How latents of a corpus are listened to, a Hearing; None without --codec. Raises CompareError."""
+    from benchmarks.compare.choices import CompareError
+    from benchmarks.compare.measures import Hearing
+    from svs import latents
+    from svs.release import codec_of
+
+    if options.codec is None:
+        return None
+    codec = codec_of(options.codec)
+    if (made_by := latents.read(corpus.shard).codec) != "source-filter":
+        raise CompareError(
+            f"--codec: {corpus.name} has latents of {made_by}; without --codec they are compared unheard"
+        )
+    if codec.sizes["latent_dim"] != corpus.latent_dim:
+        raise CompareError(
+            f"{options.codec}: takes latents of {codec.sizes['latent_dim']} numbers, "
+            f"{corpus.name} has {corpus.latent_dim}"
+        )
+    embedding = options.embedding or embedding_here()
+    try:
+        load_embedding(embedding)
+    except ImportError as error:
+        raise CompareError(f"--embedding {embedding}: {error}") from None
+    return Hearing(codec, embedding)
+
+
+def lines_of(rows: list, corpus, most: int, hearing) -> tuple[dict[str, list], dict[str, str]]:
+    """Row name → its held-out lines, and row name → why it has none: what it knows cannot be had here."""
+    from benchmarks.compare.measures import held_out_lines
+
+    lines: dict[str, list] = {}
+    missing: dict[str, str] = {}
+    for row in rows:
+        try:
+            lines[row.name] = held_out_lines(corpus, row, most, hearing)
+        except (DatasetError, DescriptionError) as error:
+            if row is rows[0]:
+                raise
+            missing[row.name] = str(error)
+            print(f"compare: {row.name}: not trained: {error}", file=sys.stderr)
+    return lines, missing
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.codecs import figure
-from benchmarks.compare.choices import CompareError, Corpus, Row
+from benchmarks.compare.choices import Corpus, Row
 from data_prep.annotate import annotate
 from svs import annotations
 from svs import latents as encoded
@@ -21,16 +21,17 @@ from svs.batches import clip_conditions, style_weights
 from svs.codec.noise import even_noise
 from svs.codec.source_filter import SourceFilterNetwork
 from svs.conditioning import Conditions, Manner, Prefix, after_prefix
-from svs.dataset import Shard, fingerprint
+from svs.dataset import DatasetError, Shard, fingerprint
 from svs.description import HASHED
 from svs.description import describe as described
-from svs.evaluation.embedding import Moments, frechet_distance, moments, speaker_similarity
+from svs.evaluation.embedding import Moments, frechet_distance, moments
 from svs.evaluation.quality import pesq, stoi
 from svs.evaluation.spectrum import mel_distance
 from svs.objectives import objective_of
 from svs.pitch import PitchCurve
 from svs.rendering import guided_answers
 from svs.samplers import draw
+from svs.speaker import direction, encoder
 from svs.units import LATENT_HOP, SAMPLE_RATE
 
 RATIOS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of data to noise that the validation error is measured at
@@ -41,14 +42,24 @@ DRAWN = ("midpoint", 8)  # the sampler and steps that is listened to; every obje
 
 @dataclass(frozen=True)
 class Hearing:
-    """How latents are listened to. codec: a source-filter network. embedding: of the Fréchet audio distance."""
+    """How latents are listened to. codec: a source-filter network. embedding: of the Fréchet audio distance.
+
+    own: clip → what the codec makes of its own latents, and the embedding of its singer or None; made once.
+    """
 
     codec: SourceFilterNetwork
     embedding: str
+    own: dict[str, tuple[Audio, np.ndarray | None]] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict:
         return {"codec": fingerprint(self.codec), "embedding": self.embedding}
+
+    def listen(self, name: str, latents: Tensor, conditions: Conditions) -> None:
+        """Decode a clip's own latents (1, frames, dim), where that has not been done."""
+        if name not in self.own:
+            sound = decoded(self.codec, latents, conditions)
+            self.own[name] = sound, figure(singer_of, sound)
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,6 @@ class Line:
     """A held-out line: its conditions, latents (1, frames, dim) and the noise (1, frames, dim) it is tried with.
 
     given: of these frames the first are a reference clip's and not the line's own. seconds: of the line.
-    sound: what the codec makes of its latents; None where there is no codec.
     """
 
     id: str
@@ -65,7 +75,6 @@ class Line:
     noise: Tensor
     seconds: float
     given: int = 0
-    sound: Audio | None = None
 
     def own(self, x: Tensor) -> Tensor:
         """(1, frames, dim) without what is given."""
@@ -77,7 +86,7 @@ def held_out_lines(corpus: Corpus, row: Row, most: int | None = None, hearing: H
 
     Their noise is the same for all rows. The embedding of a singer, and a reference, are of another clip of the same
     singer, which was trained on; a description is that of the line itself.
-    Raises CompareError where a singer has no other clip, DatasetError where something is not known of the clips.
+    Raises DatasetError where a singer has no other clip or something is not known of the clips.
     """
     shard, arguments = corpus.shard, row.arguments
     annotate(shard, row.conditions)
@@ -101,7 +110,8 @@ def held_out_lines(corpus: Corpus, row: Row, most: int | None = None, hearing: H
         conditions = conditions.slice(0, LONGEST)
         target = latents.of_clip(number)[: conditions.frames].astype(np.float32)
         noise = np.random.default_rng((7, number)).standard_normal(target.shape, dtype=np.float32)
-        sound = None if hearing is None else decoded(hearing.codec, torch.from_numpy(target)[None], conditions)
+        if hearing is not None:
+            hearing.listen(clip["id"], torch.from_numpy(target)[None], conditions)
         seconds, given = len(target) / latents.frame_rate, 0
         if "reference" in row.conditions:
             known = _reference(latents, shard, other, arguments.get("prefix", GIVEN))
@@ -109,7 +119,7 @@ def held_out_lines(corpus: Corpus, row: Row, most: int | None = None, hearing: H
             more = np.random.default_rng((8, number)).standard_normal(known.latents.shape, dtype=np.float32)
             target, noise = np.concatenate([known.latents, target]), np.concatenate([more, noise])
         tensors = (torch.from_numpy(values)[None] for values in (target, noise))
-        lines.append(Line(clip["id"], conditions, *tensors, seconds, given, sound))
+        lines.append(Line(clip["id"], conditions, *tensors, seconds, given))
     return lines
 
 
@@ -122,7 +132,7 @@ def _other_clip(corpus: Corpus, shard: Shard, number: int) -> int:
         if clip["speaker"] == singer and clip["id"] not in corpus.heldout and "phones" in clip
     ]
     if not others:
-        raise CompareError(f"{shard.folder}: all clips of {singer} are held out; one is wanted as a reference")
+        raise DatasetError(f"{shard.folder}: all clips of {singer} are held out; one is wanted as a reference")
     return int(np.random.default_rng((11, number)).choice(others))
 
 
@@ -168,24 +178,29 @@ def decoded(codec, latents: Tensor, conditions: Conditions) -> Audio:
     return Audio(codec.decode(latents, cents, voiced, noise)[0].numpy(), SAMPLE_RATE)
 
 
-def heard(hearing: Hearing, lines: Sequence[Line], made: Sequence[Tensor]) -> dict:
+def singer_of(sound: Audio) -> np.ndarray:
+    """(256,) unit embedding of a sound's singer. Raises ImportError without the encoder."""
+    return direction(encoder()(sound))
+
+
+def heard(hearing: Hearing, lines: Sequence[Line], latents: Sequence[Tensor]) -> dict:
     """How drawn latents sound beside the lines' own, through the codec both.
 
     By line `mel` (nepers), `stoi`, `pesq` and `singer`, the cosine of speaker embeddings; None where a package is
     missing. `fad`: Fréchet audio distance over all lines, of the embedding `fad_embedding`.
     """
-    ours = [
-        decoded(hearing.codec, latents, line.conditions.slice(line.given, line.conditions.frames))
-        for latents, line in zip(made, lines, strict=True)
+    made = [
+        decoded(hearing.codec, each, line.conditions.slice(line.given, line.conditions.frames))
+        for each, line in zip(latents, lines, strict=True)
     ]
-    theirs = [line.sound for line in lines]
     found: dict = {name: {} for name in ("mel", "stoi", "pesq", "singer")}
-    for line, one, other in zip(lines, theirs, ours, strict=True):
-        pair = one.samples, other.samples, SAMPLE_RATE
+    for line, other in zip(lines, made, strict=True):
+        sound, singer = hearing.own[line.id]
         for name, measured in (("mel", mel_distance), ("stoi", stoi), ("pesq", pesq)):
-            found[name][line.id] = figure(measured, *pair)
-        found["singer"][line.id] = figure(speaker_similarity, one, other)
-    joined = (Audio(np.concatenate([each.samples for each in side]), SAMPLE_RATE) for side in (theirs, ours))
+            found[name][line.id] = figure(measured, sound.samples, other.samples, SAMPLE_RATE)
+        found["singer"][line.id] = None if singer is None else float(singer @ singer_of(other))
+    sides = [hearing.own[line.id][0] for line in lines], made
+    joined = (Audio(np.concatenate([each.samples for each in side]), SAMPLE_RATE) for side in sides)
     distance = frechet_distance(*(moments([side], hearing.embedding) for side in joined))
     return {**found, "fad": distance, "fad_embedding": hearing.embedding}
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks import codecs
 from benchmarks.common import cell
 from benchmarks.compare.measures import DRAWN
+from svs.audio import write_text
 from svs.evaluation.intervals import Interval, bootstrap, crossed_bootstrap
 
 LEARNED = ("choice", "weights", "steps", "CPU s a step", "validation error", "difference", "Fréchet distance")
@@ -51,6 +53,12 @@ class Table:
             ]
             for number, row in enumerate(self.cells)
         ]
+
+
+def write(tables: Sequence[Table], out: Path) -> None:
+    """Write out/table.md and out/table.tex."""
+    write_text(out / "table.md", "\n".join(table.markdown() for table in tables))
+    write_text(out / "table.tex", "\n".join(table.latex() for table in tables))
 
 
 def learned(results: Mapping[str, Sequence[Mapping]], corpus: str, missing: Mapping[str, str]) -> Table:
@@ -109,7 +117,7 @@ def copied(found: Mapping[str, Mapping], missing: Mapping[str, str]) -> Table:
     """What codecs' copies of the held-out lines have lost. Arguments: what benchmarks.codecs.survey returns."""
     embedding = next((result["fad_embedding"] for result in found.values()), "none")
     note = (
-        "Copies of the held-out clips, by codecs that, but for source-filter, took no part in the tables above. Columns "
+        "Copies of the held-out clips by codecs, of which but source-filter took no part in the tables above. Columns "
         f"as of python -m benchmarks.codecs; FAD by the embedding {embedding}.{_left_out(missing, 'measured')}"
     )
     return Table("codecs", codecs.HEADINGS, [list(map(cell, row)) for row in codecs.cells(found)], note)
