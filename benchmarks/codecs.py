@@ -7,23 +7,27 @@ A codec that cannot be loaded is a line that says why. Columns: the sample rate 
 discrete codec's tokens, or numbers a second of continuous latents; log-spectral and mel distance in nepers, over the
 band that the recording fills or up to --highest-hz; scale-invariant SDR in dB, which says nothing of codecs that make
 phases of their own (source-filter, rvq, WORLD); pitch by Praat against the original's, the median over frames voiced in
-both; frames voiced in one only; STOI and PESQ where their packages are installed; and processor seconds for a second of
-sound, there and back. A codec of a lower sample rate loses what lies above it: --highest-hz 7000 asks about what all of
-them keep.
+both; frames voiced in one only; STOI and PESQ where their packages are installed; the Fréchet audio distance of all
+copies together from the originals, by Whisper's encoder or, where that is missing, by cepstra; and processor seconds
+for a second of sound, there and back. A codec of a lower sample rate loses what lies above it: --highest-hz 7000 asks
+about what all of them keep.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import parser, print_table, say, sound_files, write_json
+from benchmarks.common import embedding_here, parser, print_table, say, sound_files, write_json
 from svs.audio import Audio
 from svs.codecs import Codec, CodecError, load
 from svs.dataset import level
+from svs.evaluation.embedding import frechet_distance, moments
 from svs.evaluation.quality import pesq, si_sdr, stoi
 from svs.evaluation.spectrum import log_spectral_distance, mel_distance
 from svs.f0 import track
@@ -35,8 +39,9 @@ DEFAULT = (
 )
 FIGURES = {
     "lsd": "LSD", "mel": "mel", "si_sdr": "SI-SDR dB", "f0_median_cents": "F0 median ¢",
-    "voicing_disagreement": "V/UV %", "stoi": "STOI", "pesq": "PESQ", "real_time_factor": "RTF",
+    "voicing_disagreement": "V/UV %", "stoi": "STOI", "pesq": "PESQ", "fad": "FAD", "real_time_factor": "RTF",
 }  # fmt: skip
+HEADINGS = ["codec", "sample rate", "frames/s", "kbit/s", "numbers/s", *FIGURES.values()]
 
 
 def main(arguments=None) -> dict:
@@ -60,8 +65,33 @@ def main(arguments=None) -> dict:
         weights[name] = path
     files = sound_files(options.clips, options.limit, options.heldout)
 
-    found, missing = {}, {}
-    for asked in options.codecs:
+    sounds = {f"{file.parent.name}/{file.stem}": partial(Audio.read, file) for file in files}
+    found, missing = survey(options.codecs, weights, sounds, embedding_here(), options.highest_hz, options.save)
+    print_table(HEADINGS, cells(found))
+    for asked, why in missing.items():
+        print(f"{asked}: not measured: {why}")
+    write_json(options.json, {"codecs": found, "missing": missing})
+    return found
+
+
+def survey(
+    codecs: Sequence[str],
+    weights: Mapping[str, object],
+    sounds: Mapping[str, Callable[[], Audio]],
+    embedding: str,
+    highest_hz: float | None = None,
+    save: Path | None = None,
+) -> tuple[dict, dict]:
+    """What each codec's copies of some sounds have lost, and why those are missing that cannot be loaded.
+
+    weights: name of a codec → its file or folder. sounds: by name, what reads each. embedding: of the Fréchet audio
+    distance. save: folder for the copies.
+    Returns codec → {"rates", "means", "clips"}, and codec → reason.
+    """
+    found: dict = {}
+    missing: dict = {}
+    wanted = moments((_prepared(read()) for read in sounds.values()), embedding)
+    for asked in codecs:
         name = asked.partition("@")[0]
         try:
             codec = load(f"{asked}:{weights[name]}" if name in weights else asked)
@@ -69,20 +99,23 @@ def main(arguments=None) -> dict:
             missing[asked] = str(error)
             say(f"{asked}: {error}")
             continue
-        clips = {}
-        for file in files:
-            say(f"{asked}: {file.name}")
-            clips[f"{file.parent.name}/{file.stem}"] = measure(file, codec, options.highest_hz, options.save, asked)
-        means = {figure: _mean([clip[figure] for clip in clips.values()]) for figure in FIGURES}
-        found[asked] = {"rates": rates(codec), "means": means, "clips": clips}
-    print_table(
-        ["codec", "sample rate", "frames/s", "kbit/s", "numbers/s", *FIGURES.values()],
-        [[asked, *result["rates"].values(), *result["means"].values()] for asked, result in found.items()],
-    )
-    for asked, why in missing.items():
-        print(f"{asked}: not measured: {why}")
-    write_json(options.json, {"codecs": found, "missing": missing})
-    return found
+        clips, copied = {}, []
+        for clip, read in sounds.items():
+            say(f"{asked}: {clip}")
+            clips[clip], made = measure(read(), codec, highest_hz)
+            copied.append(moments([made], embedding))
+            if save is not None:
+                save.mkdir(parents=True, exist_ok=True)
+                made.write(save / f"{clip.replace('/', '.')}.{asked}.wav")
+        means = {name: _mean([clip.get(name) for clip in clips.values()]) for name in FIGURES}
+        means["fad"] = frechet_distance(wanted, reduce(add, copied))
+        found[asked] = {"rates": rates(codec), "means": means, "clips": clips, "fad_embedding": embedding}
+    return found, missing
+
+
+def cells(found: Mapping[str, Mapping]) -> list[list]:
+    """Rows under HEADINGS."""
+    return [[asked, *result["rates"].values(), *result["means"].values()] for asked, result in found.items()]
 
 
 def rates(codec: Codec) -> dict:
@@ -96,20 +129,19 @@ def rates(codec: Codec) -> dict:
     }
 
 
-def measure(file: Path, codec: Codec, highest_hz: float | None, save: Path | None, name: str) -> dict:
-    """Figures of a codec's copy of one clip."""
-    original = Audio.read(file)
+def measure(original: Audio, codec: Codec, highest_hz: float | None) -> tuple[dict, Audio]:
+    """Figures of a codec's copy of one sound, and the copy."""
     if highest_hz is None and original.sample_rate < SAMPLE_RATE:
         highest_hz = 0.45 * original.sample_rate
-    original = original.resample(SAMPLE_RATE)
-    original = Audio(level(original.samples), SAMPLE_RATE)
+    original = _prepared(original)
     started = time.process_time()
     made = codec.copy(original)
     spent = time.process_time() - started
-    if save is not None:
-        save.mkdir(parents=True, exist_ok=True)
-        made.write(save / f"{file.parent.name}.{file.stem}.{name}.wav")
-    return compare(original, made, highest_hz) | {"real_time_factor": spent / original.seconds}
+    return compare(original, made, highest_hz) | {"real_time_factor": spent / original.seconds}, made
+
+
+def _prepared(audio: Audio) -> Audio:
+    return Audio(level(audio.resample(SAMPLE_RATE).samples), SAMPLE_RATE)
 
 
 def compare(original: Audio, made: Audio, highest_hz: float | None = None) -> dict:
@@ -118,17 +150,17 @@ def compare(original: Audio, made: Audio, highest_hz: float | None = None) -> di
     before, after = track(original), track(made)
     both = before.voiced & after.voiced
     return {
-        "lsd": _figure(log_spectral_distance, *pair, rate, highest_hz=highest_hz),
-        "mel": _figure(mel_distance, *pair, rate, highest_hz=highest_hz),
-        "si_sdr": _figure(si_sdr, *pair, rate),
+        "lsd": figure(log_spectral_distance, *pair, rate, highest_hz=highest_hz),
+        "mel": figure(mel_distance, *pair, rate, highest_hz=highest_hz),
+        "si_sdr": figure(si_sdr, *pair, rate),
         "f0_median_cents": float(np.median(np.abs(after.cents - before.cents)[both])) if both.any() else None,
         "voicing_disagreement": 100 * float(np.mean(before.voiced != after.voiced)),
-        "stoi": _figure(stoi, *pair, rate),
-        "pesq": _figure(pesq, *pair, rate),
+        "stoi": figure(stoi, *pair, rate),
+        "pesq": figure(pesq, *pair, rate),
     }
 
 
-def _figure(metric: Callable[..., float], *arguments, **options) -> float | None:
+def figure(metric: Callable[..., float], *arguments, **options) -> float | None:
     """A figure, or None where its package is missing or the sound is silent or too short for it."""
     try:
         return metric(*arguments, **options)

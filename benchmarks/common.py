@@ -80,6 +80,17 @@ def _transposition(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of semitones nor fit") from None
 
 
+def embedding_here() -> str:
+    """The embedding that Fréchet audio distances are of: the default, or mfcc where its package is missing."""
+    from svs.evaluation.embedding import DEFAULT, load
+
+    try:
+        load(DEFAULT)
+    except ImportError:
+        return "mfcc"
+    return DEFAULT
+
+
 def sound_files(where: Path, limit: int | None = None, heldout: list[str] | None = None) -> list[Path]:
     """A sound file, a folder's sound files, or those of a .jsonl manifest; evenly spaced ones when there are too many.
 
@@ -104,7 +115,7 @@ def sound_files(where: Path, limit: int | None = None, heldout: list[str] | None
 
 def print_table(headings: list[str], rows: list[list]) -> None:
     """A Markdown table: None as –, floats to three significant places at least."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[cell(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in [headings, *cells]) for i in range(len(headings))]
     for number, row in enumerate([headings, *cells]):
         aligned = [text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths))]
@@ -116,13 +127,13 @@ def print_table(headings: list[str], rows: list[list]) -> None:
 def verdict(name: str, value: float | None, bar: float) -> None:
     """One line that says whether a figure (smaller is better) meets its bar."""
     met = value is not None and value <= bar
-    print(f"{'met   ' if met else 'MISSED'}  {name}: {_cell(value)} (bar: ≤ {bar:g})")
+    print(f"{'met   ' if met else 'MISSED'}  {name}: {cell(value)} (bar: ≤ {bar:g})")
 
 
 def at_least(name: str, value: float | None, bar: float) -> None:
     """As `verdict`, where greater is better."""
     met = value is not None and value >= bar
-    print(f"{'met   ' if met else 'MISSED'}  {name}: {_cell(value)} (bar: ≥ {bar:g})")
+    print(f"{'met   ' if met else 'MISSED'}  {name}: {cell(value)} (bar: ≥ {bar:g})")
 
 
 def write_json(path: Path | None, figures) -> None:
@@ -134,7 +145,8 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _cell(value):
+def cell(value) -> str:
+    """A value as tables show it."""
     if value is None or value != value:
         return "–"
     if isinstance(value, float):

@@ -3,7 +3,9 @@
     python -m data_prep.begin features/folder --voice default --out begin
 
 Phones keep what the voice knows of them, even those that the corpus never sings; a phone it lacks begins as the nearest
-it has. Each new singer begins as that singer of the voice by whom the recordings are foretold best, by the flow's loss.
+it has. Each new singer begins as that singer of the voice by whom the recordings are foretold best, by the loss of what
+the voice's network learns. Further conditions that the voice knows are learned on: clips are described, and their
+singers embedded, where that has not been done, and styles that the voice lacks join its own.
 Writes acoustic.safetensors, timing.safetensors, and acoustic.yaml and timing.yaml, which give `svs train` the tables
 and the networks' sizes.
 """
@@ -15,14 +17,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data_prep import stages
+from data_prep.annotate import annotate
 from svs.audio import write_text
 from svs.dataset import DatasetError, Shard
+from svs.frames import GROUPS
 from svs.inventory import nearest
 from svs.timing import ConsonantDurations
+from svs.units import LATENT_HOP, SAMPLE_RATE
 from svs.voice import Voice, VoiceError, save_acoustic
 
 FRAMES, CROPS = 128, 16  # by which singers are compared
@@ -51,17 +57,19 @@ def rows(phonemes: Sequence[str], known: Sequence[str]) -> np.ndarray:
 
 
 def acoustic(voice: Voice, phonemes: Sequence[str], singers: np.ndarray):
-    """The voice's DiT for other tables. singers: (new, the voice's) shares of which each new singer begins."""
+    """The voice's network for other tables. singers: (new, the voice's) shares of which each new singer begins."""
     import torch
 
     network = voice.acoustic
     fresh = type(network)(**{**network.sizes, "phonemes": len(phonemes), "speakers": len(singers)})
     weights = network.state_dict()
     mixing = torch.from_numpy(rows(phonemes, list(voice.phonemes))).float()
-    for table in PHONES:
-        weights[f"conditioner.{table}.weight"] = mixing @ weights[f"conditioner.{table}.weight"]
-    name = "conditioner.speaker.weight"
-    weights[name] = weights[name] @ torch.from_numpy(singers).float().T
+    if "lyrics" in voice.conditions:
+        for table in PHONES:
+            weights[f"conditioner.{table}.weight"] = mixing @ weights[f"conditioner.{table}.weight"]
+    if "speaker" in voice.conditions:
+        name = "conditioner.speaker.weight"
+        weights[name] = weights[name] @ torch.from_numpy(singers).float().T
     fresh.load_state_dict(weights)
     return fresh.eval()
 
@@ -80,12 +88,16 @@ def timing(voice: Voice, phonemes: Sequence[str], names: Sequence[str], singers:
 
 
 def likeliest(voice: Voice, shard: Shard, phonemes: Sequence[str], name: str) -> tuple[str, float, float]:
-    """The singer of the voice by whom `name`'s clips are foretold best; that loss, and the median one of the others."""
+    """The singer of the voice by whom `name`'s clips are foretold best; that loss, and the median one of the others.
+
+    By their rows, and by their embeddings where the voice knows the condition `timbre`; the first of all where it knows
+    neither.
+    """
     import torch
 
     from svs.batches import clip_conditions
     from svs.conditioning import collate
-    from svs.flow import flow_matching_loss
+    from svs.objectives import objective_of
 
     network = acoustic(voice, phonemes, np.eye(len(voice.singers)))
     table, latents = {symbol: row for row, symbol in enumerate(phonemes)}, shard.latents()
@@ -100,15 +112,19 @@ def likeliest(voice: Voice, shard: Shard, phonemes: Sequence[str], name: str) ->
     conditions, wanted = collate(lines, FRAMES), torch.from_numpy(np.stack(targets))
     weights = torch.from_numpy(shard.importance())
     losses = []
+    weights, loss = weights / weights.mean(), objective_of(network.objective).loss
     with torch.inference_mode():
-        for singer in torch.eye(len(voice.singers)):
+        for row, singer in zip(torch.eye(len(voice.singers)), voice.singers, strict=True):
             torch.manual_seed(0)  # the same noise and times for all
-            condition = network.condition(replace(conditions, speaker=singer.expand(*conditions.keep.shape, -1)))
+            sung = replace(conditions, speaker=row.expand(*conditions.keep.shape, -1))
+            if "timbre" in voice.conditions:
+                sung = replace(sung, timbre=torch.from_numpy(voice.timbre(singer)).expand(len(lines), -1))
+            condition = network.condition(sung)
 
-            def velocity(x, t, condition=condition):
+            def predict(x, t, condition=condition):
                 return network(x, t, condition, conditions.keep)
 
-            losses.append(float(flow_matching_loss(velocity, wanted, conditions.keep, weights / weights.mean())))
+            losses.append(float(loss(predict, wanted, conditions.keep, weights)))
     best = int(np.argmin(losses))
     return (
         list(voice.singers)[best],
@@ -117,11 +133,15 @@ def likeliest(voice: Voice, shard: Shard, phonemes: Sequence[str], name: str) ->
     )
 
 
-def sizes(voice: Voice) -> dict[str, dict[str, int]]:
-    """Sizes of the voice's networks, as `svs train` names them, without its tables."""
-    weights = voice.durations(voice.singer).weights
+def sizes(voice: Voice) -> dict[str, dict[str, Any]]:
+    """Sizes and choices of the voice's networks, as `svs train` names them, without its tables and conditions."""
+    weights, elsewhere = voice.durations(voice.singer).weights, ("phonemes", "speakers", "conditions")
+    prefix = {"prefix": round(voice.reference_seconds * SAMPLE_RATE / LATENT_HOP)}
     return {
-        "acoustic": {k: size for k, size in voice.acoustic.sizes.items() if k not in ("phonemes", "speakers")},
+        "acoustic": {
+            **{k: size for k, size in voice.acoustic.sizes.items() if k not in elsewhere},
+            **(prefix if "reference" in voice.conditions else {}),
+        },
         "timing": {
             "phone_dim": weights["phone"].shape[1],
             "speaker_dim": weights["speaker"].shape[1],
@@ -130,12 +150,27 @@ def sizes(voice: Voice) -> dict[str, dict[str, int]]:
     }
 
 
-def configuration(part: str, phonemes: Sequence[str], names: Sequence[str], start: Path, sizes: dict[str, int]) -> str:
-    """YAML for `svs train`, to be read after a recipe's own: JSON is YAML too."""
-    of = {"phonemes": list(phonemes), "speakers": list(names)}
+def known(voice: Voice, shard: Shard) -> dict[str, Any]:
+    """What model and batches of the acoustic model are both told, where the voice knows more than GROUPS.
+
+    Styles: the voice's, then those of the shard that it lacks.
+    """
+    if voice.conditions == GROUPS:
+        return {}
+    told: dict[str, Any] = {"conditions": list(voice.conditions)}
+    if "style" in voice.conditions:
+        sung = {clip["style"] for clip in shard.clips if clip.get("style") is not None}
+        told["styles"] = [*voice.styles, *sorted(sung - set(voice.styles))]
+    if "text" in voice.conditions:
+        told["text_encoder"] = voice.text_encoder
+    return told
+
+
+def configuration(part: str, tables: dict[str, Any], start: Path, sizes: dict[str, Any]) -> str:
+    """YAML for `svs train`, to be read after a recipe's own: JSON is YAML too. tables: of model and batches."""
     kind = part.capitalize()
-    model = {"class_path": f"svs.training.{kind}Training", "init_args": {**of, **sizes, "start": str(start)}}
-    data = {"class_path": f"svs.batches.{kind}Batches", "init_args": of}
+    model = {"class_path": f"svs.training.{kind}Training", "init_args": {**tables, **sizes, "start": str(start)}}
+    data = {"class_path": f"svs.batches.{kind}Batches", "init_args": tables}
     return json.dumps({"model": model, "data": data}, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -156,11 +191,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{name}: begins as {singer} of voice {voice.name} (loss {loss:.3f}; with the others {others:.3f})")
     if new := phonemes[len(voice.phonemes) :]:
         print(f"{options.out}: {len(new)} phones that voice {voice.name} lacks: {' '.join(new)}")
+    annotate(shard, voice.conditions)
+    told = {"phonemes": phonemes, "speakers": names}
+    tables_of = {"timing": told, "acoustic": {**told, **known(voice, shard)}}
     options.out.mkdir(parents=True, exist_ok=True)
     timing(voice, phonemes, names, singers).save(options.out / "timing.safetensors")
     for part in ("timing", "acoustic"):
         start = options.out / f"{part}.safetensors"
-        write_text(options.out / f"{part}.yaml", configuration(part, phonemes, names, start, sizes(voice)[part]))
+        write_text(options.out / f"{part}.yaml", configuration(part, tables_of[part], start, sizes(voice)[part]))
     save_acoustic(acoustic(voice, phonemes, singers), options.out / "acoustic.safetensors")
 
 

@@ -36,13 +36,6 @@ def run(main: Callable[[], None], *mistakes: type[Exception]) -> None:
         raise SystemExit(130) from None
 
 
-def positive(text: str) -> int:
-    """A whole number above 0, for argparse."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 on is wanted")
-    return int(text)
-
-
 @contextmanager
 def bar(title: str):
     """A bar on standard error, where that is a terminal: yields progress(done, total)."""

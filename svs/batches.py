@@ -246,14 +246,7 @@ class AcousticBatches(NumberedBatches):
             self.chances.append(odds if accent is None else np.concatenate([(1.0 - share) * odds, share * odds]))
 
     def _style(self, shard: Shard, clip: dict) -> np.ndarray | None:
-        """(styles,) one-hot, all 0 of a clip that names none. Raises DatasetError for a style not in the table."""
-        if "style" not in self.known:
-            return None
-        styles, style = self.hparams.styles or [], clip.get("style")
-        if style is not None and style not in styles:
-            named = ", ".join(styles) or "none"
-            raise DatasetError(f"{shard.folder}: {clip['id']} is sung in the style {style!r}; styles names {named}")
-        return np.array([name == style for name in styles], np.float32)
+        return style_weights(shard, clip, self.hparams.styles or []) if "style" in self.known else None
 
     def importance(self) -> torch.Tensor:
         """By how much each latent changes the sound, (latent_dim,); one codec made the latents of all corpora."""
@@ -387,6 +380,15 @@ def clips_left(shard: Shard, heldout: list[str], speakers: list[str] | None = No
 def clip_spans(clip: dict) -> list[PhonemeSpan]:
     """The phones of a labelled clip."""
     return [PhonemeSpan(p["symbol"], p["start"], p["end"], p["note"]) for p in clip["phones"]]
+
+
+def style_weights(shard: Shard, clip: dict, styles: list[str]) -> np.ndarray:
+    """(styles,) one-hot, all 0 of a clip that names none. Raises DatasetError for a style not in the table."""
+    style = clip.get("style")
+    if style is not None and style not in styles:
+        named = ", ".join(styles) or "none"
+        raise DatasetError(f"{shard.folder}: {clip['id']} is sung in the style {style!r}; styles names {named}")
+    return np.array([name == style for name in styles], np.float32)
 
 
 def clip_conditions(

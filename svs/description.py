@@ -1,7 +1,7 @@
 """Descriptions of singing ("soft, breathy") as vectors, by a frozen text encoder; only an adapter behind it is trained.
 
     hashed          character n-grams by their hashes, 256 numbers; computed, needs nothing, knows no synonyms
-    a hub's name    such as sentence-transformers/all-MiniLM-L6-v2, fetched on first use; wants pip install transformers
+    a hub's name    such as sentence-transformers/all-MiniLM-L6-v2, fetched on first use; wants pip install .[text]
     a local folder  with the same files
 """
 
@@ -84,7 +84,7 @@ def _transformer(name: str) -> Encode:
         from transformers import AutoModel, AutoTokenizer, logging
     except ImportError as error:
         raise DescriptionError(
-            f"text encoder {name!r}: {error.name} is missing: pip install transformers, or take {HASHED!r}"
+            f"text encoder {name!r}: {error.name} is missing: pip install 'svs[text]' brings it; or take {HASHED!r}"
         ) from None
     import torch
 

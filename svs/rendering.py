@@ -182,16 +182,29 @@ def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
     """Latents (1, frames, dim) of a stretch that begins at latent frame `first` of its line."""
     import torch
 
-    from svs.flow import guided
-    from svs.frames import GROUPS
     from svs.samplers import draw
 
-    network, names = voice.acoustic, voice.conditions
+    network = voice.acoustic
+    noise = np.random.default_rng((sampling.seed, first)).standard_normal(
+        (1, conditions.frames, network.latent_dim), dtype=np.float32
+    )
+    guide = guided_answers(network, conditions, sampling.scales)
+    return draw(guide, torch.from_numpy(noise), sampling.steps, sampling.sampler, network.objective)
+
+
+def guided_answers(network, conditions, scales: Mapping[str, float]):
+    """What a network says of one line at (x, t), guided. scales: condition → scale, 1 where none is named."""
+    import torch
+
+    from svs.flow import guided
+    from svs.frames import GROUPS
+
+    names = network.conditioner.names
     # without what is not known anyway nothing would change: its scale costs nothing either
-    scales = {name: s for name, s in sampling.scales.items() if name in GROUPS or getattr(conditions, name).any()}
+    active = {name: s for name, s in scales.items() if name in GROUPS or getattr(conditions, name).any()}
     encoded: dict[str | None, torch.Tensor] = {None: network.condition(conditions)}
     for index, name in enumerate(names):
-        if scales.get(name, 1.0) != 1.0:
+        if active.get(name, 1.0) != 1.0:
             drop = torch.zeros(1, len(names), dtype=torch.bool)
             drop[0, index] = True
             encoded[name] = network.condition(conditions, drop)
@@ -199,11 +212,7 @@ def sample_latents(conditions, voice: Voice, first: int, sampling: Sampling):
     def predict(x, t, without):
         return network(x, t, encoded[without], conditions.keep)
 
-    noise = np.random.default_rng((sampling.seed, first)).standard_normal(
-        (1, conditions.frames, network.latent_dim), dtype=np.float32
-    )
-    guide = guided(predict, scales)
-    return draw(guide, torch.from_numpy(noise), sampling.steps, sampling.sampler, network.objective)
+    return guided(predict, active)
 
 
 def decode(

@@ -167,6 +167,15 @@ def test_an_example_in_python_is_one(page, code, monkeypatch, capsys):
         assert capsys.readouterr().out.strip()
 
 
+def test_every_benchmark_has_a_row_in_their_readme():
+    page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    runnable = [path for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")]
+    packages = [path.parent for path in (ROOT / "benchmarks").glob("*/__main__.py")]
+    assert len(runnable) > 20 and len(packages) >= 2
+    for path in (*runnable, *packages):
+        assert f"| `{path.stem}` |" in page, path.stem
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):

@@ -142,7 +142,7 @@ def test_an_unknown_recogniser_is_refused():
 
 
 def test_recordings_without_phones_are_refused(tmp_path):
-    pytest.importorskip("hama", reason="the recogniser of the default: pip install hama")
+    pytest.importorskip("hama", reason="the recogniser of the default is of the extra `evaluate`")
     (tmp_path / "clips.jsonl").write_text(json.dumps({"audio": "a.wav", "id": "a", "speaker": "kumi"}))
     with pytest.raises(SystemExit, match="no clips with phones"):
         japanese.main(["--recordings", str(tmp_path / "clips.jsonl")])

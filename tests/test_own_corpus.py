@@ -3,23 +3,31 @@
 import copy
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
+from test_conditions import SIZES, STYLES, spectrum
 from test_recipes import run
 from tiny_corpora import text
-from tiny_corpus import PHONEMES, FewClips
+from tiny_corpus import PHONEMES, FewClips, fit
 from tiny_voices import SINGERS, write_voice
 
-from data_prep import begin
+from data_prep import annotate, begin
 from svs.audio import Audio
-from svs.dataset import DatasetError, Shard, build_latents, build_shard, read_manifest
+from svs.batches import AcousticBatches
+from svs.dataset import INDEX, DatasetError, Shard, build_latents, build_shard, read_manifest
+from svs.description import HASHED
 from svs.export import textgrid
 from svs.f0 import track
+from svs.frames import CONDITIONS
 from svs.sing import sing
+from svs.speaker import NUMBERS, write_embeddings
+from svs.training import AcousticTraining
 from svs.voice import Voice
 
 ROOT = Path(__file__).parent.parent
@@ -80,6 +88,19 @@ def test_every_stage_leaves_its_product_and_the_recordings_their_singer(walked):
     facts = json.loads((work / "voices/anna/voice.json").read_text())
     assert list(facts["singers"]) == ["anna"] and facts["languages"] == ["en"]
     assert 5300 <= facts["singers"]["anna"]["range_cents"][0] < facts["singers"]["anna"]["range_cents"][1] <= 6900
+
+
+def test_features_and_latents_are_spread_over_processes_as_recipes_do(walked, tmp_path):
+    """The same bytes as from one process, and --workers is passed on to what measures and encodes."""
+    place, _, options = walked
+    shutil.copytree(place / "work/manifests", tmp_path / "manifests")
+    said = run("corpus", tmp_path, "features", "latents", "--workers", "2", *options)
+    assert said.returncode == 0, said.stdout + said.stderr
+    for name in ("audio.npy", "cents.npy", "latents.npy"):
+        made, wanted = (folder / "features/folder" / name for folder in (tmp_path, place / "work"))
+        assert made.read_bytes() == wanted.read_bytes(), name
+    refused = run("corpus", tmp_path, "latents", "--workers", "none", *options)
+    assert refused.returncode == 2 and "--workers: 'none': a whole number from 1 on is wanted" in refused.stderr
 
 
 def test_labels_survive_the_way_through_the_textgrid(walked):
@@ -203,6 +224,33 @@ def test_a_singer_begins_as_the_one_that_foretells_the_recordings_best(start):
     other = begin.likeliest(replace(voice, acoustic=network), shard, list(voice.phonemes), "tin")
     assert {found, other[0]} == set(SINGERS)
     assert other[1:] == pytest.approx((loss, others), rel=1e-6)
+
+
+def test_a_voice_that_knows_every_condition_is_begun_from_and_trained_on(start, tmp_path, monkeypatch):
+    """The clips are embedded and described on the way; a style that the voice lacks joins its own, at first unheard."""
+    monkeypatch.setattr(annotate, "encoder", lambda: spectrum)
+    rich = write_voice(
+        tmp_path / "rich", conditions=SIZES, styles=STYLES, style="plain", text_encoder=HASHED, reference_seconds=0.4
+    )
+    write_embeddings(
+        rich / "timbres.json", {name: np.eye(NUMBERS)[i] for i, name in enumerate(SINGERS)}, "unit vectors"
+    )
+    features = tmp_path / "features" / "folder"
+    shutil.copytree(start[1].folder, features)
+    clips = [json.loads(line) | {"style": "sob"} for line in (features / INDEX).read_text().splitlines()]
+    (features / INDEX).write_text("".join(json.dumps(clip) + "\n" for clip in clips))
+    begin.main([str(features), "--voice", str(rich), "--out", str(tmp_path / "begin")])
+    model, data = (
+        yaml.safe_load((tmp_path / "begin/acoustic.yaml").read_text())[part]["init_args"] for part in ("model", "data")
+    )
+    assert model["conditions"] == data["conditions"] == list(CONDITIONS)
+    assert model["styles"] == data["styles"] == [*STYLES, "sob"] and model["prefix"] == 20
+    module = AcousticTraining(2, bfloat16=False, **model)
+    begun, style = Voice.load(rich).acoustic.state_dict(), "conditioner.style.weight"
+    torch.testing.assert_close(module.network.state_dict()[style][:, :2], begun[style])
+    assert not module.network.state_dict()[style][:, 2].any()
+    fit(module, AcousticBatches(str(features.parent), {"folder": 1.0}, batch_size=2, frames=30, **data), 2)
+    assert module.network.state_dict()[style][:, 2].any()
 
 
 def test_the_synthetic_singers_phones_are_all_in_the_tiny_voice(start):

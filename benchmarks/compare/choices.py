@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 
+from svs.conditioning import GROUPS
 from svs.dataset import DatasetError, Shard
+from svs.guidance import read_guidance
 from svs.mistakes import Mistake
 
 HELD_OUT = 0.1  # of the clips, where none are named
@@ -21,11 +23,16 @@ class CompareError(Mistake):
 
 @dataclass(frozen=True)
 class Row:
-    """One choice. arguments: of AcousticTraining."""
+    """One choice. arguments: of AcousticTraining.
+
+    guidance: condition → scale that its answers are guided with; the network is then that of another row, `like`.
+    """
 
     name: str
     panel: str | None
     arguments: dict
+    guidance: dict[str, float] = field(default_factory=dict)
+    like: Row | None = None
 
     @property
     def folder(self) -> str:
@@ -35,6 +42,10 @@ class Row:
     @property
     def objective(self) -> str:
         return self.arguments.get("objective", "velocity")
+
+    @property
+    def conditions(self) -> list[str]:
+        return self.arguments.get("conditions") or list(GROUPS)
 
 
 @dataclass(frozen=True)
@@ -53,8 +64,17 @@ class Corpus:
         return Shard.open(self.features / self.name)
 
 
-def read_choices(path: Path) -> tuple[list[Row], dict]:
-    """The rows of recipes/compare/choices.yaml or its like, and the arguments of AcousticBatches."""
+@dataclass(frozen=True)
+class Choices:
+    """What choices.yaml says. batches: arguments of AcousticBatches. codecs: as svs.codecs.load takes them."""
+
+    rows: list[Row]
+    batches: dict
+    codecs: list[str]
+
+
+def read_choices(path: Path) -> Choices:
+    """recipes/compare/choices.yaml or its like. Raises CompareError."""
     from svs.training import AcousticTraining
 
     try:
@@ -64,21 +84,30 @@ def read_choices(path: Path) -> tuple[list[Row], dict]:
     if not isinstance(facts, dict) or not isinstance(facts.get("rows"), list) or not facts["rows"]:
         raise CompareError(f"{path}: has no list of rows; see recipes/compare/choices.yaml")
     known = set(inspect.signature(AcousticTraining.__init__).parameters) - {"self", "steps", "phonemes", "speakers"}
-    rows = []
+    rows: list[Row] = []
     for number, row in enumerate(facts["rows"], 1):
         if not isinstance(row, dict) or not isinstance(row.get("name"), str):
             raise CompareError(f"{path}, row {number}: {row!r} has no name")
         arguments = {**(facts.get("base") or {}), **row}
         name, panel = arguments.pop("name"), arguments.pop("panel", None)
+        guidance = read_guidance(arguments.pop("guidance", None))
         if strange := sorted(set(arguments) - known):
             raise CompareError(
                 f"{path}, {name}: AcousticTraining has no {', '.join(strange)}; it has {', '.join(sorted(known))}"
             )
-        rows.append(Row(name, panel, arguments))
+        row = Row(name, panel, arguments, guidance)
+        if lacking := sorted(set(guidance) - set(row.conditions)):
+            raise CompareError(f"{path}, {name}: guidance on {', '.join(lacking)}, none of its conditions")
+        like = next((other for other in rows if other.arguments == arguments and not other.guidance), None)
+        if guidance and like is None:
+            raise CompareError(
+                f"{path}, {name}: guides a network that no row before it trains; add one without guidance"
+            )
+        rows.append(replace(row, like=like) if guidance else row)
     folders = [row.folder for row in rows]
     if twice := sorted({folder for folder in folders if folders.count(folder) > 1}):
         raise CompareError(f"{path}: {', '.join(twice)} stands there twice; rows want names of their own")
-    return rows, facts.get("batches") or {}
+    return Choices(rows, facts.get("batches") or {}, list(facts.get("codecs") or []))
 
 
 def open_corpus(features: Path, name: str, heldout: list[str] | None) -> Corpus:

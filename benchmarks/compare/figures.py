@@ -12,10 +12,12 @@ from svs.audio import write_atomically
 
 EVALUATIONS = {"midpoint": 2, "heun": 2}  # of the network a step; 1 elsewhere
 FORMATS = ("png", "pdf")
+DRAWN_PANEL = "objective"  # whose rows are drawn with every sampler
 
 
 def curves(rows: list[Row], results: dict[str, list[dict]], out: Path) -> None:
     """out/curves.png and .pdf: mean validation error by step, its range over the seeds; a panel a kind of choice."""
+    rows = [row for row in rows if row.like is None]  # guidance is no matter of training
     panels = list(dict.fromkeys(row.panel for row in rows[1:])) or [None]
     figure, axes = _panels(len(panels))
     for panel, axis in zip(panels, axes, strict=True):
@@ -48,7 +50,7 @@ def draws(rows: list[Row], results: dict[str, list[dict]], out: Path) -> None:
 
     Drawn for the first row of each objective that is like the default in all else.
     """
-    shown = {row.objective: row for row in reversed(rows) if row is rows[0] or row.panel == "objective"}
+    shown = {row.objective: row for row in reversed(rows) if row is rows[0] or row.panel == DRAWN_PANEL}
     figure, axes = _panels(len(shown))
     for (objective, row), axis in zip(sorted(shown.items(), key=lambda item: rows.index(item[1])), axes, strict=True):
         runs = results[row.name]

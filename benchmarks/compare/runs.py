@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,13 +13,14 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from benchmarks.compare.choices import CompareError, Corpus, Row
-from benchmarks.compare.measures import Line, measure, validation_error
+from benchmarks.compare.measures import Hearing, Line, measure, validation_error
 from svs.audio import write_text
 from svs.batches import AcousticBatches
 from svs.checkpoints import RunCheckpoint, batches_done
 from svs.training import AcousticTraining
 
-POINTS = 20  # of the curve of validation errors
+POINTS = 10  # of the curve of validation errors
+TOLD = ("conditions", "styles", "text_encoder")  # arguments of a row that its batches are told too
 TIMED = 6  # batches that a budget of minutes is turned into steps by
 
 
@@ -47,7 +49,7 @@ class Curve(Callback):
         done = batches_done(trainer)
         if done % self.every == 0 or done == trainer.num_training_batches:
             module.eval()
-            errors = [validation_error(module.network, line, module.weights) for line in self.lines]
+            errors = [validation_error(module.network, line, module.weights, {}) for line in self.lines]
             module.train()
             self.points.append((done, sum(errors) / len(errors)))
 
@@ -77,6 +79,11 @@ class Run:
     def result(self) -> Path:
         return self.folder / "result.json"
 
+    @property
+    def trained(self) -> Run:
+        """The run whose network this one's is: itself, or that of the row that it guides."""
+        return self if self.row.like is None else replace(self, row=self.row.like)
+
     def module(self, steps: int) -> AcousticTraining:
         torch.manual_seed(self.seed)
         tables = {"phonemes": self.corpus.phonemes, "speakers": self.corpus.speakers}
@@ -88,17 +95,18 @@ class Run:
             raise CompareError(f"{self.row.name}: {error}") from None
 
     def data(self) -> AcousticBatches:
+        known = {key: value for key, value in self.row.arguments.items() if key in TOLD}
         return AcousticBatches(
             str(self.corpus.features),
             {self.corpus.name: 1.0},
             self.corpus.phonemes,
             self.corpus.speakers,
             self.corpus.heldout,
-            **{**self.batches, "seed": self.seed},
+            **{**self.batches, **known, "seed": self.seed},
         )
 
-    def plan(self, budget: Budget) -> dict:
-        """What this run is, kept beside its checkpoints; the steps too, once they are known.
+    def plan(self, budget: Budget, hearing: Hearing | None = None) -> dict:
+        """What this run is, kept beside its figures; the steps too, once they are known.
 
         Raises CompareError where the folder holds another run.
         """
@@ -106,12 +114,14 @@ class Run:
         facts = {
             "row": self.row.name,
             "arguments": self.row.arguments,
+            "guidance": self.row.guidance,
             "batches": self.batches,
             "seed": self.seed,
             "features": str(self.corpus.features.resolve() / self.corpus.name),
             "frames": len(shard.latents()),
             "heldout": self.corpus.heldout,
             "budget": {"steps": budget.steps, "minutes": budget.minutes},
+            "heard": None if hearing is None else hearing.facts,
         }
         if path.is_file():
             kept = json.loads(path.read_text(encoding="utf-8"))
@@ -122,7 +132,10 @@ class Run:
                     f"{path}: was made with other {differing}; choose another --out, or delete {self.folder}"
                 )
         else:
-            steps = budget.steps or self.steps_within(60.0 * (budget.minutes or 1.0))
+            if self.row.like is not None:
+                steps = self.trained.plan(budget, hearing)["steps"]
+            else:
+                steps = budget.steps or self.steps_within(60.0 * (budget.minutes or 1.0))
             self.folder.mkdir(parents=True, exist_ok=True)
             _write_json(path, {**facts, "steps": steps})
         return {**facts, "steps": steps}
@@ -155,14 +168,17 @@ class Run:
             _trainer(self.folder, steps, [curve, saves]).fit(module, data, ckpt_path=resume)
         return module, curve
 
-    def finish(self, budget: Budget, lines: list[Line], samplers: dict[str, list[int]], codec=None) -> dict:
+    def finish(
+        self, budget: Budget, lines: list[Line], samplers: Mapping[str, Sequence[int]], hearing: Hearing | None = None
+    ) -> dict:
         """The run's figures: read where it is finished, else trained and measured."""
-        plan = self.plan(budget)
+        plan = self.plan(budget, hearing)
         if self.result.is_file():
             return json.loads(self.result.read_text(encoding="utf-8"))
-        module, curve = self.train(plan["steps"], lines)
+        module, curve = self.trained.train(plan["steps"], lines)
         weights = self.corpus.shard.importance() ** module.hparams.focus
-        figures = measure(module.network, lines, torch.from_numpy(weights / weights.mean()), samplers, codec)
+        weights = torch.from_numpy(weights / weights.mean())
+        figures = measure(module.network, lines, weights, samplers, self.row.guidance, hearing)
         result = {
             **plan,
             "parameters": sum(parameter.numel() for parameter in module.network.parameters()),

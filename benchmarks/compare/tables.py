@@ -1,90 +1,141 @@
-"""The figures of all runs as a table in Markdown and in LaTeX, with 95 % intervals."""
+"""The figures of all runs as tables in Markdown and in LaTeX, with 95 % intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from benchmarks import codecs
+from benchmarks.common import cell
+from benchmarks.compare.measures import DRAWN
+from svs.audio import write_text
 from svs.evaluation.intervals import Interval, bootstrap, crossed_bootstrap
 
-DRAWN = ("midpoint", 8)  # the sampler and steps that the table's draws are made with; every objective has it
-HEADS = (
-    "choice",
-    "weights",
-    "steps",
-    "CPU s a step",
-    "validation error",
-    "difference",
-    "Fréchet distance",
-    "mel distance",
-)
+LEARNED = ("choice", "weights", "steps", "CPU s a step", "validation error", "difference", "Fréchet distance")
+HEARD = ("choice", "mel distance", "FAD", "STOI", "PESQ", "same singer", "RTF of drawing")
+BY_LINE = ("stoi", "pesq", "singer")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A row of the table. mel: None without a codec."""
+class Table:
+    """cells: a list of texts for each row. strong: (row, column) of cells in bold. label: for LaTeX's references."""
 
-    name: str
-    parameters: int
-    steps: float
-    cpu_seconds_a_step: float
-    error: Interval
-    difference: Interval | None
-    frechet: Interval
-    mel: Interval | None
+    label: str
+    heads: Sequence[str]
+    cells: Sequence[Sequence[str]]
+    note: str
+    strong: frozenset[tuple[int, int]] = field(default_factory=frozenset)
 
-    @property
-    def differs(self) -> bool:
-        """Whether the interval of the difference from the first row leaves out 0."""
-        d = self.difference
-        return d is not None and d.low is not None and d.high is not None and (d.low > 0.0 or d.high < 0.0)
+    def markdown(self) -> str:
+        """The table with its note."""
+        lines = ["| " + " | ".join(self.heads) + " |", "|---" + "|---:" * (len(self.heads) - 1) + "|"]
+        for row in self._marked("**{}**", lambda text: text.replace("|", "\\|")):
+            lines.append("| " + " | ".join(row) + " |")
+        return "\n".join(lines) + f"\n\n{self.note}\n"
+
+    def latex(self) -> str:
+        """The same as a table environment; it wants the package booktabs."""
+        columns = "l" + "r" * (len(self.heads) - 1)
+        lines = [r"\begin{table*}", r"\centering\small", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
+        lines += [" & ".join(map(_escaped, self.heads)) + r" \\", r"\midrule"]
+        lines += [" & ".join(row) + r" \\" for row in self._marked(r"\textbf{{{}}}", _escaped)]
+        lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_escaped(self.note)}}}"]
+        return "\n".join([*lines, rf"\label{{tab:{self.label}}}", r"\end{table*}", ""])
+
+    def _marked(self, bold: str, escaped) -> list[list[str]]:
+        return [
+            [
+                bold.format(escaped(text)) if (number, column) in self.strong else escaped(text)
+                for column, text in enumerate(row)
+            ]
+            for number, row in enumerate(self.cells)
+        ]
 
 
-def entries(results: dict[str, list[dict]]) -> list[Entry]:
-    """results: row name → the results of its seeds, the first row that of the default. See `runs.Run.finish`."""
+def write(tables: Sequence[Table], out: Path) -> None:
+    """Write out/table.md and out/table.tex."""
+    write_text(out / "table.md", "\n".join(table.markdown() for table in tables))
+    write_text(out / "table.tex", "\n".join(table.latex() for table in tables))
+
+
+def learned(results: Mapping[str, Sequence[Mapping]], corpus: str, missing: Mapping[str, str]) -> Table:
+    """What the networks know of held-out latents.
+
+    results: row name → the results of its seeds, the first row that of the default (see `runs.Run.finish`).
+    missing: row name → why it was not trained.
+    """
     first = _by_line([run["error"] for run in next(iter(results.values()))])
-    made = []
+    cells, strong = [], set()
     for number, (name, runs) in enumerate(results.items()):
-        error, draws = _by_line([run["error"] for run in runs]), [_drawn(run) for run in runs]
-        paired = number > 0 and error.shape == first.shape
-        made.append(
-            Entry(
+        error = _by_line([run["error"] for run in runs])
+        difference = crossed_bootstrap(error - first) if number > 0 and error.shape == first.shape else None
+        if difference is not None and difference.low is not None and (difference.low > 0.0 or difference.high < 0.0):
+            strong.add((number, LEARNED.index("difference")))
+        cells.append(
+            [
                 name,
-                runs[0]["parameters"],
-                float(np.mean([run["steps"] for run in runs])),
-                float(np.mean([run["cpu_seconds_a_step"] for run in runs])),
-                crossed_bootstrap(error),
-                crossed_bootstrap(error - first) if paired else None,
-                bootstrap([draw["frechet"] for draw in draws]),
-                crossed_bootstrap(_by_line([draw["mel"] for draw in draws])) if "mel" in draws[0] else None,
-            )
+                f"{runs[0]['parameters'] / 1e6:.2f} M",
+                f"{np.mean([run['steps'] for run in runs]):.0f}",
+                f"{np.mean([run['cpu_seconds_a_step'] for run in runs]):.3f}",
+                _written(crossed_bootstrap(error)),
+                _written(difference, sign="+"),
+                _written(bootstrap([_drawn(run)["frechet"] for run in runs])),
+            ]
         )
-    return made
+    return Table("choices", LEARNED, cells, _about(results, corpus, missing), frozenset(strong))
 
 
-def _by_line(measured: Sequence[dict[str, float]]) -> np.ndarray:
+def sounding(results: Mapping[str, Sequence[Mapping]]) -> Table:
+    """What the codec makes of drawn latents, beside what it makes of the held-out ones. All runs have `heard`."""
+    cells = []
+    for name, runs in results.items():
+        heard = [run["heard"] for run in runs]
+        means = [_mean([value for each in heard for value in each[figure].values()]) for figure in BY_LINE]
+        cells.append(
+            [
+                name,
+                _written(crossed_bootstrap(_by_line([each["mel"] for each in heard]))),
+                cell(_mean([each["fad"] for each in heard])),
+                *map(cell, means),
+                cell(_mean([_drawn(run)["cost"] for run in runs])),
+            ]
+        )
+    embedding = next(iter(results.values()))[0]["heard"]["fad_embedding"]
+    note = (
+        f"Latents drawn by {DRAWN[0]} in {DRAWN[1]} steps and decoded, beside the held-out lines' own latents decoded: "
+        "mel distance in nepers; Fréchet audio distance of all lines together, by the embedding "
+        f"{embedding}; STOI and PESQ, made for speech; cosine of the speaker embeddings of both (resemblyzer). "
+        "– where a package is missing. RTF: processor seconds of drawing for a second of sound, on one thread."
+    )
+    return Table("heard", HEARD, cells, note)
+
+
+def copied(found: Mapping[str, Mapping], missing: Mapping[str, str]) -> Table:
+    """What codecs' copies of the held-out lines have lost. Arguments: what benchmarks.codecs.survey returns."""
+    embedding = next((result["fad_embedding"] for result in found.values()), "none")
+    note = (
+        "Copies of the held-out clips by codecs, of which but source-filter took no part in the tables above. Columns "
+        f"as of python -m benchmarks.codecs; FAD by the embedding {embedding}.{_left_out(missing, 'measured')}"
+    )
+    return Table("codecs", codecs.HEADINGS, [list(map(cell, row)) for row in codecs.cells(found)], note)
+
+
+def _by_line(measured: Sequence[Mapping[str, float]]) -> np.ndarray:
     """(seeds, lines), the lines in one order."""
     return np.array([[figures[line] for line in sorted(figures)] for figures in measured])
 
 
-def _drawn(run: dict) -> dict:
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _drawn(run: Mapping) -> dict:
     (draw,) = (draw for draw in run["draws"] if (draw["sampler"], draw["steps"]) == DRAWN)
     return draw
-
-
-def _cells(entry: Entry) -> list[str]:
-    return [
-        entry.name,
-        f"{entry.parameters / 1e6:.2f} M",
-        f"{entry.steps:.0f}",
-        f"{entry.cpu_seconds_a_step:.3f}",
-        _written(entry.error),
-        _written(entry.difference, sign="+"),
-        _written(entry.frechet),
-        _written(entry.mel),
-    ]
 
 
 def _written(interval: Interval | None, sign: str = "") -> str:
@@ -95,7 +146,7 @@ def _written(interval: Interval | None, sign: str = "") -> str:
     return f"{interval.mean:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
 
 
-def note(results: dict[str, list[dict]], corpus: str) -> str:
+def _about(results: Mapping[str, Sequence[Mapping]], corpus: str, missing: Mapping[str, str]) -> str:
     """What the figures are, in a few sentences."""
     runs = next(iter(results.values()))
     budget, lines, few = runs[0]["budget"], len(runs[0]["error"]), len(runs) < 10
@@ -105,35 +156,14 @@ def note(results: dict[str, list[dict]], corpus: str) -> str:
         f"out: {lines}. "
         "Validation error: mean squared error of the clean latents that an answer amounts to, over five ratios of data "
         "to noise, weighted by the latents' importance. Difference: from the first row, paired by seed and line; "
-        "bold where its interval leaves out 0. Fréchet and mel distance: of latents drawn by "
-        f"{DRAWN[0]} in {DRAWN[1]} steps from those held out, the latter in nepers through the codec. "
-        "In brackets 95 % bootstrap intervals over seeds and lines (of the Fréchet distance: over seeds)"
-        + ("; of so few seeds they are too narrow." if few else ".")
+        f"bold where its interval leaves out 0. Fréchet distance: of latents drawn by {DRAWN[0]} in {DRAWN[1]} steps "
+        "from those held out. In brackets 95 % bootstrap intervals over seeds and lines (of the Fréchet distance: over "
+        "seeds)" + ("; of so few seeds they are too narrow." if few else ".") + _left_out(missing, "trained")
     )
 
 
-def markdown(results: dict[str, list[dict]], corpus: str) -> str:
-    """The table with its note."""
-    lines = ["| " + " | ".join(HEADS) + " |", "|---" + "|---:" * (len(HEADS) - 1) + "|"]
-    for entry in entries(results):
-        cells = _cells(entry)
-        if entry.differs:
-            cells[5] = f"**{cells[5]}**"
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + f"\n\n{note(results, corpus)}\n"
-
-
-def latex(results: dict[str, list[dict]], corpus: str) -> str:
-    """The same as a table environment; it wants the package booktabs."""
-    lines = [r"\begin{table*}", r"\centering\small", r"\begin{tabular}{l" + "r" * (len(HEADS) - 1) + "}", r"\toprule"]
-    lines += [" & ".join(map(_escaped, HEADS)) + r" \\", r"\midrule"]
-    for entry in entries(results):
-        cells = list(map(_escaped, _cells(entry)))
-        if entry.differs:
-            cells[5] = rf"\textbf{{{cells[5]}}}"
-        lines.append(" & ".join(cells) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_escaped(note(results, corpus))}}}"]
-    return "\n".join([*lines, r"\label{tab:choices}", r"\end{table*}", ""])
+def _left_out(missing: Mapping[str, str], what: str) -> str:
+    return "".join(f" Not {what}: {name} ({why})." for name, why in missing.items())
 
 
 def _escaped(text: str) -> str:
