@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 
 VOICELESS = {"P", "T", "K", "F", "TH", "S", "SH", "CH", "HH"}
 SIBILANT = {"S", "Z", "SH", "ZH", "CH", "JH"}
-TITLES = {"st.": "saint", "dr.": "doctor", "&": "and"}
+SPOKEN = {"st.": "saint", "dr.": "doctor", "dr": "doctor", "&": "and"}  # on one note too, which "drive" would fit
 LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "ð": "th", "þ": "th"}
 
 
@@ -52,10 +52,12 @@ class English(Pronouncer):
 
     def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
         text = normalize(word)
+        if context is not None:
+            text = SPOKEN.get(text, text)
         if re.search("[èé]d$", word.lower()) and (stem := self.words(text[:-2]) or self.words(text[:-1])):
             return [(*phones, "AH0", "D") for phones in stem]
         if not re.search("[a-z0-9&]", text):
-            raise ValueError(f"{word!r} has no letters to sing")
+            raise self.unreadable(word)
         found = self.known(text)
         if not found:
             parts = [part for part in re.split(r"[^a-z0-9.&']+", spell_numbers(text)) if re.search("[a-z&]", part)]
@@ -88,7 +90,7 @@ class English(Pronouncer):
 
     def formed(self, text: str) -> list[tuple[str, ...]]:
         """Pronunciations of one word by dictionary, contraction, ending, compound, or at last the network."""
-        text = TITLES.get(text, text)
+        text = SPOKEN.get(text, text)
         return self.formed_of_known(text) or [network().predict(re.sub("[^a-z]", "", text))]
 
     def formed_of_known(self, text: str) -> list[tuple[str, ...]]:
@@ -201,8 +203,8 @@ def variants(dictionary: dict[str, str], word: str) -> list[tuple[str, ...]]:
 
 def normalize(word: str) -> str:
     """Lower case, plain apostrophes, no accents, no punctuation around; apostrophes and final points stay."""
-    text = unicodedata.normalize("NFKC", word).lower()
-    text = re.sub("[’‘ʼ‛`´′]", "'", text)
+    text = re.sub("[’‘ʼ‛`´′]", "'", word)  # before NFKC, which takes ´ for an accent upon a space
+    text = unicodedata.normalize("NFKC", text).lower()
     text = "".join(LETTERS.get(letter, letter) for letter in text)
     text = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
     text = re.sub(r"^[^a-z0-9'&]+|[^a-z0-9'.&]+$", "", text)
@@ -212,10 +214,11 @@ def normalize(word: str) -> str:
 
 
 LONGEST_NUMBER = 12  # digits; longer ones are read out digit by digit
+YEAR = re.compile("1[1-9][1-9][0-9]|20[1-9][0-9]")  # read as two numbers
 
 
 def spell_numbers(text: str) -> str:
-    """Digits as words: 12 → twelve, 1st → first."""
+    """Digits as words: 12 → twelve, 1st → first, 1,000 → one thousand; 1999, as a year, nineteen ninety nine."""
     if not any(letter.isdigit() for letter in text):
         return text
     import inflect
@@ -223,10 +226,13 @@ def spell_numbers(text: str) -> str:
     engine = inflect.engine()
 
     def words(number: re.Match) -> str:
-        many = sum(letter.isdigit() for letter in number[0]) > LONGEST_NUMBER
-        return f" {engine.number_to_words(number[0], group=1 if many else 0)} "
+        if YEAR.fullmatch(number[0]):
+            return f" {engine.number_to_words(number[0], group=2)} "
+        digits = number[0].replace(",", "")
+        many = sum(letter.isdigit() for letter in digits) > LONGEST_NUMBER
+        return f" {engine.number_to_words(digits, group=1 if many else 0)} "
 
-    spelled = re.sub(r"\d+(?:st|nd|rd|th)?", words, text)
+    spelled = re.sub(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+|st|nd|rd|th)?", words, text)
     return spelled.replace(",", " ").strip()
 
 
