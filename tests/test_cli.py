@@ -157,12 +157,19 @@ def broken(tmp_path):
     return tmp_path
 
 
+def test_a_melody_without_words_is_sung_on_the_syllable_asked_for(svs, broken, voice):
+    shown = svs("score", broken / "wordless.musicxml", "--missing-lyric", "la", "--json")
+    assert json.loads(shown.out)["parts"][0]["notes"][0]["phonemes"] == ["L", "AA1"]
+    assert svs("sing", broken / "wordless.musicxml", "--missing-lyric", "la", "-o", broken / "song.wav").status == 0
+    assert voice[0]["missing_lyric"] == "la"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["score", "missing.musicxml"], "missing.musicxml: no such file"),
         (["score", "text.musicxml"], "text.musicxml"),
-        (["score", "wordless.musicxml"], "wordless.musicxml"),
+        (["score", "wordless.musicxml"], "export the score again, or name one for all notes (--missing-lyric la)"),
         (["score", ROW, "--part", "Tuba"], "'Tuba' is not a part"),
         (["score", ROW, "--verse", "9"], "verse"),
         (["score", ROW, "--verse", "two"], "verse"),
