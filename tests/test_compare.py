@@ -5,12 +5,12 @@ import math
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import warm
 import yaml
 
 from benchmarks.compare import __main__ as command
@@ -108,7 +108,7 @@ def test_the_recipe_trains_nothing_again_that_is_finished(compared, features, ch
     del results[measured]
     done = subprocess.run(
         [ROOT / "recipes/compare/run.sh", *arguments(features, choices, compared[1])],
-        env={**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHON": warm.python(), "OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
