@@ -215,25 +215,55 @@ def normalize(word: str) -> str:
 
 LONGEST_NUMBER = 12  # digits; longer ones are read out digit by digit
 YEAR = re.compile("1[1-9][1-9][0-9]|20[1-9][0-9]")  # read as two numbers
+ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+THOUSANDS = {10**9: "billion", 10**6: "million", 1000: "thousand"}
+ORDINALS = {
+    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
+    "twelve": "twelfth",
+}  # fmt: skip
 
 
 def spell_numbers(text: str) -> str:
     """Digits as words: 12 → twelve, 1st → first, 1,000 → one thousand; 1999, as a year, nineteen ninety nine."""
-    if not any(letter.isdigit() for letter in text):
-        return text
-    import inflect
-
-    engine = inflect.engine()
 
     def words(number: re.Match) -> str:
+        whole, _, decimals = number["digits"].replace(",", "").partition(".")
         if YEAR.fullmatch(number[0]):
-            return f" {engine.number_to_words(number[0], group=2)} "
-        digits = number[0].replace(",", "")
-        many = sum(letter.isdigit() for letter in digits) > LONGEST_NUMBER
-        return f" {engine.number_to_words(digits, group=1 if many else 0)} "
+            spoken = f"{cardinal(int(whole[:2]))} {cardinal(int(whole[2:]))}"
+        elif len(whole) > LONGEST_NUMBER:
+            spoken = read_out(whole)
+        else:
+            spoken = cardinal(int(whole))
+        if decimals:
+            spoken += f" point {read_out(decimals)}"
+        if number["ordinal"]:
+            *before, last = spoken.split()
+            spoken = " ".join([*before, ORDINALS.get(last) or re.sub("y$", "ie", last) + "th"])
+        return f" {spoken} "
 
-    spelled = re.sub(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+|st|nd|rd|th)?", words, text)
-    return spelled.replace(",", " ").strip()
+    numeral = r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?)(?P<ordinal>st|nd|rd|th)?"
+    return re.sub(numeral, words, text).replace(",", " ").strip()
+
+
+def read_out(digits: str) -> str:
+    return " ".join(ONES[int(digit)] for digit in digits)
+
+
+def cardinal(number: int) -> str:
+    """105 → one hundred and five; below 10 ** LONGEST_NUMBER."""
+    for size, name in THOUSANDS.items():
+        if number >= size:
+            rest = number % size
+            return f"{cardinal(number // size)} {name}{' and' if 0 < rest < 100 else ''}{f' {cardinal(rest)}' if rest else ''}"
+    if number >= 100:
+        return f"{ONES[number // 100]} hundred{f' and {cardinal(number % 100)}' if number % 100 else ''}"
+    if number >= 20:
+        return TENS[number // 10 - 2] + (f" {ONES[number % 10]}" if number % 10 else "")
+    return ONES[number]
 
 
 def combine(words: list[list[tuple[str, ...]]]) -> list[tuple[str, ...]]:
