@@ -1,5 +1,6 @@
 # Sourced by a recipe's run.sh: options, the choice of stages, what a stage says, and the stages that recipes share.
 #
+# In its head a recipe says what it is for, and of each option of its own a line "#   --NAME VALUE …", which --help shows.
 # The recipe sets RECIPE (its folder), STAGES (names in order), LABELLED (the corpora with phones), EXPORT (options of
 # svs.release), ACOUSTIC (the last training of the acoustic model) and OPTION[voice]; it defines a function stage-NAME for each stage that is its own, and calls `run "$@"`.
 # Stages run inside the working folder --work, so the paths in their configurations are relative to it.
@@ -63,6 +64,8 @@ stage-export() {
 
 usage() {
     echo "usage: $(basename "$RECIPE")/run.sh [STAGE…] [--from STAGE] [--to STAGE]$(printf ' [--%s …]' "${!OPTION[@]}")"
+    sed -n '2s/^# //p; s/^#   --/--/p' "$RECIPE/run.sh"
+    echo "--work DIR     the working folder (default: work/$(basename "$RECIPE"))"
     echo "stages: ${STAGES[*]}; all of them when none is named"
     echo "--workers N: processes that measure and encode. --ray ADDRESS: a Ray cluster that does; local: one of this machine."
     echo "--slurm KEY=VALUE, --slurm STAGE.KEY=VALUE: a Slurm job for each stage; data_prep/slurm.py tells the keys."

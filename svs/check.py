@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from svs.repeats import play_order
 from svs.score import as_verse, choose_verses, read_score, read_written, vocal_lines
-from svs.written import ScoreError
+from svs.written import ScoreError, bars_text
 
 # what the reader leaves out note by note, and why
 LEFT_OUT = {
@@ -18,6 +18,7 @@ LEFT_OUT = {
     "unpitched notes": "they have no pitch; a voice speaks or claps them",
     "x-headed notes": "spoken, not sung",
     "lyrics on rests": "a rest has no note to sing them on",
+    "lyrics without letters": "signs such as ♥ have no sound; the vowel before goes on",
     "spoken notes": "spoken, not sung",
     "rapped notes": "rapped, not sung",
     "notes apart from all syllables": "no syllable begins them and no vowel reaches them: instrumental",
@@ -79,17 +80,9 @@ def _place(note):
     return note.voice, note.measure, note.offset, note.grace
 
 
-def _refused(remarks):
-    for remark in remarks:
-        if ": not sung (" in remark:
-            name, _, why = remark.partition(": not sung (")
-            yield name, why.removesuffix(")")
-
-
 def _left_out(part):
     for what, count in sorted(part.skipped.items()):
-        bars = _bars(part.skipped_in.get(what, ()))
-        yield Unsung(part.name + bars, f"{what}: {count}", LEFT_OUT.get(what, "the reader leaves them out"))
+        yield Unsung(_where(part.name, part.skipped_in.get(what, ())), f"{what}: {count}", LEFT_OUT.get(what, "the reader leaves them out"))
 
 
 def _notes(score, part, sung, heads, refused, played):
@@ -115,7 +108,7 @@ def _notes(score, part, sung, heads, refused, played):
 def _told(part, groups: dict[tuple[str, str], list[int]]) -> Iterator[Unsung]:
     """(what, why) → numbers of bars, a line each."""
     for (what, why), bars in groups.items():
-        yield Unsung(part.name + _bars(bars), f"{what}: {len(bars)}", why)
+        yield Unsung(_where(part.name, bars), f"{what}: {len(bars)}", why)
 
 
 def _lyrics(score, part, syllables, played):
@@ -157,22 +150,10 @@ def _signs(path: Path) -> list[Unsung]:
                     name = names.get(part.get("id")) or part.get("id") or "?"
                     found[name, SIGNS[element.tag]].append(int(digits or 0))
     return [
-        Unsung(name + _bars(bars), f"{what}: {len(bars)}", "the sign changes nothing in the singing")
+        Unsung(_where(name, bars), f"{what}: {len(bars)}", "the sign changes nothing in the singing")
         for (name, what), bars in sorted(found.items())
     ]
 
 
-def _bars(numbers) -> str:
-    """ ", bars 3, 7–9" of bar numbers, in order."""
-    numbers = sorted(set(numbers))
-    if not numbers:
-        return ""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    texts = [str(a) if a == b else f"{a}–{b}" for a, b in runs]
-    shown = ", ".join(texts[:12]) + (" …" if len(texts) > 12 else "")
-    return f", bar{'s' if len(numbers) > 1 else ''} {shown}"
+def _where(part: str, bars: Collection[int]) -> str:
+    return f"{part}, {bars_text(bars)}" if bars else part

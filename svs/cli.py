@@ -30,9 +30,6 @@ app = typer.Typer(
 )
 
 
-PITCH_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "G♯", "A", "B♭", "B")
-
-
 class PitchStyle(StrEnum):
     """natural: as a singer would join the notes. exact: the bare notes."""
 
@@ -57,6 +54,9 @@ Language = Annotated[
 ]
 Transpose = Annotated[float, typer.Option(help="Semitones up (or down, if negative).")]
 Tempo = Annotated[float, typer.Option(help="Factor; 2 is twice as fast.")]
+MissingLyric = Annotated[
+    str | None, typer.Option(help="Syllable for notes without one, such as la; an error if not given.", metavar="SYLLABLE")
+]
 A4 = Annotated[float, typer.Option("--tuning", help="Hz of A4.")]
 Temperament = Annotated[
     str, typer.Option(help="equal, just, pythagorean, meantone, or a Scala file (.scl).", metavar="NAME|FILE.scl")
@@ -95,6 +95,7 @@ def sing(
     language: Language = None,
     transpose: Transpose = 0.0,
     tempo: Tempo = 1.0,
+    missing_lyric: MissingLyric = None,
     tuning: A4 = 440.0,
     temperament: Temperament = "equal",
     tonic: Tonic = "C",
@@ -174,6 +175,7 @@ def sing(
         "language": language,
         "transpose": transpose,
         "tempo": tempo,
+        "missing_lyric": missing_lyric,
         "tuning": tuning,
         "temperament": temperament,
         "tonic": tonic,
@@ -239,6 +241,7 @@ def score(
     language: Language = None,
     transpose: Transpose = 0.0,
     tempo: Tempo = 1.0,
+    missing_lyric: MissingLyric = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
     check: Annotated[bool, typer.Option("--check", help="List all that will not be sung, and why.")] = False,
 ):
@@ -249,7 +252,6 @@ def score(
     from svs.phonemes import pronounce
     from svs.score import read_score, score_to_json, select_part
 
-    options: dict[str, Any] = {} if language is None else {"language": language}
     if check:
         from svs.check import unsung
 
@@ -259,7 +261,8 @@ def score(
         else:
             print("\n".join(map(str, found)) or "everything in the file is sung")
         return
-    read = read_score(score, verse=verse, transpose=transpose, tempo=tempo, **options)
+    options: dict[str, Any] = {"verse": verse, "transpose": transpose, "tempo": tempo, "missing_lyric": missing_lyric}
+    read = read_score(score, language=language, **options)
     parts = read.parts if part in (None, "all") else (select_part(read, part),)
     read = replace(read, parts=tuple(pronounce(each, g2p.load(each.language)) for each in parts))
     for remark in read.remarks:
@@ -462,6 +465,7 @@ def export(
 def voices():
     """List the installed voices, a line a singer."""
     from svs.evaluator import read_object
+    from svs.units import pitch_name
     from svs.voice import installed
 
     table = _table("voice", "singer", "languages", "range", "licence", "folder")
@@ -473,7 +477,7 @@ def voices():
                 facts.get("name", folder.name),
                 singer + (" (default)" if singer == facts.get("singer") else ""),
                 ", ".join(facts.get("languages", ())),
-                " to ".join(_pitch_name(cents) for cents in about.get("range_cents", ())),
+                " to ".join(pitch_name(cents) for cents in about.get("range_cents", ())),
                 facts.get("licence", ""),
                 str(folder),
             )
@@ -663,6 +667,8 @@ def _console():
 
 
 def _print_score(score) -> None:
+    from svs.units import pitch_name
+
     for part in score.parts:
         last = part.notes[-1].end if part.notes else 0.0
         print(f"{score.title}, {part.name} ({part.language}): {len(part.notes)} notes, {last:.1f} s")
@@ -672,7 +678,7 @@ def _print_score(score) -> None:
                 str(note.bar),
                 f"{note.onset:.3f}",
                 f"{note.duration:.3f}",
-                _pitch_name(note.cents),
+                pitch_name(note.cents),
                 _lyric_text(note),
                 " ".join(note.phonemes),
             )
@@ -688,14 +694,6 @@ def _lyric_text(note) -> str:
     before = "-" if note.syllabic in ("middle", "end") else ""
     after = "-" if note.syllabic in ("begin", "middle") else ""
     return escape(f"{before}{note.lyric}{after}")
-
-
-def _pitch_name(cents: float) -> str:
-    """Nearest note with the cents beside it: 6900 is A4, 6925 is A4 +25."""
-    nearest = round(cents / 100)
-    name = PITCH_CLASSES[nearest % 12] + str(nearest // 12 - 1)
-    beside = cents - 100 * nearest
-    return name if abs(beside) < 0.5 else f"{name} {beside:+.0f}"
 
 
 def _write_evaluations(songs, results, distance, json_path, csv_path, notes_csv, html_path, png_path) -> None:

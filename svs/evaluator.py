@@ -25,6 +25,7 @@ from svs.units import A4_HZ, PITCH_GRID, FrameGrid
 
 FIGURES = ("spectrum", "espnet", "stoi", "pesq", "speaker")  # of two recordings, besides the contours'
 USUAL_FIGURES = ("spectrum", "espnet", "stoi", "pesq")
+LENGTHS_APART = 0.1  # seconds, of two recordings in step
 LONGEST_COMPARED_SECONDS = 1800.0  # those figures hold both sounds and their spectra in memory
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 LOSSLESS = (".wav", ".flac")
@@ -103,8 +104,11 @@ def evaluate_file(path: Path | str, against: Against, tracker: str = "praat") ->
                 reason = "one of them was replaced or changed since, or singing was stopped between the two"
                 raise EvaluationError(f"{told}; {reason}: sing it again, or name what to measure against, as with --take")
             remarks.append(told)
-        notes, commanded = take_notes(take), take_curve(take)
-        check_lengths(commanded, audio)
+        try:
+            notes, commanded = take_notes(take), take_curve(take)
+            check_lengths(commanded, audio)
+        except ValueError as error:
+            raise EvaluationError(f"{path}, {against.take}: {error}") from None
     else:
         notes, alignment = _score_notes(against), against.alignment
     if not notes:
@@ -123,6 +127,11 @@ def _against_reference(path, audio, against, tracker):
     from svs.evaluation.melody import contour_scores
 
     reference = AudioFile.open(against.reference)
+    if abs(audio.seconds - reference.seconds) > LENGTHS_APART:
+        raise EvaluationError(
+            f"{path}: lasts {audio.seconds:.2f} s, its reference {against.reference} {reference.seconds:.2f} s; two "
+            f"recordings are compared in step and may be {LENGTHS_APART} s apart: cut the longer, or measure against a score"
+        )
     wanted, _ = measure(reference, tracker)
     curves, missing = measure(audio, tracker)
     first = next(iter(curves))
@@ -351,9 +360,13 @@ def _lyrics_text(path):
     if path.suffix.lower() in SCORES:
         return song_words(path)
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvaluationError(f"{path}: lyrics cannot be read ({error})") from None
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise EvaluationError(f"{path}: no such file") from None
+    except OSError as error:
+        raise EvaluationError(f"{path}: lyrics cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise EvaluationError(f"{path}: is neither text nor a score; the words sung are wanted") from None
 
 
 def _whole(audio):

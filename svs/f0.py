@@ -86,10 +86,10 @@ def measure_pitch(audio: Audio) -> PitchCurve:
     return track(audio, floor_hz=max(55.0, low / 1.5), ceiling_hz=min(1400.0, high * 1.5))
 
 
-def check_tracker(tracker: str) -> None:
-    """Raise ValueError for a name that no tracker has."""
+def check_tracker(tracker: str, *others: str) -> None:
+    """Raise ValueError for a name that no tracker has. others: what else could have been said."""
     if tracker not in TRACKERS:
-        raise ValueError(f"track: no tracker {tracker!r}; choose one of {', '.join(TRACKERS)}")
+        raise ValueError(f"there is no tracker {tracker!r}; choose one of {', '.join((*TRACKERS, *others))}")
 
 
 def _loudest(audio):

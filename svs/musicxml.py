@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from fractions import Fraction
@@ -469,6 +470,8 @@ class _PartWalk:
             parsed = read_lyric(lyric, verse)
             if parsed is not None:
                 found.setdefault(verse, parsed)
+            elif any(unicodedata.category(c) == "So" for c in "".join(lyric.itertext())):  # punctuation is not missed
+                self.skip("lyrics without letters")
         return tuple(found[verse] for verse in sorted(found))
 
     def direction(self, element):
@@ -529,6 +532,8 @@ class _PartWalk:
             bpm = float(self.number_of(tempo, "sound tempo"))
             if bpm > 0:
                 self.tempos[self.index, offset] = bpm
+        if (swing := element.find("swing")) is not None:
+            self.swing(swing, offset)
         if element.get("segno"):
             self.here.segno.add(element.get("segno"))
         if element.get("coda"):
@@ -543,6 +548,17 @@ class _PartWalk:
             self.here.fine = True
         if element.get("forward-repeat") == "yes":
             self.here.repeat_start = True
+
+    def swing(self, element, offset):
+        """Eighths, or sixteenths, of which the first lasts longer than the second; <straight/> ends it."""
+        beat = Fraction(1, 2) if (element.findtext("swing-type") or "").strip() == "16th" else Fraction(1)
+        share = Fraction(1, 2)
+        if element.find("straight") is None:
+            first, second = (self.number_of(element.findtext(name), f"swing {name}") for name in ("first", "second"))
+            if not (first > 0 and second > 0):
+                raise ScoreError(f"{self.where()}: a swing of {first} to {second}; numbers above 0 are wanted")
+            share = first / (first + second)
+        self.score.swings[self.index, offset] = beat, share
 
     def metronome(self, element, offset):
         """A metronome mark, or a metric modulation such as quarter = dotted quarter, as quarters a minute."""
@@ -710,7 +726,7 @@ HYPHENS = "-\u2010\u2011\u00ad_"
 def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: bool = False) -> Lyric | None:
     """A syllable without its verse number and engraver's hyphens, which say where it stands in its word.
 
-    None where no letter or digit is left to sing.
+    Characters that are not seen (soft hyphens, joiners) are dropped. None where no letter or digit is left to sing.
     """
     text = text.replace("\u00a0", " ").strip()
     text = re.sub(r"^[(\[]?\d+\s*[.):\]]+\s*(?=\D|$)", "", text)
@@ -719,8 +735,8 @@ def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: boo
         before = before or text[0] != "_"
     if text[-1:] and text[-1] in HYPHENS:
         extend, after = extend or text[-1] == "_", after or text[-1] != "_"
-    text = text.strip(HYPHENS + " ")
-    if not any(character.isalnum() for character in text) or re.fullmatch(r"[\[(]?\.?\d+[\])]", text):
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip(HYPHENS + " ")
+    if not any(character.isalnum() or character == "&" for character in text) or re.fullmatch(r"[\[(]?\.?\d+[\])]", text):
         return None  # nothing to sing, or the number of a verse or a footnote
     place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
     return Lyric(verse, text, place[before, after], extend)

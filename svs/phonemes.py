@@ -18,6 +18,7 @@ from itertools import pairwise
 from svs.g2p import Context, Pronouncer
 from svs.inventory import BR, PHONES, SIL, SPECIALS, VOWELS, Phone, features, strip_stress
 from svs.score import Note, Part, ScoreError
+from svs.units import note_name
 
 __all__ = ["BR", "PHONES", "SIL", "SPECIALS", "VOWELS", "Phone", "features", "strip_stress"]
 
@@ -403,12 +404,8 @@ def _phones_of(group: str) -> tuple[str, ...]:
     return phones
 
 
-PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
-
-
 def where(part: Part, index: int) -> str:
     """A note's place as a reader finds it: "Soprano, bar 12, note 3 (G4)"."""
     note = part.notes[index]
     number = sum(other.bar == note.bar for other in part.notes[: index + 1])
-    midi = round(note.cents / 100)
-    return f"{part.name}, bar {note.bar}, note {number} ({PITCH_NAMES[midi % 12]}{midi // 12 - 1})"
+    return f"{part.name}, bar {note.bar}, note {number} ({note_name(note.cents)})"

@@ -11,6 +11,7 @@ Conventions:
   under an extender line. Any other note without a syllable is an error, unless `missing_lyric` says what to sing.
 - An acciaccatura falls on the beat and takes 70 ms of the note that follows; an appoggiatura takes its written value,
   at most half of that note. The syllable begins with the grace note, so that the word meets the beat.
+- Where the file swings (<swing>), halves of the beat move and triplets stay.
 - Without a tempo mark a word such as Andante gives the tempo, else a quarter note takes half a second (120 a minute);
   `Score.remarks` says so. rit. and accel. are played until "a tempo" (svs/tempo.py).
 """
@@ -32,6 +33,7 @@ from svs.files import MOST_BYTES
 from svs.language import detect
 from svs.repeats import play_order
 from svs.tempo import DEFAULT_TEMPO, of_words
+from svs.units import note_name
 from svs.written import (
     MOST_NOTES,
     Lyric,
@@ -41,7 +43,6 @@ from svs.written import (
     WrittenScore,
     note_cents,
     note_fifths,
-    note_name,
 )
 
 __all__ = ["Grid", "Note", "Part", "Score", "ScoreError", "read_score", "score_to_json", "select_part"]
@@ -126,6 +127,7 @@ class Score:
     """All sung lines of a score.
 
     remarks: one line each of what was assumed or left out in reading it. transposed: cents above the page.
+    wordless: names of the parts that have notes but no lyrics.
     """
 
     title: str
@@ -133,6 +135,7 @@ class Score:
     remarks: tuple[str, ...] = ()
     grid: Grid | None = None
     transposed: float = 0.0
+    wordless: tuple[str, ...] = ()
 
     @classmethod
     def from_notes(cls, notes, *, title: str = "", name: str = "Voice", language: str = "en") -> Score:
@@ -233,7 +236,8 @@ def read_score(
             if language is None and score.language is None and sung_in != "en":
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
-    return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid(), 100.0 * transpose)
+    wordless = tuple(part.name for part in score.parts if part.notes and not any(n.lyrics for n in part.notes))
+    return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid(), 100.0 * transpose, wordless)
 
 
 def _check_bounds(notes: Sequence[Note], name: str, file: str) -> None:
@@ -353,7 +357,10 @@ def vocal_lines(score: WrittenScore, missing_lyric: str | None = None):
     if not found:
         counts = [f"{part.name}: {len(part.notes)} notes" for part in score.parts if part.notes]
         what = f"no lyrics in any part ({'; '.join(counts[:6])})" if counts else "no notes in any part"
-        raise ScoreError(f"{score.file}: {what}. Write syllables under the line to be sung and export the score again")
+        raise ScoreError(
+            f"{score.file}: {what}. Write syllables under the line to be sung and export the score again"
+            + (", or name one for all notes (--missing-lyric la)" if counts else "")
+        )
     most = max(_syllables(notes) for _, _, notes in found)
     kept = []
     for entry in found:
@@ -515,7 +522,8 @@ def _play(score, line, playing, first, before):
             bar, endings = score.measures[index].number, sorted(score.measures[index].endings)
             passing = endings[min(visits[index], len(endings)) - 1] if endings else visits[index]
             wanted = first + passing - 1
-            item = _Item(start + note.offset, note.duration, note, place, wanted, bar, tie_start=note.tie_start)
+            begin, end = (score.swung(index, offset) for offset in (note.offset, note.offset + note.duration))
+            item = _Item(start + begin, end - begin, note, place, wanted, bar, tie_start=note.tie_start)
             item.ending = bool(endings)
             items.append(item)
         if len(items) > MOST_NOTES:
@@ -745,7 +753,7 @@ def _note(item, onset, duration, shift, connected, last_lyric, notes, file, part
         if missing_lyric is None:
             raise ScoreError(
                 f"{file}, {part.name}, bar {item.bar}, note {written.ordinal} ({note_name(written.cents)}): no lyric. "
-                "Add a syllable, slur it to the note before, or name a syllable for such notes (missing_lyric)"
+                "Add a syllable, slur it to the note before, or name a syllable for such notes (--missing-lyric la)"
             )
         lyric = item.lyric = Lyric(item.wanted, missing_lyric)
     melisma = lyric is None
@@ -801,7 +809,8 @@ def select_part(score: Score, which: int | str | None = None) -> Part:
     partial = [part for part in score.parts if wanted and wanted.casefold() in part.name.casefold()]
     if len(partial) == 1 and not wanted.isdigit():
         return partial[0]
-    found = "fits several parts" if len(partial) > 1 else "is not a part"
+    mute = wanted and any(wanted.casefold() in name.casefold() for name in score.wordless)
+    found = "fits several parts" if len(partial) > 1 else "is a part without lyrics" if mute else "is not a part"
     raise ScoreError(f"{score.title or 'score'}: {wanted!r} {found}; the sung parts are {names}")
 
 

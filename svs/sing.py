@@ -36,8 +36,9 @@ from svs.speaker import Likeness
 from svs.tape import Tape
 from svs.timing import LEAD_IN, PhonemeSpan, delay, place
 from svs.tuning import Scale, Tuning, tune
-from svs.units import A4_HZ, SAMPLE_RATE
+from svs.units import A4_HZ, SAMPLE_RATE, pitch_name
 from svs.voice import Voice, VoiceError
+from svs.written import bars_text
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def sing(
     language: str | None = None,
     transpose: float = 0.0,
     tempo: float = 1.0,
+    missing_lyric: str | None = None,
     tuning: float = A4_HZ,
     temperament: str | Path | Scale = "equal",
     tonic: str = "C",
@@ -141,6 +143,7 @@ def sing(
 
     score: a file, or a Score read already. part: name or number from 1; the first one with lyrics when None.
     transpose: semitones. tempo: factor. tuning: Hz of A4. pitch: "natural" or "exact", the bare notes.
+    missing_lyric: syllable for notes that have none and continue no vowel, as of a melody without words; else an error.
     temperament: "equal", "just", "pythagorean", "meantone" or a Scala file; tonic: of the page, such as "Eb".
     settings: amounts of the contour, for the line and for single notes (svs.hand): a YAML file or the same as a dict;
     when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
@@ -156,7 +159,7 @@ def sing(
     to: a WAV to write while singing, whole or not at all, or a Tape; the take's audio is then that, and memory holds no
     more than a stretch; when None the take holds the whole sound in memory, 10.6 MB a minute. hear: called with each
     stretch of audio when it is finished. reproducible: the same bytes on any number of threads, by singing on one.
-    Of a Score that is read already, verse, transpose and tempo are settled: they go to `read_score`.
+    Of a Score that is read already, verse, transpose, tempo and missing_lyric are settled: they go to `read_score`.
     Warns of remarks on the score and of notes outside the singer's range.
     Raises ScoreError, VoiceError or ValueError, each one line that says what to do.
     """
@@ -177,7 +180,7 @@ def sing(
     from svs import g2p
     from svs.manner import manner as manner_of
 
-    score = _read(score, verse, transpose, tempo, language)
+    score = _read(score, verse, transpose, tempo, language, missing_lyric)
     line = select_part(score, part)
     line = replace(line, language=language or line.language)
     line = pronounce(line, g2p.load(line.language))
@@ -294,6 +297,7 @@ def sing_parts(
     language: str | None = None,
     transpose: float = 0.0,
     tempo: float = 1.0,
+    missing_lyric: str | None = None,
     scratch: str | Path | None = None,
     **options,
 ) -> tuple[Take, ...]:
@@ -304,7 +308,7 @@ def sing_parts(
     if options.get("f0") is not None:
         raise HandError("a contour drawn by hand is of one line; sing that part alone, then the others")
     options["settings"] = _settings(options.get("settings"), score)
-    score = _read(score, verse, transpose, tempo, language)
+    score = _read(score, verse, transpose, tempo, language, missing_lyric)
     if not score.parts:
         select_part(score)  # says so
     if not isinstance(voice, Voice):
@@ -356,11 +360,14 @@ def _drawn(curve: PitchCurve, drawn: Drawn, notes: Sequence[Note]) -> PitchCurve
     return follow(curve, drawn)
 
 
-def _read(score, verse, transpose, tempo, language) -> Score:
+def _read(score, verse, transpose, tempo, language, missing_lyric) -> Score:
     if not isinstance(score, Score):
-        return read_score(score, verse=verse, transpose=transpose, tempo=tempo, language=language)
-    if (verse, transpose, tempo) != (1, 0.0, 1.0):
-        raise ValueError("verse, transpose and tempo are settled when a score is read; give them to read_score")
+        options = {"verse": verse, "transpose": transpose, "tempo": tempo, "missing_lyric": missing_lyric}
+        return read_score(score, language=language, **options)
+    if (verse, transpose, tempo, missing_lyric) != (1, 0.0, 1.0, None):
+        raise ValueError(
+            "verse, transpose, tempo and missing_lyric are settled when a score is read; give them to read_score"
+        )
     return score
 
 
@@ -396,11 +403,10 @@ def as_sung_by(voice: Voice, line: Part, singer: str) -> Part:
 def warn_out_of_range(part: str, notes: Sequence[Note], voice: Voice, singer: str) -> None:
     """Warn of notes outside the singer's range, naming their bars; they are sung all the same."""
     low, high = voice.range_cents(singer)
-    bars = sorted({str(note.bar) for note in notes if not low <= note.cents <= high}, key=lambda bar: (len(bar), bar))
+    bars = {note.bar for note in notes if not low <= note.cents <= high}
     if bars:
-        shown = ", ".join(bars[:12]) + (" …" if len(bars) > 12 else "")
         warnings.warn(
-            f"{part}: notes outside the range of {singer} ({low / 100:.0f}–{high / 100:.0f} in MIDI numbers) in "
-            f"bars {shown}; they are sung, but may sound strained; --transpose moves them",
+            f"{part}: notes outside the range of {singer} ({pitch_name(low)} to {pitch_name(high)}) in "
+            f"{bars_text(bars)}; they are sung, but may sound strained; --transpose moves them",
             stacklevel=3,
         )

@@ -8,7 +8,9 @@ many, train as one with a batch of all their items would (svs.processes).
 from __future__ import annotations
 
 import math
+import re
 import sys
+from argparse import ArgumentError
 from pathlib import Path
 from typing import Any
 
@@ -486,7 +488,7 @@ def main(config, arguments: list[str] | None = None) -> None:
     """`svs train CONFIG`: build model, data and trainer from a YAML file and fit; an interrupted run goes on.
 
     arguments: further LightningCLI options, such as `--trainer.max_time=00:00:10:00`.
-    Raises TrainingError for a run that is finished.
+    Raises TrainingError for a run that is finished, and for what the file or the options say wrong.
     """
     import logging
 
@@ -531,8 +533,14 @@ def main(config, arguments: list[str] | None = None) -> None:
                 say(f"{path}: {batches_done(self.trainer)} batches", flush=True)
 
     torch.set_flush_denormal(True)
-    Command(
-        args=["fit", "--config", str(config), *(arguments or [])],
-        save_config_callback=SaveBeside,
-        save_config_kwargs={"save_to_log_dir": False},
-    )
+    try:
+        Command(
+            args=["fit", "--config", str(config), *(arguments or [])],
+            save_config_callback=SaveBeside,
+            save_config_kwargs={"save_to_log_dir": False},
+            parser_kwargs={"exit_on_error": False, "fit": {"exit_on_error": False}},
+        )
+    except ArgumentError as error:
+        text = " ".join(str(error).split())
+        inner = re.search(r"Problem with given class_path.*?(?= - Expected a | Given value type|$)", text)
+        raise TrainingError(f"{config}: {inner[0] if inner else text}") from None

@@ -14,6 +14,7 @@ SAMPLE_RATE = 44_100
 LATENT_HOP = 882  # samples: latent frames of 20 ms, two of the pitch grid
 A4_HZ = 440.0
 A4_CENTS = 6900.0
+NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
 
 
 def hz_to_cents(hz):
@@ -27,6 +28,18 @@ def hz_to_cents(hz):
 def cents_to_hz(cents):
     """Frequency in Hz of cents (scalar or array); 6900 gives 440 Hz."""
     return A4_HZ * np.exp2((np.asarray(cents, dtype=np.float64) - A4_CENTS) / 1200.0)
+
+
+def note_name(cents: float) -> str:
+    """Name of the nearest note in plain letters, as one would type it: 6900 is A4, 6320 Eb4."""
+    nearest = int(np.floor(cents / 100 + 0.5))
+    return f"{NAMES[nearest % 12]}{nearest // 12 - 1}"
+
+
+def pitch_name(cents: float) -> str:
+    """Name of the nearest note as it is printed, and how far from it: 6900 is A4, 6320 E♭4+20."""
+    beside = round(cents - 100 * np.floor(cents / 100 + 0.5))
+    return note_name(cents).replace("#", "♯").replace("b", "♭") + (f"{beside:+d}" if beside else "")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -20,7 +21,6 @@ MARKS = (
     *("accent", "strong-accent", "staccato", "staccatissimo", "spiccato", "detached-legato", "tenuto"),
     *("breath-mark", "caesura", "scoop", "plop", "doit", "falloff", "glide"),
 )
-NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
 class ScoreError(Mistake):
@@ -129,6 +129,7 @@ class WrittenPart:
 class WrittenScore:
     """All parts over common measures. tempos: (measure, offset in quarters, quarters a minute), in order.
 
+    swings: (measure, offset) → (beat in quarters, share of it that the first of its two halves takes), from there on.
     language: code of the lyrics' language where the file names it.
     """
 
@@ -137,6 +138,7 @@ class WrittenScore:
     measures: list[Measure] = field(default_factory=list)
     parts: list[WrittenPart] = field(default_factory=list)
     tempos: list[tuple[int, Fraction, float]] = field(default_factory=list)
+    swings: dict[tuple[int, Fraction], tuple[Fraction, Fraction]] = field(default_factory=dict)
     tempo_words: str = ""
     language: str | None = None
 
@@ -146,6 +148,22 @@ class WrittenScore:
         for measure in self.measures:
             starts.append(starts[-1] + measure.length)
         return starts
+
+    def swung(self, measure: int, offset: Fraction) -> Fraction:
+        """Where in its measure a place sounds: off the beat later, or earlier, where the page swings.
+
+        Halves, quarters … of the beat move, triplets stay. A pickup's beats are counted from its end.
+        """
+        places = [place for place in self.swings if place <= (measure, offset)]
+        if not places:
+            return offset
+        beat, share = self.swings[max(places)]
+        pickup = self.measures[measure].length % beat if measure == 0 else Fraction(0)
+        phase = (offset - pickup) % beat / beat
+        if phase.denominator & (phase.denominator - 1):  # not a power of two
+            return offset
+        late = 2 * share * phase if 2 * phase <= 1 else share + (2 * phase - 1) * (1 - share)
+        return offset + (late - phase) * beat
 
 
 MOST_NOTES = 250_000  # heads of a file, all parts; and notes of a line as it is played
@@ -168,16 +186,23 @@ def regular_measures(signatures: dict[int, Fraction], end: Fraction, file: str) 
     return measures
 
 
+def bars_text(numbers: Iterable[int]) -> str:
+    """ "bar 3" or "bars 3, 7–9" of bar numbers in any order, the first dozen of what is longer."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    texts = [str(a) if a == b else f"{a}–{b}" for a, b in runs]
+    shown = ", ".join(texts[:12]) + (" …" if len(texts) > 12 else "")
+    return f"bar {shown}" if len(runs) == 1 and runs[0][0] == runs[0][1] else f"bars {shown}"
+
+
 def place_in(starts: list[Fraction], quarters: Fraction) -> tuple[int, Fraction]:
     """(measure index, offset) of a position in quarters from the beginning; starts: of `WrittenScore.starts`."""
     index = min(max(bisect_right(starts, quarters) - 1, 0), len(starts) - 2)
     return index, quarters - starts[index]
-
-
-def note_name(cents: float) -> str:
-    """Name of the nearest semitone: 6900 is "A4"."""
-    midi = round(cents / 100)
-    return f"{NAMES[midi % 12]}{midi // 12 - 1}"
 
 
 def note_cents(name: str) -> float:

@@ -112,7 +112,7 @@ def test_silence_stays_by_time_and_bad_methods_are_named():
 
     silent = PitchCurve(np.full(500, 6900.0), np.zeros(500, dtype=bool))
     assert align(SONG, silent).method == "time" and align(SONG, silent).agreement == 0
-    with pytest.raises(ValueError, match="method 'guess'; choose auto, time or dtw"):
+    with pytest.raises(ValueError, match="alignment is 'guess'; choose auto, time or dtw"):
         align(SONG, silent, "guess")
     with pytest.raises(ValueError, match="no notes"):
         align([], silent)

@@ -1,5 +1,7 @@
 """Phrases kept between renders: an edit costs what it changed, and the sound is the same to the bit as without."""
 
+import shutil
+
 import numpy as np
 import pytest
 from tiny_voices import write_voice
@@ -15,9 +17,22 @@ def voice(tmp_path_factory):
     return Voice.load(write_voice(tmp_path_factory.mktemp("voices") / "tiny"))
 
 
+@pytest.fixture(scope="module")
+def sung(voice, tmp_path_factory):
+    """The song as it is sung without a cache, and the folder of a cache that has seen it once, not to be written to."""
+    folder = tmp_path_factory.mktemp("sung")
+    cache = PhraseCache(folder)
+    first = sing(song(), voice, pitch="exact", cache=cache)
+    assert counts(cache) == (0, 3)
+    plain = sing(song(), voice, pitch="exact").audio.samples.tobytes()
+    assert first.audio.samples.tobytes() == plain
+    return plain, folder
+
+
 @pytest.fixture
-def kept(tmp_path):
-    return PhraseCache(tmp_path / "phrases")
+def kept(sung, tmp_path):
+    """A cache that holds the song."""
+    return PhraseCache(shutil.copytree(sung[1], tmp_path / "phrases"))
 
 
 def song(last_cents=6700.0):
@@ -33,16 +48,13 @@ def counts(cache):
     return found
 
 
-def test_a_song_sung_again_is_not_sung_again_and_sounds_the_same(voice, kept):
-    plain = sing(song(), voice, pitch="exact")
-    first, again = (sing(song(), voice, pitch="exact", cache=kept) for _ in range(2))
-    assert counts(kept) == (3, 3)
-    assert plain.audio.samples.tobytes() == first.audio.samples.tobytes() == again.audio.samples.tobytes()
+def test_a_song_sung_again_is_not_sung_again_and_sounds_the_same(voice, kept, sung):
+    again = sing(song(), voice, pitch="exact", cache=kept)
+    assert counts(kept) == (3, 0)
+    assert again.audio.samples.tobytes() == sung[0]
 
 
 def test_after_an_edit_only_the_phrase_with_the_note_is_sung(voice, kept):
-    sing(song(), voice, pitch="exact", cache=kept)
-    counts(kept)
     edited = sing(song(6800.0), voice, pitch="exact", cache=kept)
     assert counts(kept) == (2, 1)
     assert edited.audio.samples.tobytes() == sing(song(6800.0), voice, pitch="exact").audio.samples.tobytes()
@@ -64,28 +76,22 @@ def test_a_line_without_rests_is_the_same_to_the_bit_whichever_of_its_stretches_
 
 @pytest.mark.parametrize("options", [{"seed": 1}, {"steps": 3}, {"guidance": 2.0}, {"singer": "bob"}, {"tuning": 442.0}])
 def test_what_changes_the_sound_misses(voice, kept, options):
-    sing(song(), voice, pitch="exact", cache=kept)
-    counts(kept)
     sing(song(), voice, pitch="exact", cache=kept, **options)
     assert counts(kept) == (0, 3)
 
 
 def test_other_weights_miss(voice, kept, tmp_path):
-    sing(song(), voice, pitch="exact", cache=kept)
-    counts(kept)
     other = Voice.load(write_voice(tmp_path / "other", seed=1))
     sing(song(), other, pitch="exact", cache=kept)
     assert counts(kept) == (0, 3)
 
 
-def test_a_damaged_phrase_is_sung_again(voice, kept):
-    plain = sing(song(), voice, pitch="exact", cache=kept)
-    counts(kept)
+def test_a_damaged_phrase_is_sung_again(voice, kept, sung):
     files = sorted(kept.folder.glob("*.npy"))
     files[0].write_bytes(b"")
     files[1].write_bytes(files[1].read_bytes()[:-5])
     np.save(files[2], np.zeros(3))
-    assert sing(song(), voice, pitch="exact", cache=kept).audio.samples.tobytes() == plain.audio.samples.tobytes()
+    assert sing(song(), voice, pitch="exact", cache=kept).audio.samples.tobytes() == sung[0]
     assert counts(kept) == (0, 3)
 
 

@@ -158,12 +158,19 @@ def broken(tmp_path):
     return tmp_path
 
 
+def test_a_melody_without_words_is_sung_on_the_syllable_asked_for(svs, broken, voice):
+    shown = svs("score", broken / "wordless.musicxml", "--missing-lyric", "la", "--json")
+    assert json.loads(shown.out)["parts"][0]["notes"][0]["phonemes"] == ["L", "AA1"]
+    assert svs("sing", broken / "wordless.musicxml", "--missing-lyric", "la", "-o", broken / "song.wav").status == 0
+    assert voice[0]["missing_lyric"] == "la"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["score", "missing.musicxml"], "missing.musicxml: no such file"),
         (["score", "text.musicxml"], "text.musicxml"),
-        (["score", "wordless.musicxml"], "wordless.musicxml"),
+        (["score", "wordless.musicxml"], "export the score again, or name one for all notes (--missing-lyric la)"),
         (["score", ROW, "--part", "Tuba"], "'Tuba' is not a part"),
         (["score", ROW, "--verse", "9"], "verse"),
         (["score", ROW, "--verse", "two"], "verse"),
@@ -357,11 +364,13 @@ def test_many_takes_at_once_give_means_intervals_rows_and_pages(svs, sung_take, 
     ("arguments", "message"),
     [
         (["SUNG", "--score", ROW, "--align", "guess"], "choose auto, time or dtw"),
-        (["SUNG", "--tracker", "ear"], "no tracker 'ear'; choose one of praat"),
+        (["SUNG", "--tracker", "ear"], "there is no tracker 'ear'; choose one of praat, harvest, harvest+stonemask, pyin, swiftf0, all"),
+        (["SUNG", "--reference", "DIR/short.wav"], "cut the longer, or measure against a score"),
+        (["SUNG", "--lyrics", "DIR/none.txt"], "none.txt: no such file"),
         (["SUNG", "--reference", "SUNG", "--figures", "beauty"], "figure 'beauty' is not known"),
         (["SUNG", "SUNG", "--take", "x.json"], "2 sound files have not one take"),
         (["SUNG", "--take-dir", "DIR/none"], "holds no buzz.json"),
-        (["SUNG", "--take", "DIR/empty.json"], "no 'notes' in its notes"),
+        (["SUNG", "--take", "DIR/empty.json"], "empty.json: not a take of svs, no 'notes' in its notes"),
         (["SUNG", "--take", "DIR/parts.json"], "several parts at once"),
         (["DIR/empty.wav", "--score", ROW], "empty.wav: the audio is empty"),
         (["SUNG", "--fad", "DIR/none"], "no sound files there"),
@@ -372,6 +381,7 @@ def test_an_evaluation_that_cannot_be_is_answered_in_one_line(svs, sung_take, tm
     (tmp_path / "empty.json").write_text("{}")
     (tmp_path / "parts.json").write_text('{"parts": []}')
     Audio(np.zeros(0, np.float32), RATE).write(tmp_path / "empty.wav")
+    Audio(np.zeros(RATE, np.float32), RATE).write(tmp_path / "short.wav")
     places = {"SUNG": sung_take, "DIR": tmp_path}
     named = [re.sub(r"SUNG|DIR", lambda m: str(places[m[0]]), str(each)) for each in arguments]
     result = svs("evaluate", *named)

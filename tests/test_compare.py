@@ -6,12 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import warm
 import yaml
 from test_conditions import spectrum
 from tiny_corpus import CODEC, write_features
@@ -195,7 +195,7 @@ def test_the_recipe_trains_nothing_again_that_is_finished(compared, features, ch
     del results[measured]
     done = subprocess.run(
         [ROOT / "recipes/compare/run.sh", *arguments(features, choices, compared[1])],
-        env={**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHON": warm.python(), "OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -36,6 +36,25 @@ def test_every_language_keeps_its_promises(language):
         pronouncer.phones("…")
 
 
+@pytest.mark.parametrize(
+    ("language", "word", "message"),
+    [
+        ("en", "愛", "'愛' has no letters that 'en' can read; write it in others, or its phones in brackets"),
+        ("de", "мир", "'мир' has no letters that 'de' can read"),
+        ("fr", "20", "'20' is a number, which 'fr' cannot read; write it in words"),
+        ("ja", "20", "'20' is a number, which 'ja' cannot read; write it in words"),
+    ],
+)
+def test_what_a_language_cannot_read_is_told_with_what_to_write_instead(language, word, message):
+    with pytest.raises(ValueError, match=message):
+        g2p.load(language).phones(word)
+
+
+@pytest.mark.parametrize("language, word", [("de", "und"), ("es", "y"), ("fr", "et"), ("it", "e"), ("la", "et")])
+def test_an_ampersand_is_the_languages_and(language, word):
+    assert g2p.load(language).phones("&") == g2p.load(language).phones(word)
+
+
 def test_an_unknown_language_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match=r"'xx' is not supported; available: .*en"):
         g2p.load("xx")
@@ -83,6 +102,13 @@ def test_an_unknown_language_is_answered_with_those_there_are():
         ("St.", "S EY1 N T"),
         ("12", "T W EH1 L V"),
         ("21st", "T W EH1 N T IY0 F ER1 S T"),
+        ("1999", "N AY1 N T IY1 N N AY1 N T IY0 N AY1 N"),
+        ("2001", "T UW1 TH AW1 Z AH0 N D AH0 N D W AH1 N"),
+        ("1,000", "W AH1 N TH AW1 Z AH0 N D"),
+        ("3.5", "TH R IY1 P OY1 N T F AY1 V"),
+        ("don´t", "D OW1 N T"),
+        ("Xmas", "K R IH1 S M AH0 S"),
+        ("&", "AE1 N D"),
     ],
 )
 def test_words_that_singers_meet(word, phones):

@@ -4,11 +4,11 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from singers import tone
 from tiny_voices import write_voice
 
@@ -31,7 +31,7 @@ def swept(tmp_path_factory):
     line = ["--voice", voice, "--songs", root / "song.txt", "--scales", "1", "3", "--style", "strong", "--no-words"]
     line = [*map(str, line), "--out", str(out)]
     command = [str(ROOT / "recipes/guidance/run.sh"), *line]
-    environment = {**os.environ, "PYTHON": sys.executable}
+    environment = {**os.environ, "PYTHON": warm.python()}
     said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return out, said.stdout, line
 

@@ -1,4 +1,4 @@
-"""Every backbone with every attention and conditioning: one contract, and each of them learns to sing."""
+"""Every two of backbone, attention and conditioning together: one contract, and each of them learns to sing."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from svs.objectives import OBJECTIVES
 from svs.samplers import draw
 from svs.voice import VoiceError, load_acoustic, save_acoustic
 
-CHOICES = [
+ALL = [
     (backbone, attention, conditioning)
     for backbone, network in NETWORKS.items()
     for attention in ATTENTIONS
@@ -68,7 +68,22 @@ def learn(network, steps, objective="velocity", learning_rate=1e-2):
     return losses
 
 
-@pytest.mark.parametrize(("backbone", "attention", "conditioning"), CHOICES)
+def pairs(choices):
+    """All that two of the parts of some choices are together."""
+    return {((i, choice[i]), (j, choice[j])) for choice in choices for i in range(3) for j in range(i)}
+
+
+def pairwise(choices):
+    """Some of the choices that hold every pair of parts that all of them hold."""
+    taken, left = [], pairs(choices)
+    while left:
+        best = max(choices, key=lambda choice: len(pairs([choice]) & left))
+        taken.append(best)
+        left -= pairs([best])
+    return taken
+
+
+@pytest.mark.parametrize(("backbone", "attention", "conditioning"), pairwise(ALL))
 def test_every_choice_overfits_one_phrase_with_no_leak_from_padding_and_the_same_bytes_twice(
     backbone, attention, conditioning, tmp_path
 ):

@@ -129,6 +129,10 @@ def test_the_score_always_has_its_number_of_syllables(word, notes):
     assert all(syllable.nucleus for syllable in fitted)
 
 
+def test_an_abbreviation_on_one_note_is_still_the_word():
+    assert sung("Dr. John").startswith("D AA1 K T ER0 | ")
+
+
 def test_a_word_joins_its_syllables_and_skips_melisma():
     found = words(line("a-_-men glo-ri-a").notes)
     assert [(word.text, word.notes) for word in found] == [("amen", (0, 2)), ("gloria", (3, 4, 5))]
@@ -186,7 +190,7 @@ def test_brackets_give_the_phones():
         ("[]", "no phones"),
         ("—", "no letters to sing"),
         ("", "no letters to sing"),
-        ("愛", "no letters to sing"),
+        ("愛", "no letters that 'en' can read"),
     ],
 )
 def test_what_cannot_be_sung_is_named_with_its_place(lyric, message):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import warm
 import yaml
 from tiny_corpus import FewClips
 
@@ -25,7 +26,7 @@ from svs.units import FrameGrid
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "recipes"
 CENTS = 30.0  # after a tenth of the recipe's training, when the singer is hoarse; after all of it 0.2
-ENVIRONMENT = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def command(recipe, work, *arguments):
@@ -33,8 +34,8 @@ def command(recipe, work, *arguments):
 
 
 def run(recipe, work, *arguments):
-    line = command(recipe, work, *arguments)
-    return subprocess.run(line, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    line, environment = command(recipe, work, *arguments), {**ENVIRONMENT, "PYTHON": warm.python()}
+    return subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
 
 
 def scalars(folder, name):
@@ -48,7 +49,8 @@ def scalars(folder, name):
 def start_and_kill(work):
     """Train the tiny timing without end, and kill the process as soon as it has left a checkpoint."""
     endless = command("tiny", work, "train-timing", "--", "--trainer.limit_train_batches=1000000")
-    process = subprocess.Popen(endless, env=ENVIRONMENT, start_new_session=True, stderr=subprocess.DEVNULL)
+    environment = {**ENVIRONMENT, "PYTHON": sys.executable}
+    process = subprocess.Popen(endless, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 300
         while not (work / "timing/last.ckpt").exists() and process.poll() is None and time.monotonic() < until:
@@ -205,6 +207,15 @@ def test_a_stage_or_option_that_does_not_exist_is_told(arguments, message, tmp_p
     assert done.returncode == 2
     assert message in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("recipe", ["tiny", "default", "corpus", "codecs"])
+def test_help_explains_every_option_of_a_recipe(recipe, tmp_path):
+    done = run(recipe, tmp_path, "--help")
+    assert done.returncode == 0 and done.stderr == ""
+    usage, *lines = done.stdout.splitlines()
+    for option in re.findall(r"\[(--[\w-]+) …\]", usage):
+        assert any(line.startswith(f"{option} ") and len(line) > 40 for line in lines), option
 
 
 # Configurations ----------------------------------------------------------------------------------------------------

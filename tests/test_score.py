@@ -1,5 +1,6 @@
 """What a singer is owed by the score: the right notes, in the right order, on the right words, at the right time."""
 
+import itertools
 import json
 import zipfile
 from fractions import Fraction
@@ -10,7 +11,8 @@ import pytest
 from svs.musicxml import clean_lyric
 from svs.repeats import play_order
 from svs.score import Note, Score, ScoreError, read_score, read_written, score_to_json, select_part
-from svs.written import Measure, join_ties, note_cents, note_name
+from svs.units import note_name
+from svs.written import Measure, join_ties, note_cents
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 SECOND = 1e-6
@@ -226,6 +228,52 @@ def test_notes_without_syllable_are_sung_on_the_one_asked_for(read):
     assert sung(read(note("A4", 1) + note("rest", 1) + note("B4", 2), options={"missing_lyric": "la"})) == ["la", "la"]
 
 
+def swing(content):
+    return f"<sound><swing>{content}</swing></sound>"
+
+
+TWO_TO_ONE = swing("<first>2</first><second>1</second>")
+
+
+def onsets(score):
+    return [n.onset for n in score.parts[0].notes]
+
+
+def eighths(count):
+    return "".join(note("A4", 0.5, "la") for _ in range(count))
+
+
+def test_swung_eighths_fall_late_off_the_beat_until_they_are_straight_again(read):
+    score = read(TWO_TO_ONE + eighths(8), swing("<straight/>") + eighths(8))
+    assert onsets(score) == pytest.approx([beat + half for beat in (0, 0.5, 1, 1.5) for half in (0, 1 / 3)]
+                                          + [2 + 0.25 * n for n in range(8)])  # fmt: skip
+    assert all(b.onset == pytest.approx(a.end) for a, b in itertools.pairwise(score.parts[0].notes))
+
+
+def test_swing_leaves_triplets_and_longer_notes_where_they_are(read):
+    triplet = "".join(note("A4", 0.25, "la").replace("<duration>1<", f"<duration>{d}<") for d in (4, 4, 4))
+    divided = "<attributes><divisions>12</divisions></attributes>"
+    score = read(TWO_TO_ONE + divided + triplet, divided)
+    assert onsets(score) == pytest.approx([0, 1 / 6, 1 / 3])
+    assert onsets(read(TWO_TO_ONE + note("A4", 1, "la") + note("A4", 2, "la"))) == [0, 0.5]
+
+
+def test_sixteenths_swing_within_the_eighth_and_a_pickup_counts_from_its_end(read):
+    sixteenths = swing("<first>3</first><second>1</second><swing-type>16th</swing-type>")
+    assert onsets(read(sixteenths + "".join(note("A4", 0.25, "la") for _ in range(4)))) == pytest.approx(
+        [0, 0.1875, 0.25, 0.4375]
+    )
+    late = read(TWO_TO_ONE + note("A4", 0.5, "la"), note("A4", 4, "la"))
+    assert [(n.onset, n.end) for n in late.parts[0].notes] == [
+        (pytest.approx(1 / 12), pytest.approx(0.25)), (0.25, pytest.approx(2.25))
+    ]  # fmt: skip
+
+
+def test_a_swing_without_a_ratio_is_told(read):
+    with pytest.raises(ScoreError, match="a swing of 0 to 1; numbers above 0 are wanted"):
+        read(swing("<first>0</first><second>1</second>") + eighths(2))
+
+
 # ------------------------------------------------------------------------------- lyrics
 
 
@@ -419,10 +467,10 @@ def test_the_order_of_measures(score, played):
 # ------------------------------------------------------------------------------- parts, JSON, own notes
 
 
-def duet(tmp_path):
+def duet(tmp_path, second="la"):
     parts = "".join(
-        f'<part id="P{i}"><measure number="1">{ATTRIBUTES.format(more="")}{note(p, 4, "la")}</measure></part>'
-        for i, p in ((1, "C5"), (2, "A3"))
+        f'<part id="P{i}"><measure number="1">{ATTRIBUTES.format(more="")}{note(pitch, 4, lyric)}</measure></part>'
+        for i, pitch, lyric in ((1, "C5", "la"), (2, "A3", second))
     )
     names = "".join(
         f'<score-part id="P{i}"><part-name>{n}</part-name></score-part>' for i, n in ((1, "Soprano"), (2, "Bass"))
@@ -440,6 +488,8 @@ def test_a_part_is_found_by_number_name_or_piece_of_it(tmp_path):
         select_part(score, "Tenor")
     with pytest.raises(ScoreError, match="'3' is not a part"):
         select_part(score, 3)
+    with pytest.raises(ScoreError, match="'bass' is a part without lyrics; the sung parts are 1 'Soprano'"):
+        select_part(duet(tmp_path, None), "bass")
 
 
 def test_json_has_the_keys_the_interface_promises(tmp_path):
@@ -541,6 +591,20 @@ def test_options_that_cannot_be_met_are_refused(read, options, message):
 def test_numbers_of_verses_and_footnotes_are_not_sung(text, sung):
     lyric = clean_lyric(text)
     assert (lyric and lyric.text) == sung
+
+
+@pytest.mark.parametrize(
+    "text, sung", [("lo\u00adve", "love"), ("\u200blove\ufeff", "love"), ("ah\u00ad", "ah"), ("&", "&"), ("…", None)]
+)
+def test_what_is_not_seen_is_not_sung(text, sung):
+    lyric = clean_lyric(text)
+    assert (lyric and lyric.text) == sung
+
+
+def test_signs_under_notes_are_said_to_have_no_sound(read):
+    score = read(note("A4", 1, "I") + note("A4", 1, "♥") + note("A4", 1, "—") + note("A4", 1, "you"))
+    assert sung(score) == ["I", None, None, "you"]
+    assert "Voice: 1 lyrics without letters left out" in score.remarks
 
 
 def test_breaths_that_editors_write_as_notes_are_rests(read):

@@ -291,7 +291,7 @@ def test_notes_out_of_range_are_sung_with_a_warning_that_names_their_bars(voice)
     bars, cents = (9, 10, 11, 12), (6000, 7800, 5400, 7700)
     wild = [replace(note, bar=b, cents=c) for note, b, c in zip(notes, bars, cents, strict=True)]
     line = Score("wild", (replace(scale(4).parts[0], notes=tuple(wild)),))
-    message = r"Voice: notes outside the range of ann \(55–77 in MIDI numbers\) in bars 10, 11;"
+    message = r"Voice: notes outside the range of ann \(G3 to F5\) in bars 10–11;"
     with pytest.warns(UserWarning, match=message) as caught:
         take = sing(line, voice, steps=1)
     assert len(caught) == 1
@@ -330,7 +330,8 @@ def test_a_voice_that_lacks_a_phoneme_says_which_for_what_and_where(tmp_path):
         ({"guidance": float("inf")}, ValueError, "guidance is inf"),
         ({"fast": True, "steps": 2}, ValueError, "leave out either fast or steps"),
         ({"sampler": "rk45"}, ValueError, "sampler is 'rk45'; choose euler, midpoint, heun, ddim or dpm"),
-        ({"transpose": 2.0}, ValueError, "verse, transpose and tempo are settled when a score is read"),
+        ({"transpose": 2.0}, ValueError, "verse, transpose, tempo and missing_lyric are settled when a score is read"),
+        ({"missing_lyric": "la"}, ValueError, "give them to read_score"),
         ({"tempo": 2.0}, ValueError, "give them to read_score"),
         ({"verse": "all"}, ValueError, "give them to read_score"),
     ],
@@ -781,7 +782,7 @@ def test_a_disk_that_fails_while_writing_leaves_no_half_of_a_file(svs, tmp_path,
 def test_a_strained_song_is_sung_with_one_line_of_warning(svs):
     status, _, err = svs("-o", "song.wav", "--transpose", "12")
     assert status == 0
-    assert err.startswith("svs: warning: Soprano 1/2: notes outside the range of ann (55–77 in MIDI numbers) in bars 1")
+    assert err.startswith("svs: warning: Soprano 1/2: notes outside the range of ann (G3 to F5) in bars 1–")
     assert err.count("\n") == 1
 
 

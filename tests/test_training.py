@@ -1,6 +1,7 @@
 """Training: losses fall, only what should move moves, and a run that was killed ends where it would have ended."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from tiny_corpus import ACOUSTIC, CODEC, HELDOUT, TABLES, fit
 
 from svs.batches import AcousticBatches, CodecBatches, TimingBatches
 from svs.checkpoints import RunCheckpoint, batches_done
-from svs.training import AcousticTraining, CodecTraining, TimingTraining, cosine_with_warmup
+from svs.training import AcousticTraining, CodecTraining, TimingTraining, TrainingError, cosine_with_warmup, main
 
 BATCHES = 7  # of a whole run
 KILLED_IN = 5  # the batch in which it is killed
@@ -284,3 +285,23 @@ def test_weights_of_another_objective_are_no_beginning(tmp_path):
         acoustic(start=str(start))
     with pytest.raises(ValueError, match="fold: guidance is folded into networks that predict velocity, not noise"):
         acoustic(start=str(start), objective="noise", fold=1.5)
+
+
+TIMING = (Path(__file__).parent.parent / "recipes/tiny/timing.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "message"),
+    [
+        ("model: [", [], "Problems parsing config: while parsing a flow node"),
+        ("colour: blue", [], "does not accept option 'colour'"),
+        ("model: {class_path: svs.training.Nope}", [], "'svs.training.Nope': module 'svs.training' has no attribute 'Nope'"),
+        (TIMING, ["--trainer.speed=3"], "unrecognized arguments: --trainer.speed=3"),
+        (TIMING, ["--model.steps=many"], "Parser key \"steps\": Expected a <class 'int'>. Got value: many"),
+    ],
+)
+def test_a_mistake_in_a_configuration_is_told_in_a_line(config, options, message, tmp_path):
+    (tmp_path / "run.yaml").write_text(config)
+    with pytest.raises(TrainingError) as told:
+        main(tmp_path / "run.yaml", options)
+    assert str(told.value).startswith(f"{tmp_path}/run.yaml: ") and message in str(told.value)

@@ -18,11 +18,10 @@ import numpy as np
 import svs
 from svs.audio import Audio, write_atomically
 from svs.evaluation.pitch import frame_errors
-from svs.evaluation.report import pitch_name
 from svs.f0 import track
 from svs.pitch import PitchCurve
 from svs.score import Score, read_score
-from svs.units import FrameGrid
+from svs.units import FrameGrid, pitch_name
 from svs.voice import Voice
 
 HERE = Path(__file__).parent

@@ -1,11 +1,9 @@
 #!/usr/bin/env bash
 # Every codec side by side on a folder of clips: rate, compression and what a copy loses.
-#
-#   recipes/codecs/run.sh                                       on a synthetic singer, without downloads
-#   recipes/codecs/run.sh --clips DIR --features work/features  on clips of your own; rvq's codebooks from features with latents
-#
-# Codecs with weights on the hub are fetched from it on first use; --models DIR takes them from DIR/encodec-24, DIR/dac-44 …
-# Where neither is to be had, the table says so in a line.
+#   --clips DIR    clips of your own (default: those of a synthetic singer, without downloads)
+#   --features DIR where rvq's codebooks come from: features with latents
+#   --models DIR   weights in DIR/encodec-24, DIR/dac-44 … (default: fetched from the hub on first use)
+# Where weights are not to be had, the table says so in a line.
 set -euo pipefail
 RECIPE=$(cd "$(dirname "$0")" && pwd)
 STAGES=(prepare features latents codebooks measure)

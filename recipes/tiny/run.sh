@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A voice in two minutes from a synthetic singer: every stage of a real one, no downloads. See README.md, "Train".
+#   --voice DIR    where the voice goes (default: voices/tiny in the working folder)
 set -euo pipefail
 RECIPE=$(cd "$(dirname "$0")" && pwd)
 STAGES=(prepare features train-codec latents train-timing train-acoustic export sing evaluate)

@@ -122,7 +122,7 @@ def measure(
     limits = FLOOR_HZ, min(CEILING_HZ, 0.45 * audio.sample_rate)
     if tracker == ALL:
         return track_all(audio, *limits, grid)
-    check_tracker(tracker)
+    check_tracker(tracker, ALL)
     return {tracker: track(audio, tracker, *limits, grid)}, {}
 
 
@@ -142,7 +142,7 @@ def take_notes(take: Mapping) -> list[Note]:
             for note in take["notes"]
         ]
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        raise ValueError(f"take: not a take of svs, {_missing(error)} in its notes") from None
+        raise ValueError(f"not a take of svs, {_missing(error)} in its notes") from None
 
 
 def take_curve(take: Mapping) -> PitchCurve:
@@ -152,7 +152,7 @@ def take_curve(take: Mapping) -> PitchCurve:
         cents, voiced = np.asarray(f0["cents"], dtype=np.float64), np.asarray(f0["voiced"], dtype=bool)
         return PitchCurve(cents, voiced, float(f0["hop_seconds"]))
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise ValueError(f"take: not a take of svs, {_missing(error)} in its f0") from None
+        raise ValueError(f"not a take of svs, {_missing(error)} in its f0") from None
 
 
 def _missing(error):

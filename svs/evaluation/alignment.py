@@ -52,7 +52,7 @@ def align(notes: Sequence[Note], measured: PitchCurve, method: str = "auto") -> 
     Raises ValueError for another method and when there are no notes; a recording without a voiced frame stays by time.
     """
     if method not in ("auto", "time", "dtw"):
-        raise ValueError(f"align: method {method!r}; choose auto, time or dtw")
+        raise ValueError(f"alignment is {method!r}; choose auto, time or dtw")
     if not notes:
         raise ValueError("there are no notes to measure against")
     agreement, key_cents = _agreement(notes, measured)

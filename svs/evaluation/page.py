@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from svs.audio import Audio, AudioFile
-from svs.evaluation.report import COLUMNS, aligned, cells, pitch_name, song_columns, summary_line
+from svs.evaluation.report import COLUMNS, aligned, cells, song_columns, summary_line
 from svs.evaluation.spectrum import spectrogram_db
 from svs.pitch import PitchCurve
+from svs.units import pitch_name
 
 PIXELS_PER_SECOND = 90.0
 WIDEST = 16_000  # pixels; a longer song is drawn narrower

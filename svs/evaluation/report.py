@@ -12,9 +12,7 @@ from svs.evaluation.pitch import note_errors
 from svs.evaluation.spectrum import spectrogram_db
 from svs.pitch import PitchCurve
 from svs.score import Note
-from svs.units import cents_to_hz
-
-PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+from svs.units import cents_to_hz, pitch_name
 
 COLUMNS = (  # heading, key, format
     ("error ¢", "error_cents", "+.1f"),
@@ -47,13 +45,6 @@ COMPARISON = (
     ("STOI", "stoi", ".3f"),
     ("PESQ", "pesq_wb", ".2f"),
 )
-
-
-def pitch_name(cents: float) -> str:
-    """The nearest equal-tempered note, and how far from it: 6900 is A4, 6920 A4+20."""
-    nearest = int(np.floor(cents / 100 + 0.5))
-    off = round(cents - 100 * nearest)
-    return f"{PITCH_CLASSES[nearest % 12]}{nearest // 12 - 1}" + (f"{off:+d}" if off else "")
 
 
 def print_report(result: Mapping, console=None) -> None:

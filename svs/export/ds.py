@@ -10,7 +10,7 @@ import json
 
 from svs.export import only_one
 from svs.units import cents_to_hz
-from svs.written import note_name
+from svs.units import note_name
 
 SILENCES = {"SIL": "SP", "BR": "AP"}
 
@@ -64,7 +64,7 @@ def _segments(notes: list[dict], phones: list[dict], end: float) -> list[dict]:
 
 def _name(cents: float) -> str:
     beside = round(cents - 100 * round(cents / 100))
-    return note_name(cents).replace("Eb", "D#").replace("Ab", "G#").replace("Bb", "A#") + (
+    return note_name(cents).replace("Eb", "D#").replace("Bb", "A#") + (
         f"{beside:+d}" if beside else ""
     )
 

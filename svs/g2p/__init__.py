@@ -54,6 +54,17 @@ class Pronouncer:
         """The likeliest pronunciation. Raises ValueError if there is nothing to say."""
         return self.pronunciations(word, context)[0]
 
+    def unreadable(self, word: str) -> ValueError:
+        """The error of a word that holds nothing this language can read, with what to write instead."""
+        if any(letter.isalpha() for letter in word):
+            return ValueError(
+                f"{word!r} has no letters that {self.language!r} can read; write it in others, or its phones in brackets: "
+                "[L AH1 V]"
+            )
+        if any(letter.isdigit() for letter in word):
+            return ValueError(f"{word!r} is a number, which {self.language!r} cannot read; write it in words")
+        return ValueError(f"{word!r} has no letters to sing")
+
 
 def load(language: str) -> Pronouncer:
     """The pronouncer of a language code; a region may follow ("en-GB"). Raises ValueError otherwise."""

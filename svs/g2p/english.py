@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 
 VOICELESS = {"P", "T", "K", "F", "TH", "S", "SH", "CH", "HH"}
 SIBILANT = {"S", "Z", "SH", "ZH", "CH", "JH"}
-TITLES = {"st.": "saint", "dr.": "doctor", "&": "and"}
+SPOKEN = {"st.": "saint", "dr.": "doctor", "dr": "doctor", "&": "and"}  # on one note too, which "drive" would fit
 LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "ð": "th", "þ": "th"}
 
 
@@ -52,10 +52,12 @@ class English(Pronouncer):
 
     def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
         text = normalize(word)
+        if context is not None:
+            text = SPOKEN.get(text, text)
         if re.search("[èé]d$", word.lower()) and (stem := self.words(text[:-2]) or self.words(text[:-1])):
             return [(*phones, "AH0", "D") for phones in stem]
         if not re.search("[a-z0-9&]", text):
-            raise ValueError(f"{word!r} has no letters to sing")
+            raise self.unreadable(word)
         found = self.known(text)
         if not found:
             parts = [part for part in re.split(r"[^a-z0-9.&']+", spell_numbers(text)) if re.search("[a-z&]", part)]
@@ -88,7 +90,7 @@ class English(Pronouncer):
 
     def formed(self, text: str) -> list[tuple[str, ...]]:
         """Pronunciations of one word by dictionary, contraction, ending, compound, or at last the network."""
-        text = TITLES.get(text, text)
+        text = SPOKEN.get(text, text)
         return self.formed_of_known(text) or [network().predict(re.sub("[^a-z]", "", text))]
 
     def formed_of_known(self, text: str) -> list[tuple[str, ...]]:
@@ -201,8 +203,8 @@ def variants(dictionary: dict[str, str], word: str) -> list[tuple[str, ...]]:
 
 def normalize(word: str) -> str:
     """Lower case, plain apostrophes, no accents, no punctuation around; apostrophes and final points stay."""
-    text = unicodedata.normalize("NFKC", word).lower()
-    text = re.sub("[’‘ʼ‛`´′]", "'", text)
+    text = re.sub("[’‘ʼ‛`´′]", "'", word)  # before NFKC, which takes ´ for an accent upon a space
+    text = unicodedata.normalize("NFKC", text).lower()
     text = "".join(LETTERS.get(letter, letter) for letter in text)
     text = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
     text = re.sub(r"^[^a-z0-9'&]+|[^a-z0-9'.&]+$", "", text)
@@ -212,22 +214,56 @@ def normalize(word: str) -> str:
 
 
 LONGEST_NUMBER = 12  # digits; longer ones are read out digit by digit
+YEAR = re.compile("1[1-9][1-9][0-9]|20[1-9][0-9]")  # read as two numbers
+ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+THOUSANDS = {10**9: "billion", 10**6: "million", 1000: "thousand"}
+ORDINALS = {
+    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
+    "twelve": "twelfth",
+}  # fmt: skip
 
 
 def spell_numbers(text: str) -> str:
-    """Digits as words: 12 → twelve, 1st → first."""
-    if not any(letter.isdigit() for letter in text):
-        return text
-    import inflect
-
-    engine = inflect.engine()
+    """Digits as words: 12 → twelve, 1st → first, 1,000 → one thousand; 1999, as a year, nineteen ninety nine."""
 
     def words(number: re.Match) -> str:
-        many = sum(letter.isdigit() for letter in number[0]) > LONGEST_NUMBER
-        return f" {engine.number_to_words(number[0], group=1 if many else 0)} "
+        whole, _, decimals = number["digits"].replace(",", "").partition(".")
+        if YEAR.fullmatch(number[0]):
+            spoken = f"{cardinal(int(whole[:2]))} {cardinal(int(whole[2:]))}"
+        elif len(whole) > LONGEST_NUMBER:
+            spoken = read_out(whole)
+        else:
+            spoken = cardinal(int(whole))
+        if decimals:
+            spoken += f" point {read_out(decimals)}"
+        if number["ordinal"]:
+            *before, last = spoken.split()
+            spoken = " ".join([*before, ORDINALS.get(last) or re.sub("y$", "ie", last) + "th"])
+        return f" {spoken} "
 
-    spelled = re.sub(r"\d+(?:st|nd|rd|th)?", words, text)
-    return spelled.replace(",", " ").strip()
+    numeral = r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?)(?P<ordinal>st|nd|rd|th)?"
+    return re.sub(numeral, words, text).replace(",", " ").strip()
+
+
+def read_out(digits: str) -> str:
+    return " ".join(ONES[int(digit)] for digit in digits)
+
+
+def cardinal(number: int) -> str:
+    """105 → one hundred and five; below 10 ** LONGEST_NUMBER."""
+    for size, name in THOUSANDS.items():
+        if number >= size:
+            rest = number % size
+            return f"{cardinal(number // size)} {name}{' and' if 0 < rest < 100 else ''}{f' {cardinal(rest)}' if rest else ''}"
+    if number >= 100:
+        return f"{ONES[number // 100]} hundred{f' and {cardinal(number % 100)}' if number % 100 else ''}"
+    if number >= 20:
+        return TENS[number // 10 - 2] + (f" {ONES[number % 10]}" if number % 10 else "")
+    return ONES[number]
 
 
 def combine(words: list[list[tuple[str, ...]]]) -> list[tuple[str, ...]]:

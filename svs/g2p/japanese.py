@@ -44,7 +44,7 @@ class Japanese(Pronouncer):
     def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
         text = hiragana(word)
         if not any(letter.isalpha() or letter == "ー" for letter in text):
-            raise ValueError(f"{word!r} has no letters to sing")
+            raise self.unreadable(word)
         kanji = [letter for letter in text if "\u3400" <= letter <= "\u9fff"]
         if kanji:
             raise ValueError(f"{''.join(kanji)} are kanji, whose reading is not known; write the syllables in kana")

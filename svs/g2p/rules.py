@@ -48,6 +48,7 @@ pp = P
 tt = T
 """
 WEAK = {"ə", "ɐ"}
+AND = {"de": "und", "es": "y", "fr": "et", "it": "e", "la": "et"}  # what & says
 MOST_ALTERNATIVES = 5  # phones of a word that may go two ways
 
 
@@ -64,8 +65,10 @@ class RuleBased(Pronouncer):
     def pronunciations(self, word: str, context: Context | None = None) -> list[tuple[str, ...]]:
         text = self.normalize(word)
         if not any(letter.isalpha() for letter in text):
-            raise ValueError(f"{word!r} has no letters to sing")
+            raise self.unreadable(word)
         phones = self.spoken(text, context)
+        if not phones and not re.search("[a-z]", text):
+            raise self.unreadable(word)
         if not phones:
             raise ValueError(f"{word!r} has no sound by the rules of {self.language!r}")
         return ways(phones)
@@ -79,7 +82,7 @@ class RuleBased(Pronouncer):
 
     def normalize(self, word: str) -> str:
         """Lower case, one kind of apostrophe, no punctuation around."""
-        text = unicodedata.normalize("NFC", word).lower()
+        text = unicodedata.normalize("NFC", word).lower().replace("&", AND[self.language])
         return re.sub("[’‘ʼ‛`´′]", "'", text).strip(' .,;:!?¡¿«»„“”"()[]…-–—')
 
     def transcribe(self, text: str) -> list[str]:
