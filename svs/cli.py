@@ -113,6 +113,10 @@ def sing(
     tension: Annotated[float, typer.Option(help="dB an octave on the partials: above 0 pressed, below it soft.")] = 0.0,
     formant_shift: Annotated[float, typer.Option(help="Semitones by which formants lie higher; negative: lower.")] = 0.0,
     consonants: Annotated[float, typer.Option(help="dB on consonants.")] = 0.0,
+    consonant_length: Annotated[
+        float | None,
+        typer.Option(help="How many times as long as in the recordings consonants are; the voice's own if not given."),
+    ] = None,
     dynamic_tilt: Annotated[
         float, typer.Option(help="dB an octave on the partials for each dB that the score's dynamics make louder.")
     ] = 0.3,
@@ -188,6 +192,7 @@ def sing(
         "sampler": sampler,
         "fast": fast,
         "breaths": breaths,
+        "consonant_length": consonant_length,
         "reproducible": reproducible,
         "expression": Expression(breathiness, tension, formant_shift, consonants, dynamic_tilt),
     }

@@ -118,12 +118,14 @@ def export(
     fast: dict | None = None,
     breathes: Sequence[str] = (),
     consonants: Mapping[str, Mapping[str, float]] | None = None,
+    consonant_length: float | None = None,
 ) -> Voice:
     """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
 
     shards: the labelled corpora, for the singers' ranges and languages. singer: the default one; the first when None.
     fast: of a quick render, as of Voice. breathes: singers whose breaths are labelled.
     consonants: singer → other singer → share of their consonants in languages of which there are no clips by that singer.
+    consonant_length: how many times as long as in the recordings consonants are sung; as long when None.
     With the condition `timbre` the singers' embeddings are the means of their clips' (svs.annotations).
     Raises ReleaseError, CodecError, DatasetError or VoiceError.
     """
@@ -156,6 +158,7 @@ def export(
         "guidance": guidance or {},
         "sampler": sampler,
         **({"fast": fast} if fast else {}),
+        **({"consonant_length": consonant_length} if consonant_length else {}),
         **_further_facts(acoustic),
     }
     timbres = mean_timbres(shards, tables["speakers"]) if "timbre" in acoustic.names else None
@@ -239,6 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--consonants", nargs="+", default=(), metavar="SINGER=OTHER[:SHARE]",
         help="who lends a singer the consonants of languages the singer was not recorded in",
     )  # fmt: skip
+    parser.add_argument("--consonant-length", type=float, metavar="FACTOR", help="on the durations of consonants as recorded")
     options = parser.parse_args(arguments)
     try:
         voice = export(
@@ -256,6 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             {"steps": options.fast_steps} if options.fast_steps else None,
             options.breathes,
             dict(map(read_lent, options.consonants)),
+            options.consonant_length,
         )
     except (ReleaseError, CodecError, DatasetError, GuidanceError, VoiceError) as error:
         print(f"export: {error}", file=sys.stderr)

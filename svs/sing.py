@@ -132,6 +132,7 @@ def sing(
     describe: str | None = None,
     reference: str | Path | None = None,
     breaths: bool | None = None,
+    consonant_length: float | None = None,
     expression: Expression | None = None,
     progress: Progress | None = None,
     cache: PhraseCache | None = None,
@@ -154,6 +155,7 @@ def sing(
     voice's timbres and does not clone (svs.speaker). style, describe, reference: of voices with such conditions, the name
     of a style, words such as "soft, breathy", and a clip to sing like (svs.manner).
     breaths: whether inhalations are heard in rests; when None, if the voice's singer has any.
+    consonant_length: how many times as long as in the recordings consonants are; the voice's own when None.
     expression: of the whole line, where the settings say nothing else: breath, tension, formants, consonants.
     progress: called as progress(stage, done, total). cache: phrases found in it are not sung again.
     to: a WAV to write while singing, whole or not at all, or a Tape; the take's audio is then that, and memory holds no
@@ -190,6 +192,7 @@ def sing(
     singer = likeness.singer if likeness else singer or voice.singer
     sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
     how = manner_of(voice, singer, style, describe, reference)
+    durations = voice.durations(singer, consonant_length)
     breaths = voice.breathes(singer) if breaths is None else breaths
     line = as_sung_by(voice, line, singer)
     for remark in score.remarks:
@@ -197,7 +200,7 @@ def sing(
     notes, styles, expressions = settings.apply(tune(line.notes, tuned, score.transposed), line.name, expression)
     notes = articulate(delay(notes))
     warn_out_of_range(line.name, notes, voice, singer)
-    spans = place(notes, voice.durations(singer))
+    spans = place(notes, durations)
     curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed, style=styles)
     if f0 is not None:
         curve = _drawn(curve, f0, notes)

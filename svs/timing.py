@@ -181,12 +181,14 @@ class ConsonantDurations:
     phones:   row order of "phone"; the last row stands for every phone not named.
     speakers: row order of "speaker".
     speaker:  whose durations are wanted: a name, or several with weights that add up to 1.
+    length:   how many times as long as learned the consonants are.
     """
 
     weights: dict[str, np.ndarray]
     phones: tuple[str, ...]
     speakers: tuple[str, ...]
     speaker: str | Mapping[str, float]
+    length: float = 1.0
 
     SHORTEST, LONGEST = 0.015, 0.4  # seconds; outside these the network is guessing
 
@@ -200,7 +202,7 @@ class ConsonantDurations:
         return {self.speaker: 1.0} if isinstance(self.speaker, str) else self.speaker
 
     @classmethod
-    def load(cls, path, speaker: str | Mapping[str, float] | None = None) -> ConsonantDurations:
+    def load(cls, path, speaker: str | Mapping[str, float] | None = None, length: float = 1.0) -> ConsonantDurations:
         """Read timing.safetensors; speaker None takes the first. Raises ValueError naming the file."""
         from safetensors import SafetensorError, safe_open
 
@@ -213,7 +215,7 @@ class ConsonantDurations:
             phones, speakers = json.loads(tables["phones"]), json.loads(tables["speakers"])
         except (OSError, SafetensorError, KeyError) as error:
             raise ValueError(f"{path}: not a file of consonant durations ({error})") from None
-        return cls(weights, tuple(phones), tuple(speakers), speakers[0] if speaker is None else speaker)
+        return cls(weights, tuple(phones), tuple(speakers), speakers[0] if speaker is None else speaker, length)
 
     def save(self, path) -> None:
         """Write timing.safetensors; whole or not at all."""
@@ -234,7 +236,8 @@ class ConsonantDurations:
         speaker = sum(share * w["speaker"][self.speakers.index(name)] for name, share in self._mixture.items())
         speaker = np.tile(speaker, (len(consonants), 1))
         hidden = np.maximum(np.concatenate([phones, speaker, numbers], axis=1) @ w["w1"] + w["b1"], 0.0)
-        return np.clip(np.exp(hidden @ w["w2"].reshape(-1) + w["b2"].reshape(())), self.SHORTEST, self.LONGEST)
+        learned = np.exp(hidden @ w["w2"].reshape(-1) + w["b2"].reshape(()))
+        return np.clip(self.length * learned, self.SHORTEST, self.LONGEST)
 
 
 def _in_order(data: bytes) -> bytes:

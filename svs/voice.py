@@ -1,7 +1,8 @@
 """Voices: a folder with voice.json, the weights of the networks as safetensors, and a card.
 
     voice.json            name, singer (the default one), singers (name → range_cents, breathes, languages, consonants
-                          and who they are), phonemes, languages, licence, steps, guidance, sampler, fast (the same three, for hurry);
+                          and who they are), phonemes, languages, licence, steps, guidance, sampler,
+                          fast (the same three, for hurry), consonant_length;
                           of voices with further conditions styles and style (the default one), text_encoder,
                           reference_seconds
     codec.safetensors     the source-filter codec
@@ -34,11 +35,13 @@ from svs.speaker import NUMBERS as SPEAKER_NUMBERS
 if TYPE_CHECKING:
     from svs.backbone import Backbone
     from svs.codec.source_filter import SourceFilterNetwork
+    from svs.timing import ConsonantDurations
 
 TIMBRES = "timbres.json"
 FOLDERS = (Path(__file__).parent / "voices", Path(__file__).parent.parent / "assets" / "voices")
 
 
+CONSONANT_LENGTHS = (0.25, 4.0)  # times as long as learned, at least and at most
 LARGEST = 1e6  # of any number in voice.json
 MOST_STEPS = 1000
 
@@ -77,6 +80,7 @@ class Voice:
     fast: of a quick render steps, and guidance and sampler where they are not none and Euler's; or None.
     styles, style: the rows of the network's table, and the one that is sung unless told otherwise; text_encoder: of
     descriptions; reference_seconds: of a clip. Of voices that know such conditions.
+    consonant_length: how many times as long as in the recordings consonants are sung.
     """
 
     folder: Path
@@ -95,6 +99,7 @@ class Voice:
     style: str | None = None
     text_encoder: str = "hashed"
     reference_seconds: float = 2.0
+    consonant_length: float = 1.0
 
     @classmethod
     def load(cls, name_or_folder="default") -> Voice:
@@ -125,7 +130,7 @@ class Voice:
         plain = ("name", "singer", "singers", "steps", "guidance", "sampler")
         rows = {symbol: row for row, symbol in enumerate(facts["phonemes"])}
         more = {"phonemes": rows, "languages": tuple(facts["languages"]), "styles": tuple(facts.get("styles", ()))}
-        optional = ("fast", "style", "text_encoder", "reference_seconds")
+        optional = ("fast", "style", "text_encoder", "reference_seconds", "consonant_length")
         given = {name: facts[name] for name in optional if name in facts}
         return {name: facts[name] for name in plain} | more | given
 
@@ -288,16 +293,22 @@ class Voice:
         except ImportError as error:
             raise VoiceError(str(error)) from None
 
-    def durations(self, singer: str | None):
-        """The consonant durations of a singer, or of a mixture. Raises VoiceError."""
+    def durations(self, singer: str | None, length: float | None = None) -> ConsonantDurations:
+        """The consonant durations of a singer, or of a mixture. length: factor on them; the voice's own when None.
+
+        Raises VoiceError, and ValueError for a length outside CONSONANT_LENGTHS.
+        """
         from svs.timing import Consonant, ConsonantDurations
 
+        low, high = CONSONANT_LENGTHS
+        if length is not None and not low <= length <= high:
+            raise ValueError(f"consonant_length is {length:g}; a factor from {low:g} to {high:g} is wanted")
         weights = self.mixture(singer)
         path = self.folder / "timing.safetensors"
         if not path.is_file():
             raise VoiceError(f"{path}: no such model of timing; the recipe's stage `train-timing` makes it")
         try:
-            durations = ConsonantDurations.load(path, weights)
+            durations = ConsonantDurations.load(path, weights, self.consonant_length if length is None else length)
             durations.seconds([Consonant("T", "SIL", "AA", False, 0.2)])  # the tables are all there and fit together
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             raise VoiceError(f"{path}: not the consonant durations of this voice ({error})") from None
@@ -361,6 +372,9 @@ def read_facts(path: Path) -> dict:
     def is_singers(value) -> bool:
         return isinstance(value, dict) and len(value) > 0 and all(map(is_singer, value.values()))
 
+    def is_length(value) -> bool:
+        return number(value) and CONSONANT_LENGTHS[0] <= value <= CONSONANT_LENGTHS[1]
+
     def is_guidance(value) -> bool:
         return isinstance(value, dict) and set(value) <= set(CONDITIONS) and all(map(number, value.values()))
 
@@ -374,7 +388,7 @@ def read_facts(path: Path) -> dict:
 
     checks = {
         "name": (lambda value: isinstance(value, str), "a name"),
-        "singers": (is_singers, "singers by name, each with range_cents [lowest, highest], and languages and consonants as svs.voice has them"),
+        "singers": (is_singers, "singers by name, each with range_cents [lowest, highest]; languages and consonants if any"),
         "singer": (lambda value: isinstance(value, str) and value in facts["singers"], "one of the singers"),
         "phonemes": (names, "a list of symbols, none twice"),
         "languages": (names, "a list of language codes"),
@@ -385,9 +399,10 @@ def read_facts(path: Path) -> dict:
         "styles": (names, "a list of styles, none twice"),
         "style": (lambda value: isinstance(value, str) and value in facts.get("styles", ()), "one of the styles"),
         "text_encoder": (lambda value: isinstance(value, str), "hashed, or a model's name or folder"),
+        "consonant_length": (is_length, f"a factor from {CONSONANT_LENGTHS[0]:g} to {CONSONANT_LENGTHS[1]:g}"),
         "reference_seconds": (lambda value: number(value) and 0.1 <= value <= 60, "seconds from 0.1 to 60"),
     }
-    optional = ("fast", "styles", "style", "text_encoder", "reference_seconds")
+    optional = ("fast", "styles", "style", "text_encoder", "reference_seconds", "consonant_length")
     for key, (fits, wanted) in checks.items():
         if key in optional and key not in facts:
             continue

@@ -172,3 +172,13 @@ def test_flags_of_the_command(voice, tmp_path, monkeypatch, capsys):
     assert {(e["tension"], e["breathiness"]) for e in written} == {(2.0, 3.0)}
     assert svs("--breathiness", "99") == 2
     assert "breathiness is 99; an amount from −30 to 30 is wanted" in capsys.readouterr().err
+
+    def first_consonant(*options):
+        assert svs(*options) == 0
+        phones = json.loads((tmp_path / "row.json").read_text())["phones"]
+        return next(p["end"] - p["start"] for p in phones if p["symbol"] == "R")
+
+    capsys.readouterr()
+    assert first_consonant("--consonant-length", "2") == pytest.approx(2 * first_consonant(), abs=1e-3)
+    assert svs("--consonant-length", "0") == 2
+    assert capsys.readouterr().err.endswith("consonant_length is 0; a factor from 0.25 to 4 is wanted\n")

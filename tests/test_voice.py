@@ -84,6 +84,17 @@ def test_what_cannot_be_mixed_is_said(written, singer, says):
         Voice.load(str(written)).singer_weights(singer)
 
 
+def test_consonants_are_as_long_as_the_voice_or_the_singer_of_the_moment_says(folder):
+    asked = [Consonant("S", "SIL", "AA", False, 0.4)]
+    (learned,) = Voice.load(folder).durations("ann").seconds(asked)
+    edit(folder, consonant_length=1.25)
+    voice = Voice.load(folder)
+    for length, factor in ((None, 1.25), (2.0, 2.0), (1.0, 1.0)):
+        assert voice.durations("ann", length).seconds(asked)[0] == pytest.approx(factor * learned)
+    with pytest.raises(ValueError, match="consonant_length is 9; a factor from 0.25 to 4 is wanted"):
+        voice.durations("ann", 9)
+
+
 def test_consonants_are_borrowed_in_languages_a_singer_was_not_recorded_in(folder):
     lends = {**SINGERS["ann"], "languages": ["ja"], "consonants": {"bob": 0.75}}
     edit(folder, singers={"ann": lends, "bob": SINGERS["bob"]}, languages=["ja", "en"])
@@ -191,6 +202,8 @@ def test_a_voice_json_that_is_none_is_told(folder, text):
         ("name", 3),
         ("singer", "carl"),
         ("singers", []),
+        ("consonant_length", 9),
+        ("consonant_length", "long"),
         ("singers", {}),
         ("singers", {"ann": {}, "bob": {}}),
         ("singers", {"ann": {"range_cents": [7700, 5500]}, "bob": SINGERS["bob"]}),
