@@ -49,7 +49,7 @@ def prepare(name: str, out: Path, source: Path | None = None, alone: bool = Fals
         print(f"{manifest}: already there")
         return
     if source is not None and not source.is_dir():
-        raise CorpusError(f"{source}: no such folder; --source is one that holds a folder {name}")
+        raise CorpusError(f"{source}: no such folder; --source is that of the recordings, or one that holds it as {name}")
     local = source / name if source is not None and (source / name).is_dir() else source if alone else None
     CORPORA[name].prepare(out, local)
     clips = read_manifest(manifest)

@@ -70,7 +70,11 @@ def sing(
     output: Annotated[Path, typer.Option("--output", "-o", help="WAV to write; the take goes beside it as JSON.")],
     voice: Annotated[str, typer.Option(help="Name of an installed voice, or its folder.")] = "default",
     singer: Annotated[
-        str | None, typer.Option(help="Singer of the voice, or a mixture: ann:0.6+bob:0.4; its own default if not given.")
+        str | None,
+        typer.Option(
+            help="Singer of the voice, or a mixture: ann:0.6+bob:0.4; its own default if not given. With --part all also "
+            "by part: Alto=ann,Bass=bob."
+        ),
     ] = None,
     singer_from: Annotated[
         Path | None,
@@ -157,6 +161,8 @@ def sing(
             raise UsageError(f"{clip}: no such file")
     if singer is not None and singer_from is not None:
         raise UsageError("--singer and --singer-from: give one of them")
+    if singer is not None and "=" in singer and part != "all":
+        raise UsageError(f"--singer {singer}: singers by part are for --part all; one part has one singer")
     _writable_outputs(output)
     if stems is not None:
         _writable_stems(stems, part)

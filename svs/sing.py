@@ -301,11 +301,13 @@ def sing_parts(
     transpose: float = 0.0,
     tempo: float = 1.0,
     missing_lyric: str | None = None,
+    singer: str | Mapping[str, str] | None = None,
     scratch: str | Path | None = None,
     **options,
 ) -> tuple[Take, ...]:
     """Sing every part of a score, each as `sing` sings it alone; they begin together. options: the others of `sing`.
 
+    singer: of all parts, or by part, a dict or "Alto=ann,Bass=bob"; a part that is not named has the voice's own.
     scratch: a folder where the parts' sound waits on tapes (svs/tape.py), instead of in memory.
     """
     if options.get("f0") is not None:
@@ -316,12 +318,25 @@ def sing_parts(
         select_part(score)  # says so
     if not isinstance(voice, Voice):
         voice = load_voice(voice)
+    singers = _by_part(singer, score)
     takes = []
-    for number in range(1, len(score.parts) + 1):
+    for number, part in enumerate(score.parts, 1):
         to = None if scratch is None else Tape(scratch, SAMPLE_RATE)
-        takes.append(sing(score, voice, part=number, language=language, to=to, **options))
+        takes.append(sing(score, voice, part=number, language=language, singer=singers.get(part.name), to=to, **options))
         score = replace(score, remarks=())  # said once
     return tuple(takes)
+
+
+def _by_part(singer: str | Mapping[str, str] | None, score: Score) -> dict[str, str | None]:
+    """Part's name → its singer. Raises ScoreError for a part that is not there, ValueError for what names none."""
+    if isinstance(singer, str) and "=" in singer:
+        named = [entry.rpartition("=") for entry in singer.split(",")]
+        if unnamed := [who for part, _, who in named if not (part.strip() and who.strip())]:
+            raise ValueError(f"singer {singer!r}: {unnamed[0]!r} names no part; write PART=SINGER,PART=SINGER")
+        singer = {part: who.strip() for part, _, who in named}
+    if isinstance(singer, Mapping):
+        return {select_part(score, part).name: who for part, who in singer.items()}
+    return {part.name: singer for part in score.parts}
 
 
 def mix(takes: Sequence[Take], to: str | Path | None = None) -> Audio | AudioFile:
@@ -404,12 +419,18 @@ def as_sung_by(voice: Voice, line: Part, singer: str) -> Part:
 
 
 def warn_out_of_range(part: str, notes: Sequence[Note], voice: Voice, singer: str) -> None:
-    """Warn of notes outside the singer's range, naming their bars; they are sung all the same."""
-    low, high = voice.range_cents(singer)
-    bars = {note.bar for note in notes if not low <= note.cents <= high}
-    if bars:
+    """Warn of notes outside the singer's range, naming their bars and who reaches them; they are sung all the same."""
+
+    def strange(who: str) -> set[int]:
+        low, high = voice.range_cents(who)
+        return {note.bar for note in notes if not low <= note.cents <= high}
+
+    if bars := strange(singer):
+        low, high = map(pitch_name, voice.range_cents(singer))
+        others = [name for name in voice.singers if not strange(name)]
+        helps = f"--singer {others[0]} reaches them, --transpose moves them" if others else "--transpose moves them"
         warnings.warn(
-            f"{part}: notes outside the range of {singer} ({pitch_name(low)} to {pitch_name(high)}) in "
-            f"{bars_text(bars)}; they are sung, but may sound strained; --transpose moves them",
+            f"{part}: notes outside the range of {singer} ({low} to {high}) in {bars_text(bars)}; they are sung, but may "
+            f"sound strained; {helps}",
             stacklevel=3,
         )

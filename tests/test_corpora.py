@@ -166,4 +166,4 @@ def test_the_stage_takes_corpora_from_their_folders_and_does_nothing_twice(tmp_p
 def test_the_stage_tells_a_mistake_in_one_line(tmp_path):
     done = prepare_stage("kumi", "--out", tmp_path, "--source", tmp_path / "none")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"{tmp_path}/none: no such folder; --source is one that holds a folder kumi\n"
+    assert done.stderr == f"{tmp_path}/none: no such folder; --source is that of the recordings, or one that holds it as kumi\n"

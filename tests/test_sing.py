@@ -296,6 +296,9 @@ def test_notes_out_of_range_are_sung_with_a_warning_that_names_their_bars(voice)
         take = sing(line, voice, steps=1)
     assert len(caught) == 1
     assert caught[0].filename == __file__  # whoever called is told
+    low = replace(line.parts[0], notes=tuple(replace(note, cents=5000.0) for note in wild))
+    with pytest.warns(UserWarning, match="; --singer bob reaches them, --transpose moves them"):
+        sing(Score("low", (low,)), voice, steps=1)
     assert len(take.notes) == 4
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -649,6 +652,17 @@ def test_parts_sing_together_as_each_sings_alone(voice, duet):
     assert np.abs(together.samples).max() <= PEAK + 1e-6
 
 
+def test_every_part_has_the_singer_that_is_named_for_it(voice, duet):
+    duet = replace(duet, remarks=())
+    for singers in ({"alto": "bob"}, "2=bob", "Soprano 1/2=ann, Alto = bob"):
+        takes = sing_parts(duet, voice, singer=singers, steps=1)
+        assert [take.singer for take in takes] == ["ann", "bob"]
+    with pytest.raises(ScoreError, match="'Tenor' is not a part; the sung parts are 1 'Soprano 1/2', 2 'Alto'"):
+        sing_parts(duet, voice, singer="Tenor=bob")
+    with pytest.raises(ValueError, match="'ann' names no part; write PART=SINGER,PART=SINGER"):
+        sing_parts(duet, voice, singer="ann,Alto=bob")
+
+
 # The command ------------------------------------------------------------------------------------------------------
 
 DUET = """<score-partwise version="4.0"><part-list><score-part id="P1"><part-name>Soprano 1/2</part-name></score-part>
@@ -750,6 +764,7 @@ def test_the_stream_of_the_command_is_a_wav_of_the_same_sound(folder, tmp_path):
         (["--f0", "no.csv"], "no.csv: No such file or directory"),
         (["--f0", "duet.musicxml"], "duet.musicxml, line"),
         (["--settings", "no.yaml"], "no.yaml: No such file or directory"),
+        (["--singer", "Alto=ann"], "--singer Alto=ann: singers by part are for --part all; one part has one singer"),
         (["--stems", "stems"], "--stems: writes the parts of a song sung together; add --part all"),
         (["--part", "all", "--stems", "duet.musicxml"], "duet.musicxml: is a file; --stems wants a folder"),
         (["--part", "all", "--stems", "no/where"], "there is no folder no; make it first"),
@@ -782,7 +797,7 @@ def test_a_disk_that_fails_while_writing_leaves_no_half_of_a_file(svs, tmp_path,
 def test_a_strained_song_is_sung_with_one_line_of_warning(svs):
     status, _, err = svs("-o", "song.wav", "--transpose", "12")
     assert status == 0
-    assert err.startswith("svs: warning: Soprano 1/2: notes outside the range of ann (G3 to F5) in bars 1–")
+    assert err.startswith("svs: warning: Soprano 1/2: notes outside the range of ann (G3 to F5) in bar 1;")
     assert err.count("\n") == 1
 
 

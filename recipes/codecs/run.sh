@@ -13,6 +13,10 @@ OPTION[features]=""
 OPTION[models]=""
 
 stage-prepare() {
+    local given
+    for given in clips features models; do
+        [[ -z ${OPTION[$given]} || -e ${OPTION[$given]} ]] || fail "${OPTION[$given]}: no such file or folder for --$given"
+    done
     [[ -n ${OPTION[clips]} && -n ${OPTION[features]} ]] || "$PYTHON" -m data_prep.prepare synthetic --out manifests
 }
 
