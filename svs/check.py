@@ -47,12 +47,14 @@ class Unsung:
         return f"{self.where}: {self.what} ({self.why})"
 
 
-def unsung(path, *, verse: int | str = 1, language: str | None = None) -> list[Unsung]:
+def unsung(
+    path, *, verse: int | str = 1, language: str | None = None, missing_lyric: str | None = None
+) -> list[Unsung]:
     """All that a file holds and `read_score` with the same options does not sing. Raises ScoreError where it does."""
     path = Path(path)
     score = read_written(path, language)
-    lines, _ = vocal_lines(score)
-    read = read_score(path, verse=verse, language=language)
+    lines, _ = vocal_lines(score, missing_lyric)
+    read = read_score(path, verse=verse, language=language, missing_lyric=missing_lyric)
     kept, order = choose_verses(score, lines, play_order(score.measures), as_verse(verse))
     names = {part.name for part in read.parts}
     items = [
@@ -86,7 +88,7 @@ def _left_out(part):
 
 
 def _notes(score, part, sung, heads, refused, played):
-    if part.notes and not any(note.lyrics for note in part.notes):
+    if part.notes and not any(note.lyrics for note in part.notes) and not any(part.id == place[0] for place in sung):
         yield Unsung(part.name, f"all notes: {len(part.notes)}", "the part has no lyrics")
         return
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)

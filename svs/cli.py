@@ -266,7 +266,7 @@ def score(
     if check:
         from svs.check import unsung
 
-        found = unsung(score, verse=verse, language=language)
+        found = unsung(score, verse=verse, language=language, missing_lyric=missing_lyric)
         if as_json:
             print(json.dumps([vars(each) for each in found], ensure_ascii=False, indent=1))
         else:

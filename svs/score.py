@@ -192,7 +192,8 @@ def read_score(
     transpose: semitones, fractions allowed. tempo: factor; 2 is twice as fast.
     fermata: factor by which a held note lasts longer.
     language: of the lyrics, handed on to the parts; None goes by the file or, part by part, by the words.
-    missing_lyric: syllable for notes that have none and continue no vowel; None raises.
+    missing_lyric: syllable for notes that have none and continue no vowel, and for all of a line without words but those
+    slurred to the note before; None raises.
     Parts come in score order, those with few syllables last. Raises ScoreError, one line: file, place, what to do.
     """
     path = Path(path)
@@ -639,6 +640,10 @@ class _Clock:
 def _perform(items, clock, part, file, shift, missing_lyric):
     """Notes in seconds from the items of one line in playing order."""
     items = _without_overlap(_tied(items, part.legato))
+    if missing_lyric is not None and not any(item.note.lyrics for item in items):
+        for item in items:  # without words every note is sung anew that no slur joins to the one before
+            if not (item.note.slurred or item.note.grace):
+                item.lyric = Lyric(item.wanted, missing_lyric)
     notes: list[Note] = []
     graces: list[_Item] = []
     previous: _Item | None = None  # last main note

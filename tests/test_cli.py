@@ -163,6 +163,8 @@ def test_a_melody_without_words_is_sung_on_the_syllable_asked_for(svs, broken, v
     assert json.loads(shown.out)["parts"][0]["notes"][0]["phonemes"] == ["L", "AA1"]
     assert svs("sing", broken / "wordless.musicxml", "--missing-lyric", "la", "-o", broken / "song.wav").status == 0
     assert voice[0]["missing_lyric"] == "la"
+    checked = svs("score", broken / "wordless.musicxml", "--missing-lyric", "la", "--check")
+    assert checked.out == "everything in the file is sung\n"
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,13 @@ def test_notes_without_syllable_are_sung_on_the_one_asked_for(read):
     assert sung(read(note("A4", 1) + note("rest", 1) + note("B4", 2), options={"missing_lyric": "la"})) == ["la", "la"]
 
 
+def test_a_line_without_words_is_sung_anew_on_every_note_that_is_not_slurred(read):
+    line = note("A4") + note("B4", after=slur("start")) + note("C5", after=slur("stop")) + note("C5", inside=tie("start"))
+    assert sung(read(line, note("C5", 1, inside=tie("stop")) + note("A4"), options={"missing_lyric": "la"})) == [
+        "la", "la", None, "la", "la",
+    ]  # fmt: skip
+
+
 def swing(content):
     return f"<sound><swing>{content}</swing></sound>"
 
