@@ -84,7 +84,8 @@ def _place(note):
 
 def _left_out(part):
     for what, count in sorted(part.skipped.items()):
-        yield Unsung(_where(part.name, part.skipped_in.get(what, ())), f"{what}: {count}", LEFT_OUT.get(what, "the reader leaves them out"))
+        where = _where(part.name, part.skipped_in.get(what, ()))
+        yield Unsung(where, f"{what}: {count}", LEFT_OUT.get(what, "the reader leaves them out"))
 
 
 def _notes(score, part, sung, heads, refused, played):

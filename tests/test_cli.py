@@ -366,7 +366,7 @@ def test_many_takes_at_once_give_means_intervals_rows_and_pages(svs, sung_take, 
     ("arguments", "message"),
     [
         (["SUNG", "--score", ROW, "--align", "guess"], "choose auto, time or dtw"),
-        (["SUNG", "--tracker", "ear"], "there is no tracker 'ear'; choose one of praat, harvest, harvest+stonemask, pyin, swiftf0, all"),
+        (["SUNG", "--tracker", "ear"], "no tracker 'ear'; choose one of praat, harvest, harvest+stonemask, pyin, swiftf0, all"),
         (["SUNG", "--reference", "DIR/short.wav"], "cut the longer, or measure against a score"),
         (["SUNG", "--lyrics", "DIR/none.txt"], "none.txt: no such file"),
         (["SUNG", "--reference", "SUNG", "--figures", "beauty"], "figure 'beauty' is not known"),

@@ -138,7 +138,8 @@ def _recipe(program, arguments):
     assert (ROOT / program).is_file()
     at = arguments.index("--") if "--" in arguments else len(arguments)
     line = [str(ROOT / program), *arguments[:at], "--help"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    environment = {**os.environ, "PYTHON": sys.executable}
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     for option in arguments[at + 1 :]:
         assert option.startswith(("--trainer.", "--model.", "--data.")) or option.isdecimal() or option == "gpu"

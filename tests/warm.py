@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import importlib
 import json
 import os
 import runpy
@@ -20,6 +21,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+LOADED = ("svs.sing", "svs.training", "svs.release", "data_prep.features", "data_prep.latents", "data_prep.begin")
 CALLER = """#!{python} -SE
 import json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
@@ -51,13 +53,8 @@ def python() -> str:
 
 def serve(address: str) -> None:
     """Run what is asked for until the standard input ends."""
-    import data_prep.begin
-    import data_prep.features
-    import data_prep.latents
-    import svs.release
-    import svs.sing
-    import svs.training  # noqa: F401
-
+    for name in LOADED:
+        importlib.import_module(name)
     server = socket.socket(socket.AF_UNIX)
     server.bind(address)
     server.listen()
