@@ -142,16 +142,14 @@ class Score:
         """A score of one part from (onset seconds, duration seconds, pitch, syllable) tuples.
 
         pitch: cents, or a note name such as "Bb3". syllable: hyphens join a word, "twin-" "-kle"; None continues the
-        vowel before. Raises ScoreError for notes that overlap, last no time or begin with no syllable.
+        vowel before. Raises ScoreError for notes that overlap, last no time or begin with no syllable, and for none at all.
         """
         sung: list[Note] = []
         inside_word = False
-        for number, (onset, duration, pitch, syllable) in enumerate(sorted(notes, key=lambda n: n[0]), 1):
-            cents = note_cents(pitch) if isinstance(pitch, str) else float(pitch)
-            fifths = note_fifths(pitch) if isinstance(pitch, str) else None
+        for number, (onset, duration, cents, fifths, syllable) in enumerate(sorted(map(_plain, notes), key=lambda n: n[0]), 1):
             where = f"note {number} ({note_name(cents)})"
             if not duration > 0:
-                raise ScoreError(f"{where}: lasts {duration} s; a duration above 0 is wanted")
+                raise ScoreError(f"{where}: lasts {duration:g} s; a duration above 0 is wanted")
             if sung and onset < sung[-1].end - 1e-6:
                 raise ScoreError(f"{where}: begins at {onset:g} s, before note {number - 1} ends at {sung[-1].end:g} s")
             lyric = None if syllable is None else _clean(syllable, inside_word)
@@ -162,12 +160,28 @@ class Score:
             slurred = lyric is None and onset <= sung[-1].end + 1e-3
             place = lyric.syllabic if lyric else "single"
             text = lyric.text if lyric else None
-            sung.append(
-                Note(float(onset), float(duration), cents, text, place, lyric is None, slurred, fifths=fifths)
-            )
+            sung.append(Note(onset, duration, cents, text, place, lyric is None, slurred, fifths=fifths))
             if lyric:
                 inside_word = place in ("begin", "middle")
+        if not sung:
+            raise ScoreError("a score of no notes; (onset seconds, duration seconds, pitch, syllable) of one at least is wanted")
+        _check_bounds(sung, name, title or "score")
         return cls(title, (Part(name, language, tuple(sung)),))
+
+
+def _plain(note) -> tuple[float, float, float, int | None, str | None]:
+    """Onset, duration, cents, fifths and syllable of a note as a caller of `from_notes` writes it. Raises ScoreError."""
+    try:
+        onset, duration, pitch, syllable = note
+        named = isinstance(pitch, str)
+        plain = float(onset), float(duration), note_cents(pitch) if named else float(pitch)
+    except ScoreError:
+        raise
+    except (TypeError, ValueError):
+        raise ScoreError(f"note {note!r}: (onset seconds, duration seconds, pitch, syllable) is wanted") from None
+    if not (plain[0] >= 0.0 and np.isfinite(plain[2])):
+        raise ScoreError(f"note {note!r}: an onset of 0 s or later, and a finite pitch, are wanted")
+    return *plain, note_fifths(pitch) if named else None, syllable
 
 
 def _clean(syllable, inside_word):

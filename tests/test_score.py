@@ -528,6 +528,13 @@ def test_a_score_can_be_made_of_plain_notes():
         ([(0, 2, "A4", "la"), (1, 1, "A4", "la")], "before note 1 ends"),
         ([(0, 1, "A4", None)], "no lyric"),
         ([(0, 1, "H4", "la")], "'H4' is not a note name"),
+        ([(0, 1, "A4")], r"note \(0, 1, 'A4'\): \(onset seconds, duration seconds, pitch, syllable\) is wanted"),
+        ([(0, "long", "A4", "la")], r"note \(0, 'long', 'A4', 'la'\): \(onset seconds"),
+        ([(-1, 1, "A4", "la")], "an onset of 0 s or later"),
+        ([(0, 1, float("nan"), "la")], "a finite pitch"),
+        ([(0, 1, 20000.0, "la")], "a note of 20000 cents; 0 to 13200 can be sung"),
+        ([(0, float("inf"), "A4", "la")], "songs of 4 hours at most"),
+        ([], "a score of no notes"),
     ],
 )
 def test_notes_that_cannot_be_sung_are_refused(notes, message):
