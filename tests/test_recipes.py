@@ -66,7 +66,7 @@ def trained(tmp_path_factory):
     """The tiny recipe's working folder after all stages, on five clips and with few batches; what they said."""
     work = tmp_path_factory.mktemp("tiny")
     FewClips().prepare(work / "manifests")
-    said = [run("tiny", work, "--to", "latents", "--", "--trainer.limit_train_batches=50")]
+    said = [run("tiny", work, "--to", "latents", "--", "--trainer.limit_train_batches=80")]
     batches = start_and_kill(work) + 20
     said.append(run("tiny", work, "train-timing", "--", f"--trainer.limit_train_batches={batches}"))
     said.append(run("tiny", work, "--from", "train-acoustic", "--", "--trainer.limit_train_batches=250"))
@@ -105,7 +105,7 @@ def test_what_made_a_checkpoint_stands_beside_it_and_in_the_card(trained, part):
     stated = configuration("tiny", part)["model"]["init_args"]
     assert config["model"]["init_args"].items() >= stated.items()
     assert "seed" in config["model"]["init_args"] and "seed" not in stated  # resolved: defaults are written out
-    wanted = {"codec": 50, "timing": batches, "acoustic": 250}
+    wanted = {"codec": 80, "timing": batches, "acoustic": 250}
     assert config["trainer"]["limit_train_batches"] == wanted[part]
     card = (work / "voices/tiny/CARD.md").read_text()
     assert f"| {part} | 0 | {made['svs']} | {made['revision']} | {made['python']} |" in card
