@@ -11,6 +11,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from tiny_voices import write_voice
+
+from svs.audio import Audio
+from svs.voice import Voice
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -175,6 +179,21 @@ def test_every_benchmark_has_a_row_in_their_readme():
     assert len(runnable) > 20 and len(packages) >= 2
     for path in (*runnable, *packages):
         assert f"| `{path.stem}` |" in page, path.stem
+
+
+@pytest.mark.filterwarnings("ignore:.*outside the range of ann")
+def test_the_readmes_example_sings_and_streams(monkeypatch, tmp_path, capsys):
+    """With a voice of random weights in the place of the default one."""
+    voice = Voice.load(write_voice(tmp_path / "tiny"))
+    monkeypatch.setattr(import_module("svs.sing"), "load_voice", {"default": voice}.__getitem__)
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
+    monkeypatch.chdir(tmp_path)
+    (code,) = (code for page, code in blocks("python") if page.name == "README.md")
+    names = {"__name__": "example"}
+    exec(compile(code, "README.md", "exec"), names)
+    assert Audio.read(tmp_path / "song.wav").seconds == names["take"].seconds > 20
+    assert names["piece"].seconds > 0
+    assert "'lyric': 'A'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
