@@ -22,6 +22,8 @@ from pathlib import Path
 from benchmarks.common import ROOT, parser, print_table, say
 
 TARGETS = {  # function → tests that ought to notice
+    "svs/stretches.py:phases": "tests/test_sing.py -k pulses",
+    "svs/codec/arrays.py:_steps": "tests/test_sing.py tests/test_codec.py -k pulses",
     "svs/tuning.py:Tuning._place": "tests/test_tuning.py",
     "svs/tuning.py:Scale.nearest": "tests/test_tuning.py",
     "svs/units.py:cents_to_hz": "tests/test_pitch.py tests/test_f0.py",
