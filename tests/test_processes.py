@@ -3,12 +3,12 @@
 import csv
 import os
 import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+import warm
 import yaml
 from tiny_corpus import ACOUSTIC, CODEC, HELDOUT, TABLES
 
@@ -67,7 +67,7 @@ def test_two_processes_end_where_one_with_twice_the_batch_does(kind, figure, fea
     for folder in ("one", "two"):
         config = configuration(features, tmp_path / folder, kind)
         (tmp_path / f"{folder}.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "svs", "train", str(tmp_path / "two.yaml")]
+    command = [warm.python(), "-m", "svs", "train", str(tmp_path / "two.yaml")]
     command += ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS)
