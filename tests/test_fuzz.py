@@ -40,12 +40,12 @@ def file(tmp_path):
 
 
 def refused(kind, read, *arguments, **options):
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(kind) as caught:
         read(*arguments, **options)
     text = str(caught.value)
     assert len(text.splitlines()) == 1 and len(text) <= LONGEST + 10
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     return text
 
 
@@ -173,9 +173,9 @@ def test_aliases_stay_small_wherever_a_text_is_wanted(file):
 
 def test_merged_keys_stay_few():
     merged = "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12))
-    began = time.monotonic()
+    began = time.process_time()
     assert len(load_yaml("a0: &a0 {x: 1, y: 2}\n" + merged)) == 12
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_two_voices_in_one_endless_bar_are_read_in_linear_time(file):
