@@ -12,7 +12,7 @@ from svs.units import A4_CENTS, A4_HZ, LATENT_HOP, SAMPLE_RATE
 
 HOP = LATENT_HOP // 2
 FFT, NOISE_FFT, NOISE_HOP = 2048, 512, 147
-QUEFRENCY, LEAD, PHASE_SPAN = 640, 256, 5
+QUEFRENCY, LEAD, PHASE_SPAN = 640, 256, 9
 LOUDEST = 4.0  # nepers that a filter may add
 TAPS = 32  # samples on each side of a pulse
 STEPS = 64  # tabulated fractional positions per sample
@@ -92,13 +92,14 @@ def minimum_phase(log_magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def steadied(frames: np.ndarray) -> np.ndarray:
-    """(frames, bins), each frame the mean of PHASE_SPAN around it."""
+    """(frames, bins), each frame the mean of PHASE_SPAN around it, by a Hann window."""
     half = PHASE_SPAN // 2
+    weights = np.hanning(PHASE_SPAN + 2)[1:-1]
     padded = np.pad(frames, ((half, half), (0, 0)), mode="edge")
     total = np.zeros_like(frames)
     for k in range(PHASE_SPAN):
-        total += padded[k : k + len(frames)]
-    return total / np.float32(PHASE_SPAN)
+        total += np.float32(weights[k] / weights.sum()) * padded[k : k + len(frames)]
+    return total
 
 
 def filter_frames(source: np.ndarray, gain: np.ndarray) -> np.ndarray:

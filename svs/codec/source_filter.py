@@ -36,7 +36,7 @@ COARSE_SEEN, FINE_SEEN = LATENT_HOP // HOP * MELS, LATENT_HOP // NOISE_HOP * FIN
 SEEN = COARSE_SEEN + FINE_SEEN + ROUGH_MELS
 QUEFRENCY = 640  # samples, 14.5 ms: of the pulses' filter
 LEAD = 256  # samples, 6 ms
-PHASE_SPAN = 5  # frames, 50 ms
+PHASE_SPAN = 9  # frames, 90 ms, of a Hann window
 
 
 def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
@@ -245,12 +245,16 @@ def minimum_phase(log_magnitude: Tensor, longest: int = QUEFRENCY) -> tuple[Tens
 
 
 def steadied(frames: Tensor, span: int = PHASE_SPAN) -> Tensor:
-    """(batch, frames, bins), each frame the mean of `span` around it.
+    """(batch, frames, bins), each frame the mean of `span` around it, by a Hann window.
 
     For phases: where the answer to a pulse comes sooner or later from frame to frame, its pitch trembles.
     """
-    padded = F.pad(frames.transpose(1, 2), (span // 2, span // 2), mode="replicate")
-    return F.avg_pool1d(padded, span, stride=1).transpose(1, 2)
+    weights = np.hanning(span + 2)[1:-1]
+    padded = F.pad(frames.transpose(1, 2), (span // 2, span // 2), mode="replicate").transpose(1, 2)
+    total = torch.zeros_like(frames)
+    for k, weight in enumerate(weights / weights.sum()):
+        total = torch.add(total, padded[:, k : k + frames.shape[1]], alpha=float(weight))
+    return total
 
 
 def filter_frames(source: Tensor, gain: Tensor, window: Tensor) -> Tensor:
