@@ -118,7 +118,7 @@ def print_table(headings: list[str], rows: list[list]) -> None:
     cells = [[cell(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in [headings, *cells]) for i in range(len(headings))]
     for number, row in enumerate([headings, *cells]):
-        aligned = [text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths))]
+        aligned = [text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))]
         print("| " + " | ".join(aligned) + " |")
         if number == 0:
             print("|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths)) + "|")

@@ -349,7 +349,10 @@ voice_parts:
     tone: 64
     lyric: "+"
 """
-ULTRASTAR = b"#TITLE:Song\n#ARTIST:Nobody\n#BPM:240\n#GAP:1000\n: 0 4 0 Twin\n: 4 4 0 kle\n* 8 4 7  lit\n- 14\n: 16 4 7 tle\nF 20 8 9  star\nE\n"
+ULTRASTAR = (
+    b"#TITLE:Song\n#ARTIST:Nobody\n#BPM:240\n#GAP:1000\n"
+    b": 0 4 0 Twin\n: 4 4 0 kle\n* 8 4 7  lit\n- 14\n: 16 4 7 tle\nF 20 8 9  star\nE\n"
+)
 LYRICS = ["Twinkle, twinkle little star", "[HH AH0 - L OW1]", "café naïve Köln", "さくら さくら", "don't 'tis o'er 1984 & co."]
 SETTINGS = b"""style:
   breathiness: 3

@@ -117,7 +117,7 @@ def mistuned(tracker: str) -> dict:
         notes = scale(4800, 5500, 6000, 6200, 6400, 6700, 7200, 7600, 8000, seconds=0.7)
         audio, _ = melody(notes, detune=DETUNED, vibrato_extent=extent, snr_db=30)
         rows = note_errors(notes, track(audio, tracker, FLOOR_HZ, CEILING_HZ))
-        misses = [abs(row["error_cents"] - off) for row, off in zip(rows, DETUNED) if row["error_cents"] is not None]
+        misses = [abs(row["error_cents"] - off) for row, off in zip(rows, DETUNED, strict=True) if row["error_cents"] is not None]
         found[f"{extent} cents"] = max(misses) if len(misses) == len(notes) else float("inf")
     return found
 
@@ -164,7 +164,7 @@ def on_recordings(clips, tracker: str) -> dict:
             + [float(np.median(np.abs(curve.cents - reference.cents)[both])) if both.any() else np.nan]
         )
     names = ("rpa50", "rpa25", "rpa10", "rca", "oa", "voicing_recall", "voicing_false_alarm", "median_cents")
-    return dict(zip(names, np.nanmean(rows, axis=0).tolist()))
+    return dict(zip(names, np.nanmean(rows, axis=0).tolist(), strict=True))
 
 
 def _installed(name):

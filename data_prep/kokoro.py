@@ -226,7 +226,11 @@ def cut(model, inputs: dict, outputs: list[str]):
 PARTS = {
     "text": (
         {"tokens": [1, "tokens"], "style": [1, 256], "speed": [1]},
-        ["/encoder/Div_output_0", "/encoder/predictor/text_encoder/Concat_4_output_0", "/encoder/text_encoder/Transpose_2_output_0"],
+        [
+            "/encoder/Div_output_0",
+            "/encoder/predictor/text_encoder/Concat_4_output_0",
+            "/encoder/text_encoder/Transpose_2_output_0",
+        ],
     ),
     "prosody": (
         {"/encoder/MatMul_output_0": [1, 640, "units"], "style": [1, 256]},

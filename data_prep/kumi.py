@@ -26,7 +26,7 @@ class Kumi(Corpus):
     source = "https://github.com/oxygen-dioxide/hitsuboku-kumi-ja-act4/archive/8122640fa04861340209aeee8631cb1eed17a8ed.zip"
 
     def clips(self, folder: Path) -> list[dict]:
-        """One clip a recording: `id` is bank and romaji, `text` the romaji morae, `phones` from oto.ini, or `unlabelled`: why not."""
+        """One clip a recording: `id` is bank and romaji, `text` the morae, `phones` from oto.ini, or `unlabelled` why not."""
         banks = {bank: self.sounds(folder / bank) for bank in BANKS}
         total, found = sum(map(len, banks.values())), []
         with stages.bar(self.name) as progress:

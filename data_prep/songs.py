@@ -11,6 +11,7 @@ Songs of heldout.txt are refused: they measure the voice.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -183,9 +184,10 @@ def split(notes: Sequence[Note]) -> list[list[Note]]:
             phrases.append(current)
             current = []
     phrases.append(current)
-    if len(phrases) > 1 and phrases[-1] and phrases[-1][-1].end - phrases[-2][0].onset <= LONGEST:
-        if phrases[-1][-1].end - phrases[-1][0].onset < SHORTEST:
-            phrases[-2:] = [phrases[-2] + phrases[-1]]
+    if len(phrases) > 1 and (last := phrases[-1]):
+        end = last[-1].end
+        if end - phrases[-2][0].onset <= LONGEST and end - last[0].onset < SHORTEST:
+            phrases[-2:] = [phrases[-2] + last]
     return [phrase for phrase in phrases if phrase and SHORTEST <= phrase[-1].end - phrase[0].onset <= LONGEST]
 
 
@@ -302,9 +304,16 @@ class Melody:
                     pieces = int(rng.choice([2, 3]))
                 for piece in range(pieces):
                     notes.append(
-                        Note(onset, seconds / pieces, self.step(), text if piece == 0 else None, syllabic if piece == 0 else "single",
-                             melisma=piece > 0, slurred=piece > 0)
-                    )  # fmt: skip
+                        Note(
+                            onset,
+                            seconds / pieces,
+                            self.step(),
+                            None if piece else text,
+                            "single" if piece else syllabic,
+                            melisma=piece > 0,
+                            slurred=piece > 0,
+                        )
+                    )
                     onset += seconds / pieces
             if ends_line and word[-1] in ".!?;:," and rng.random() < 0.5:
                 onset += float(rng.uniform(0.12, 0.5))
@@ -321,7 +330,7 @@ def spell(word: str, count: int) -> list[str]:
         if place not in cuts:
             cuts = sorted([*cuts, place])
     edges = [0, *cuts, len(word)]
-    pieces = [word[a:b] for a, b in zip(edges, edges[1:])]
+    pieces = [word[a:b] for a, b in itertools.pairwise(edges)]
     return pieces + ["a"] * (count - len(pieces))
 
 

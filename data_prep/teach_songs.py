@@ -9,6 +9,7 @@ benchmarks.words. These songs are held out of the corpus (data_prep/heldout.txt)
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,7 +49,8 @@ def sing_song(teacher: Teacher, singer: str, score, durations=None) -> Take:
         wanted = [span.end - span.start for span in phrase]
         samples, seconds = teacher.sing(singer, phones[first : last + 1], wanted, f0_hz, words=starts, f0_hop=hop)
         edges = np.concatenate([[0.0], np.cumsum(seconds)])
-        audio, edges = settle_rests(Audio(np.asarray(samples, np.float32), teacher.sample_rate), edges, [s.symbol for s in phrase])
+        heard = Audio(np.asarray(samples, np.float32), teacher.sample_rate)
+        audio, edges = settle_rests(heard, edges, [s.symbol for s in phrase])
         at = round(phrase[0].start * SAMPLE_RATE)
         piece = audio.resample(SAMPLE_RATE).samples
         sound[at : at + len(piece)] += piece
@@ -62,7 +64,7 @@ def phrases(spans: Sequence[PhonemeSpan]) -> list[tuple[int, int]]:
     """First and last span of each phrase; both may be silences, which neighbouring phrases share."""
     pauses = [i for i, s in enumerate(spans) if s.symbol == SILENCE and (s.end - s.start >= PAUSE or i in (0, len(spans) - 1))]
     edges = sorted({0, len(spans) - 1, *pauses})
-    return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
 def _joined(spans: list[PhonemeSpan]) -> list[PhonemeSpan]:

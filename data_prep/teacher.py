@@ -19,7 +19,9 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -286,7 +288,7 @@ def sing_clip(teacher: Teacher, voice: str, phrase: Phrase, take: int, seed: int
                 "end": round(float(edges[index + 1]), 4),
                 "note": span.note,
             }
-            for index, (span, phone) in enumerate(zip(spans, phones))
+            for index, (span, phone) in enumerate(zip(spans, phones, strict=True))
         ],
         notes=[
             {"onset": round(n.onset, 4), "duration": round(n.duration, 4), "cents": n.cents, "lyric": n.lyric} for n in notes
@@ -342,7 +344,7 @@ def pitch_errors(audio: Audio, curve: PitchCurve, symbols: Sequence[str], edges:
     count = min(len(heard.cents), len(curve.cents))
     times = np.arange(count) * heard.hop_seconds
     vowel = np.zeros(count, dtype=bool)
-    for symbol, start, end in zip(symbols, edges, edges[1:]):
+    for symbol, (start, end) in zip(symbols, pairwise(edges), strict=True):
         if symbol in VOWELS:
             vowel |= (times >= start + 0.02) & (times < end - 0.02)
     if not vowel.any():
@@ -385,9 +387,10 @@ class Listener:
         if not clips:
             return
         references = [self.sounds(clip.phrase.words) for clip in clips]
-        for clip, rate in zip(clips, error_rates(references, self.sounds(self.transcribe([c.audio for c in clips])))):
+        rates = error_rates(references, self.sounds(self.transcribe([c.audio for c in clips])))
+        for clip, rate in zip(clips, rates, strict=True):
             clip.wer = rate
-        for clip, reference in zip(clips, references):
+        for clip, reference in zip(clips, references, strict=True):
             if clip.wer > 0.75 * WER_LIMIT and len(clips) > 1:
                 clip.wer = min(clip.wer, *error_rates([reference], self.sounds(self.transcribe([clip.audio]))))
 
@@ -395,10 +398,8 @@ class Listener:
         """Words as they sound, so that "sea" heard as "see" is no error."""
         result = []
         for word in songs.plain(text).split():
-            try:
+            with suppress(ValueError):
                 result.append(" ".join(strip_stress(phone) for phone in self.g2p.phones(word)))
-            except ValueError:
-                pass
         return result
 
 
@@ -424,7 +425,7 @@ def error_rates(references: Sequence[Sequence[str]], heard: Sequence[str]) -> li
         else:
             errors[here] += 1
             j -= 1
-    return [float(e / max(len(r), 1)) for e, r in zip(errors, references)]
+    return [float(e / max(len(r), 1)) for e, r in zip(errors, references, strict=True)]
 
 
 # The corpus -------------------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def sing(
     ] = None,
     singer_from: Annotated[
         Path | None,
-        typer.Option(help="Recording whose nearest singer or mixture of the voice's singers is taken; no cloning.", metavar="FILE"),
+        typer.Option(help="Recording whose nearest singer or mixture of the voice's singers sings; no cloning.", metavar="FILE"),
     ] = None,
     style: Annotated[
         str | None, typer.Option(help="Style of the voice, or a mixture; its own default if not given.", metavar="NAME")
@@ -133,7 +133,9 @@ def sing(
             metavar="SCALE|NAME=SCALE,…",
         ),
     ] = None,
-    sampler: Annotated[str | None, typer.Option(help="euler, midpoint, heun, ddim or dpm++; the voice's own if not given.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="euler, midpoint, heun, ddim or dpm++; the voice's own if not given.")
+    ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="The voice's quick setting: fewer steps, a little less clear.")] = False,
     breaths: Annotated[
         bool | None, typer.Option("--breaths/--no-breaths", help="Breathe in rests; as the singer does if not given.")

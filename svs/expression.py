@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def consonant_glide(spans: Sequence[PhonemeSpan], expressions: Sequence[Expressi
         for span in spans
     ]
     at, of = [0.0], [decibels[0]]
-    for span, before, after in zip(spans[1:], decibels, decibels[1:]):
+    for span, (before, after) in zip(spans[1:], pairwise(decibels), strict=True):
         at += [span.start - 0.5 * GAIN_GLIDE_SECONDS, span.start + 0.5 * GAIN_GLIDE_SECONDS]
         of += [before, after]
     return Glide(np.maximum.accumulate(at).tolist(), of)

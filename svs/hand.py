@@ -241,7 +241,8 @@ def read_settings(source: str | Path | Mapping) -> Settings:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
-        raise HandError(f"{path.name}{place}: not YAML ({' '.join(str(getattr(error, 'problem', None) or error).split())})") from None
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise HandError(f"{path.name}{place}: not YAML ({problem})") from None
     return _settings(path.name, {} if content is None else content)
 
 

@@ -63,7 +63,7 @@ def melody(
 
     def contour(times):
         cents, voiced = np.full(len(times), notes[0].cents), np.zeros(len(times), dtype=bool)
-        for note, off in zip(notes, detune):
+        for note, off in zip(notes, detune, strict=True):
             inside = (times >= note.onset - 1e-9) & (times < note.end - 1e-9)
             since = times[inside] - note.onset
             cents[inside] = note.cents + off + vibrato_extent * np.sin(2 * np.pi * vibrato_rate * since)

@@ -22,7 +22,7 @@ SONG = [
 def sung(tempo=1.0, start=0.0, key=0.0, rubato=0.0, seed=0):
     """The song at another tempo (durations × tempo), start, key; each note's length wavering by rubato."""
     random, at, notes = np.random.default_rng(seed), start, []
-    for note, after in zip(SONG, [*SONG[1:], None]):
+    for note, after in zip(SONG, [*SONG[1:], None], strict=True):
         wavering = tempo * (1 + rubato * random.standard_normal())
         step = (note.duration if after is None else after.onset - note.onset) * wavering
         notes.append(replace(note, onset=at, duration=note.duration * wavering * 0.95, cents=note.cents + key))
@@ -37,7 +37,7 @@ def test_dynamic_time_warping_finds_every_onset_within_30_ms(tempo, start, key, 
     true = sung(tempo, start, key, rubato)
     audio, _ = melody(true, vibrato_extent=30, snr_db=30)
     found = warp_notes(SONG, measure(audio)[0]["praat"])
-    late = [a.onset - b.onset for a, b in zip(found.notes, true)]
+    late = [a.onset - b.onset for a, b in zip(found.notes, true, strict=True)]
     assert np.abs(late).max() < 0.03
     assert found.method == "dtw" and found.agreement > 0.9
     assert found.key_cents == 100 * round(key / 100 + 1e-9)
@@ -124,7 +124,7 @@ def test_forty_repeated_notes_keep_the_beat():
     notes = scale(*[6000] * 40, seconds=0.3, gap=0.05, start=0.0)
     audio, _ = melody([replace(n, onset=1.25 * n.onset + 1, duration=1.25 * n.duration) for n in notes])
     found = warp_notes(notes, measure(audio)[0]["praat"])
-    late = [a.onset - (1.25 * b.onset + 1) for a, b in zip(found.notes, notes)]
+    late = [a.onset - (1.25 * b.onset + 1) for a, b in zip(found.notes, notes, strict=True)]
     assert np.abs(late).max() < 0.03
 
 

@@ -209,9 +209,8 @@ def test_the_recipe_trains_nothing_again_that_is_finished(compared, features, ch
 
 def test_the_table_says_what_the_results_say(compared):
     text = (compared[1] / "table.md").read_text()
-    learned, heard, copied = ([line.split(" | ") for line in table.splitlines() if line.startswith("| ")] for table in
-                              text.split("\n\n| "))  # fmt: skip
-    rows = learned[1:]
+    learned, _, _ = text.split("\n\n| ")
+    rows = [line.split(" | ") for line in learned.splitlines() if line.startswith("| ")][1:]
     assert [row[0].strip("| ") for row in rows] == [row["name"] for row in ROWS]
     results = list(figures(compared[1]).values())
     for row, name in zip(rows, [row["name"] for row in ROWS], strict=True):

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -206,7 +207,7 @@ def test_wrong_singing_gets_the_right_verdict():
     assert any("not sung" in v or "nothing is sung" in v or "same song" in v for v in noisy["verdicts"])
     missing = evaluate_notes(melody(notes[:3])[0], [*notes[:3], replace(notes[3], onset=3.0)])
     assert missing["verdicts"] == ["1 of 4 notes have no pitch to measure (too few voiced frames)"]
-    other = [replace(n, cents=c) for n, c in zip(notes, (6400, 5900, 6000, 6800))]
+    other = [replace(n, cents=c) for n, c in zip(notes, (6400, 5900, 6000, 6800), strict=True)]
     assert "is this the same song?" in evaluate_notes(melody(notes)[0], other)["verdicts"][-1]
     assert verdicts([]) == ["there are no notes to measure"]
 
@@ -448,7 +449,7 @@ def test_songs_are_cut_in_rests():
     close = scale(*[6000] * 60, seconds=1.0, gap=0.1, start=0.5)
     cut = chunks(close, 67.0)
     assert cut[0][0] == 0 and cut[-1][1] == 67.0
-    assert all(b - a <= 25.0 for a, b in cut) and all(x[1] == y[0] for x, y in zip(cut, cut[1:]))
+    assert all(b - a <= 25.0 for a, b in cut) and all(x[1] == y[0] for x, y in pairwise(cut))
     for _, end in cut[:-1]:  # before the consonants of a word
         assert min(abs(end - (n.onset - 0.12)) for n in close) < 1e-9
     lines = scale(*[6000] * 8, seconds=1.0, gap=0.0) + scale(6000, seconds=4.0, start=8.0) + scale(*[6000] * 20, start=12.0)
@@ -565,8 +566,10 @@ def test_chain_benchmark_compares_what_keeps_the_teachers_timing(sung, tmp_path,
 
 @pytest.mark.parametrize(
     "name",
-    ["pitch", "words", "codec", "codecs", "chain", "speed", "trackers", "japanese", "recogniser", "clips", "stress"]
-    + ["voice", "fast", "long", "soak", "throughput", "peers", "mutation", "crash", "stages"],
+    [
+        *("pitch", "words", "codec", "codecs", "chain", "speed", "trackers", "japanese", "recogniser", "clips", "stress"),
+        *("voice", "fast", "long", "soak", "throughput", "peers", "mutation", "crash", "stages"),
+    ],
 )
 def test_benchmarks_explain_themselves(name, capsys):
     import importlib

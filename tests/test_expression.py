@@ -162,7 +162,8 @@ def test_the_take_tells_its_colours_and_the_cache_knows_them(voice, tmp_path):
 
 def test_flags_of_the_command(voice, tmp_path, monkeypatch, capsys):
     def svs(*options):
-        monkeypatch.setattr("sys.argv", ["svs", "sing", str(ROW), "-o", str(tmp_path / "row.wav"), "--voice", str(voice.folder), *options])
+        command = ["svs", "sing", str(ROW), "-o", str(tmp_path / "row.wav"), "--voice", str(voice.folder)]
+        monkeypatch.setattr("sys.argv", [*command, *options])
         with pytest.raises(SystemExit) as stop:
             main()
         return stop.value.code

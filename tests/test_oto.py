@@ -1,5 +1,6 @@
 """UTAU banks: oto.ini says where vowels begin, and the sound says where consonants do."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,10 @@ def recording(morae=MORAE):
 
 
 def oto(onsets, aliases, name="あかあさ_a-ka-a-sa.wav", preutterance=300):
-    lines = [f"{name}={alias},{1000 * t - preutterance},400,-700,{preutterance},150" for alias, t in zip(aliases, onsets, strict=True)]
+    lines = [
+        f"{name}={alias},{1000 * t - preutterance},400,-700,{preutterance},150"
+        for alias, t in zip(aliases, onsets, strict=True)
+    ]
     return "\n".join(lines)
 
 
@@ -84,7 +88,7 @@ def test_phones_fill_the_recording_from_silence_to_silence_with_the_breath_befor
     phones = label(audio, onsets, sung_morae(MORAE))
     assert [p["symbol"] for p in phones] == ["SIL", "BR", "SIL", "a", "K", "a", "a", "S", "a", "SIL"]
     assert phones[0]["start"] == 0 and phones[-1]["end"] == pytest.approx(audio.seconds, abs=1e-3)
-    assert all(a["end"] == b["start"] for a, b in zip(phones, phones[1:]))
+    assert all(a["end"] == b["start"] for a, b in itertools.pairwise(phones))
     assert phones[1]["start"] == pytest.approx(0.5, abs=0.05) and phones[1]["end"] == pytest.approx(0.9, abs=0.05)
     assert phones[-2]["end"] == pytest.approx(onsets[-1] + PACE - 0.1, abs=0.03)
 

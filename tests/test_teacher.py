@@ -1,6 +1,7 @@
 """The teacher corpus: words held out, consonants before the beat, contours as commanded, clips measured and resumed."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ class Humming:
         phase = 2 * np.pi * np.cumsum(hz) / self.sample_rate
         tone = sum(np.sin(k * phase) / k for k in range(1, 8))
         vowel = np.zeros(len(times), dtype=bool)
-        for phone, start, end in zip(phones, edges, edges[1:]):
+        for phone, (start, end) in zip(phones, pairwise(edges), strict=True):
             if phone.rstrip("012") in VOWELS:
                 vowel |= (times >= start) & (times < end)
         hiss = 0.01 * np.random.default_rng(0).standard_normal(len(times))
@@ -85,7 +86,8 @@ def test_no_held_out_song_is_in_the_texts_or_in_the_plan(tmp_path):
     for title, lines in songs.read_texts():
         assert not songs.is_heldout(title, " ".join(lines), heldout), title
     lieder = tmp_path / "lieder.jsonl"
-    notes = [[0, 1, 60, [["1", "Home,", "single"]]], [1, 1, 62, [["1", "sweet", "single"]]], [2, 9, 64, [["1", "home", "single"]]]]
+    sung = [(0, 1, 60, "Home,"), (1, 1, 62, "sweet"), (2, 9, 64, "home")]
+    notes = [[onset, length, key, [["1", text, "single"]]] for onset, length, key, text in sung]
     rows = [{"file": f"en/{title}__lc1.mxl", "part": "P1", "notes": notes} for title in ("X__Home_Sweet_Home", "X__Allowed")]
     lieder.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = {p.song for p, take in teacher.plan("hibari", lieder, 0, heldout, takes=1)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -75,7 +77,7 @@ class STFTDiscriminator(nn.Module):
         norm = nn.utils.parametrizations.weight_norm
         self.layers = nn.ModuleList(
             norm(nn.Conv2d(a, b, (3, 7), stride=(1, 1 if i == 0 else 3), padding=(1, 3)))
-            for i, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+            for i, (a, b) in enumerate(itertools.pairwise(widths))
         )
         self.verdict = norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 

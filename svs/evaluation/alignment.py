@@ -104,7 +104,7 @@ def beat_errors(notes: Sequence[Note], placed: Sequence[Note], neighbours: int =
         if len(near) < 3 or np.ptp(score[near]) == 0:
             errors.append(None)
             continue
-        slope, level = np.polyfit(score[near] - score[i], sung[near], 1)
+        _, level = np.polyfit(score[near] - score[i], sung[near], 1)
         errors.append(float(sung[i] - level))
     return errors
 

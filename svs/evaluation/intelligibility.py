@@ -9,6 +9,7 @@ A song is heard phrase by phrase: on long singing tiny.en loses itself and repea
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def word_error_rate(reference: str, hypothesis: str) -> WordErrors:
 
 def spelt_alike(heard: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """Heard words with compounds in one word or two, as the wanted words have them: green sleeves, greensleeves."""
-    known, parts = set(wanted), {a + b: (a, b) for a, b in zip(wanted, wanted[1:])}
+    known, parts = set(wanted), {a + b: (a, b) for a, b in itertools.pairwise(wanted)}
     result: list[str] = []
     for word in heard:
         if result and (joined := result[-1] + word) in known and joined not in parts:
@@ -126,7 +127,8 @@ def normalise_words(text: str) -> list[str]:
     """Words as they count: lower case, numbers in words, no punctuation, curly or straight apostrophes dropped.
 
     Poets' contractions are written out, since Whisper writes them so: o'er over, e'er ever, ne'er never, heav'n heaven,
-    ev'ry every, wand'ring wandering, rais'd raised. Hyphens part words; what stands in brackets, a sound like [Music], is no word.
+    ev'ry every, wand'ring wandering, rais'd raised. Hyphens part words; what stands in brackets,
+    a sound like [Music], is no word.
 
     >>> normalise_words("’Twas 2 wand’ring ships—o’er the SEA!")
     ['twas', 'two', 'wandering', 'ships', 'over', 'the', 'sea']
@@ -174,12 +176,12 @@ def chunks(
     """
     if not notes:
         return [(0.0, seconds)] if seconds > 0 else []
-    gaps = [(a.end, b.onset) for a, b in zip(notes, notes[1:]) if b.onset - a.end >= rest_seconds]
+    gaps = [(a.end, b.onset) for a, b in itertools.pairwise(notes) if b.onset - a.end >= rest_seconds]
     cuts = [0.0, *((end + onset) / 2 for end, onset in gaps), seconds]
-    onsets = [(b.onset, b.onset - a.onset, b) for a, b in zip(notes, notes[1:])]
+    onsets = [(b.onset, b.onset - a.onset, b) for a, b in itertools.pairwise(notes)]
     words = [(at, held) for at, held, n in onsets if n.lyric is not None and n.syllabic in ("single", "begin")]
     phrases = []
-    for start, end in zip(cuts, cuts[1:]):
+    for start, end in itertools.pairwise(cuts):
         while end - start > longest_seconds:
             half, limit = start + longest_seconds / 2, start + longest_seconds
             here = [w for w in words if half < w[0] < limit] or [o[:2] for o in onsets if half < o[0] < limit]

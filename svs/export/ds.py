@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 
 from svs.export import only_one
-from svs.units import cents_to_hz
-from svs.units import note_name
+from svs.units import cents_to_hz, note_name
 
 SILENCES = {"SIL": "SP", "BR": "AP"}
 
