@@ -5,6 +5,7 @@ import random
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,7 @@ def test_a_job_that_writes_in_place_is_found_out(tmp_path):
             for _ in range(300):
                 file.write('"half a text')
                 file.flush()
+                time.sleep(1e-3)  # long enough to be killed in, on a busy machine too
             file.seek(0)
             file.truncate()
             file.write("{}")

@@ -127,7 +127,7 @@ def test_each_singer_has_a_scale_of_their_own_to_fold(acoustic_batches, tmp_path
             folding = acoustic(start=str(start), fold=2.0, fold_of=of, bfloat16=False)
             goals.append(folding._guided(conditions, kept)(noise, times))
     assert torch.equal(goals[0], goals[2])
-    theirs = conditions.speaker[:, 0] == 1
+    theirs = conditions.speaker[:, 0, 0] == 1  # in their first frame, as in all
     assert theirs.any() and (goals[0] != goals[1])[theirs].any() and torch.equal(goals[0][~theirs], goals[1][~theirs])
     with pytest.raises(ValueError, match="fold_of: no such speaker nobody"):
         acoustic(start=str(start), fold=2.0, fold_of={"nobody": 2.0})
