@@ -83,7 +83,7 @@ def _batch(items: int, latent_dim: int):
         position=torch.rand(items, FRAMES, 6),
         cents=6000 + 1000 * torch.rand(pairs),
         voiced=torch.rand(pairs) > 0.2,
-        speaker=torch.eye(len(SPEAKERS))[torch.randint(len(SPEAKERS), (items,))],
+        speaker=torch.eye(len(SPEAKERS))[torch.randint(len(SPEAKERS), (items, 1))].expand(-1, FRAMES, -1),
         keep=torch.ones(items, FRAMES, dtype=torch.bool),
     )
     return conditions, torch.randn(items, FRAMES, latent_dim)

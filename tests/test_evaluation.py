@@ -524,6 +524,13 @@ def test_words_benchmark_counts_every_word_of_the_song(sung, tmp_path, capsys, m
     assert "MISSED  word error rate" in capsys.readouterr().out
 
 
+def test_throughput_benchmark_takes_a_step_of_training():
+    from benchmarks.throughput import FRAMES, row
+
+    found = row(dim=32, depth=1, items=2, steps=1)
+    assert found["frames a second"] == pytest.approx(2 * FRAMES / found["CPU s a step"])
+
+
 def test_codec_benchmark_finds_no_loss_in_a_lossless_codec(sung, tmp_path, monkeypatch, capsys):
     from benchmarks import codec
 
