@@ -14,10 +14,8 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.codec import compare, copy, load_codec
-from benchmarks.common import add_song_options, parser, print_table, renders, say, write_json
+from benchmarks.common import add_song_options, mean, parser, print_table, renders, say, write_json
 from benchmarks.words import hear
 from svs.audio import Audio
 from svs.evaluation import take_curve, take_notes
@@ -67,7 +65,7 @@ def main(arguments=None):
     rows = []
     for name, songs in stages.items():
         errors = [song["words"] for song in songs]
-        means = [_mean([song.get(figure) for song in songs]) for figure in FIGURES]
+        means = [mean([song.get(figure) for song in songs]) for figure in FIGURES]
         rows.append([name, len(songs), sum(errors[1:], errors[0]).rate, *means])
     print_table(["stage", "songs", "WER", "LSD", "mel", "MCD dB", "HNR dB", "F0 median ¢", "V/UV %"], rows)
     write_json(options.json, {n: [s | {"words": asdict(s["words"])} for s in songs] for n, songs in stages.items()})
@@ -88,10 +86,6 @@ def _voice(name):
 
     return Voice.load(name)
 
-
-def _mean(values):
-    values = [value for value in values if value is not None and value == value]
-    return float(np.mean(values)) if values else None
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.chain import from_take
 from benchmarks.codec import Codec, copy, load_codec
-from benchmarks.common import at_least, parser, print_table, say, sound_files, verdict, write_json
+from benchmarks.common import at_least, mean, parser, print_table, say, sound_files, verdict, write_json
 from benchmarks.judges import HIFIGAN_BANDS, HIFIGAN_HIGHEST_HZ, HIFIGAN_RATE, hifigan_copy, likeness, naturalness
 from svs.audio import Audio
 from svs.dataset import level, measure_pitch, read_manifest
@@ -184,10 +184,6 @@ def coloured_noise(samples: np.ndarray, seed: int) -> np.ndarray:
     made = istft(noise * envelope, **window)[1][: len(samples)]
     return np.pad(made, (0, len(samples) - len(made))).astype(np.float32)
 
-
-def mean(values) -> float | None:
-    values = [value for value in values if value is not None and value == value]
-    return float(np.mean(values)) if values else None
 
 
 if __name__ == "__main__":

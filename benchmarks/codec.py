@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import parser, print_table, say, sound_files, verdict, write_json
+from benchmarks.common import mean, parser, print_table, say, sound_files, verdict, write_json
 from svs.audio import Audio
 from svs.codecs import Codes
 from svs.codecs.source_filter import SourceFilter
@@ -66,16 +66,16 @@ def main(arguments=None):
         for clip, found in clips.items() if options.per_clip else ():
             rows += [[f"{name}/{clip}", s, *(found[s][f] for f in FIGURES), found["hnr"]] for s in systems]
         for s in systems:
-            means = [_mean([found[s][f] for found in clips.values()]) for f in FIGURES]
-            rows.append([f"{name} ({len(clips)})", s, *means, _mean([found["hnr"] for found in clips.values()])])
+            means = [mean([found[s][f] for found in clips.values()]) for f in FIGURES]
+            rows.append([f"{name} ({len(clips)})", s, *means, mean([found["hnr"] for found in clips.values()])])
     print_table(["clips", "copy", *HEADINGS, "original HNR"], rows)
     if codec is not None:
         print()
         for name, clips in groups.items():
-            mean = {s: {f: _mean([found[s][f] for found in clips.values()]) for f in FIGURES} for s in systems}
-            verdict(f"{name}: log-spectral distance, bar is WORLD's", mean["codec"]["lsd"], mean["world"]["lsd"])
-            verdict(f"{name}: F0 median error, cents", mean["codec"]["f0_median_cents"], 3)
-            verdict(f"{name}: voicing disagreement, %", mean["codec"]["voicing_disagreement"], 4)
+            means_of = {s: {f: mean([found[s][f] for found in clips.values()]) for f in FIGURES} for s in systems}
+            verdict(f"{name}: log-spectral distance, bar is WORLD's", means_of["codec"]["lsd"], means_of["world"]["lsd"])
+            verdict(f"{name}: F0 median error, cents", means_of["codec"]["f0_median_cents"], 3)
+            verdict(f"{name}: voicing disagreement, %", means_of["codec"]["voicing_disagreement"], 4)
     write_json(options.json, groups)
 
 
@@ -149,10 +149,6 @@ def compare(original: Audio, made: Audio, highest_hz: float | None = None) -> di
         "voicing_disagreement": 100 * float(np.mean(before.voiced != after.voiced)),
     }
 
-
-def _mean(values):
-    values = [value for value in values if value == value]
-    return float(np.mean(values)) if values else None
 
 
 if __name__ == "__main__":

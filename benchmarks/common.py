@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
 
 from svs.audio import Audio
 
 ROOT = Path(__file__).resolve().parent.parent
 SONGS = Path(__file__).with_name("songs.txt")
+T = TypeVar("T")
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -108,9 +113,19 @@ def sound_files(where: Path, limit: int | None = None, heldout: list[str] | None
         found = [path for path in found if any(name in str(path) for name in heldout)]
     if not found:
         raise SystemExit(f"{where}: no sound files there{' that are held out' if heldout else ''}")
-    if limit and len(found) > limit:
-        found = [found[i * len(found) // limit] for i in range(limit)]
-    return found
+    return evenly(found, limit)
+
+
+def evenly(items: Sequence[T], most: int | None) -> list[T]:
+    """All of them, or so many at most, evenly spaced; None and 0 set no limit."""
+    count = min(most or len(items), len(items))
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are there and are numbers; None where none is."""
+    known = [value for value in values if value is not None and value == value]
+    return float(np.mean(known)) if known else None
 
 
 def print_table(headings: list[str], rows: list[list]) -> None:

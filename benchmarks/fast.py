@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import SONGS, parser, print_table, say, song_list, write_json
+from benchmarks.common import SONGS, evenly, parser, print_table, say, song_list, write_json
 from benchmarks.guidance import misheard
+from svs import samplers
 from svs.evaluation import evaluate_take
 from svs.evaluation.spectrum import log_spectral_distance, mel_distance
 from svs.score import read_score
@@ -39,9 +40,7 @@ def main(arguments=None):
     options.add_argument("--no-words", action="store_true", help="without the recogniser")
     options.add_argument("--json", type=Path)
     options = options.parse_args(arguments)
-    songs = options.songs or song_list(SONGS)
-    if options.limit:
-        songs = [songs[i * len(songs) // options.limit] for i in range(min(options.limit, len(songs)))]
+    songs = evenly(options.songs or song_list(SONGS), options.limit)
     warnings.simplefilter("ignore")
     voice = Voice.load(options.voice)
     settings = ["own", *(name for name in options.settings if name != "own")]
@@ -77,7 +76,7 @@ def evaluations(setting: str, voice: Voice) -> int:
         sampler, steps = (voice.sampler, voice.steps) if setting == "own" else (voice.quick["sampler"], voice.quick["steps"])
     else:
         sampler, steps = asked(setting).values()
-    return {"midpoint": 2 * steps, "heun": 2 * steps - 1}.get(sampler, steps)
+    return samplers.evaluations(sampler, steps)
 
 
 def figures(path: Path, take: Take, own: Take, words: bool) -> dict:

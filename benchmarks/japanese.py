@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.chain import from_take
 from benchmarks.clips import as_take
-from benchmarks.common import add_song_options, parser, print_table, renders, say, verdict, write_json
+from benchmarks.common import add_song_options, evenly, parser, print_table, renders, say, verdict, write_json
 from benchmarks.phones import (
     SILENT,
     Hear,
@@ -90,9 +90,7 @@ def recordings(options) -> list[dict]:
     ]
     if not clips:
         raise SystemExit(f"{options.recordings}: no clips with phones{' so named' if options.heldout else ''} there")
-    if options.limit and len(clips) > options.limit:
-        clips = [clips[i * len(clips) // options.limit] for i in range(options.limit)]
-    return clips
+    return evenly(clips, options.limit)
 
 
 def sung_seconds(clip: dict) -> tuple[float, float]:

@@ -38,6 +38,11 @@ def check_pair(sampler: str, objective: str = "velocity", steps: int = 1) -> Non
             raise ValueError("sampler dpm++ is that of the library diffusers; pip install 'svs[bench]', or choose heun")
 
 
+def evaluations(sampler: str, steps: int) -> int:
+    """How often a sampler asks the network; guidance of scales other than 1 multiplies that."""
+    return {"midpoint": 2 * steps, "heun": 2 * steps - 1}.get(sampler, steps)
+
+
 def draw(
     predict: Predict, noise: Tensor, steps: int, sampler: str = "euler", objective: str = "velocity", progress=None
 ) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.codecs import survey
+from benchmarks.common import evenly
 from benchmarks.compare.choices import Corpus
 from benchmarks.compare.measures import LONGEST, Hearing
 from svs.audio import Audio, write_text
@@ -32,9 +33,7 @@ def copies(
     tried again.
     """
     shard, network = corpus.shard, hearing.codec
-    clips = [clip for clip in shard.clips if clip["id"] in corpus.heldout]
-    if len(clips) > most:
-        clips = [clips[i * len(clips) // most] for i in range(most)]
+    clips = evenly([clip for clip in shard.clips if clip["id"] in corpus.heldout], most)
     sounds = {clip["id"]: partial(_sound, shard, clip["start"], min(clip["frames"], LONGEST)) for clip in clips}
     own = out / "codec"
     own.mkdir(parents=True, exist_ok=True)

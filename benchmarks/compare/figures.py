@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.compare.choices import Row
 from svs.audio import write_atomically
+from svs.samplers import evaluations
 
-EVALUATIONS = {"midpoint": 2, "heun": 2}  # of the network a step; 1 elsewhere
 FORMATS = ("png", "pdf")
 DRAWN_PANEL = "objective"  # whose rows are drawn with every sampler
 
@@ -57,11 +57,9 @@ def draws(rows: list[Row], results: dict[str, list[dict]], out: Path) -> None:
         for sampler in dict.fromkeys(draw["sampler"] for draw in runs[0]["draws"]):
             steps = [draw["steps"] for draw in runs[0]["draws"] if draw["sampler"] == sampler]
             values = np.array([[d["frechet"] for d in run["draws"] if d["sampler"] == sampler] for run in runs])
-            evaluations = EVALUATIONS.get(sampler, 1) * np.array(steps)
-            (line,) = axis.plot(evaluations, values.mean(axis=0), marker="o", markersize=3, label=sampler)
-            axis.fill_between(
-                evaluations, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.2, lw=0
-            )
+            asked = [evaluations(sampler, number) for number in steps]
+            (line,) = axis.plot(asked, values.mean(axis=0), marker="o", markersize=3, label=sampler)
+            axis.fill_between(asked, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.2, lw=0)
         axis.set(title=f"{objective} prediction", xlabel="evaluations of the network")
         axis.set_xscale("log", base=2)
         axis.set_yscale("log")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.codecs import figure
+from benchmarks.common import evenly
 from benchmarks.compare.choices import Corpus, Row
 from data_prep.annotate import annotate
 from svs import annotations
@@ -93,9 +94,7 @@ def held_out_lines(corpus: Corpus, row: Row, most: int | None = None, hearing: H
     latents, table = encoded.read(shard), {symbol: number for number, symbol in enumerate(corpus.phonemes)}
     said = annotations.descriptions(shard) if "text" in row.conditions else {}
     embedded = annotations.timbres(shard) if "timbre" in row.conditions else {}
-    numbers = [number for number, clip in enumerate(shard.clips) if clip["id"] in corpus.heldout]
-    if most is not None and len(numbers) > most:
-        numbers = [numbers[i * len(numbers) // most] for i in range(most)]
+    numbers = evenly([number for number, clip in enumerate(shard.clips) if clip["id"] in corpus.heldout], most)
     lines = []
     for number in numbers:
         clip = shard.clips[number]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import codecs
-from benchmarks.common import cell
+from benchmarks.common import cell, mean
 from benchmarks.compare.measures import DRAWN
 from svs.audio import write_text
 from svs.evaluation.intervals import Interval, bootstrap, crossed_bootstrap
@@ -93,14 +93,14 @@ def sounding(results: Mapping[str, Sequence[Mapping]]) -> Table:
     cells = []
     for name, runs in results.items():
         heard = [run["heard"] for run in runs]
-        means = [_mean([value for each in heard for value in each[figure].values()]) for figure in BY_LINE]
+        means = [mean([value for each in heard for value in each[figure].values()]) for figure in BY_LINE]
         cells.append(
             [
                 name,
                 _written(crossed_bootstrap(_by_line([each["mel"] for each in heard]))),
-                cell(_mean([each["fad"] for each in heard])),
+                cell(mean([each["fad"] for each in heard])),
                 *map(cell, means),
-                cell(_mean([_drawn(run)["cost"] for run in runs])),
+                cell(mean([_drawn(run)["cost"] for run in runs])),
             ]
         )
     embedding = next(iter(results.values()))[0]["heard"]["fad_embedding"]
@@ -127,10 +127,6 @@ def _by_line(measured: Sequence[Mapping[str, float]]) -> np.ndarray:
     """(seeds, lines), the lines in one order."""
     return np.array([[figures[line] for line in sorted(figures)] for figures in measured])
 
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
 
 
 def _drawn(run: Mapping) -> dict:
