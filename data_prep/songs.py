@@ -11,11 +11,11 @@ Songs of heldout.txt are refused: they measure the voice.
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -330,7 +330,7 @@ def spell(word: str, count: int) -> list[str]:
         if place not in cuts:
             cuts = sorted([*cuts, place])
     edges = [0, *cuts, len(word)]
-    pieces = [word[a:b] for a, b in itertools.pairwise(edges)]
+    pieces = [word[a:b] for a, b in pairwise(edges)]
     return pieces + ["a"] * (count - len(pieces))
 
 

@@ -9,9 +9,9 @@ benchmarks.words. These songs are held out of the corpus (data_prep/heldout.txt)
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,7 @@ def phrases(spans: Sequence[PhonemeSpan]) -> list[tuple[int, int]]:
     """First and last span of each phrase; both may be silences, which neighbouring phrases share."""
     pauses = [i for i, s in enumerate(spans) if s.symbol == SILENCE and (s.end - s.start >= PAUSE or i in (0, len(spans) - 1))]
     edges = sorted({0, len(spans) - 1, *pauses})
-    return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
+    return [(a, b) for a, b in pairwise(edges) if b > a]
 
 
 def _joined(spans: list[PhonemeSpan]) -> list[PhonemeSpan]:

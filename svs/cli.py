@@ -482,9 +482,8 @@ def voices():
     from svs.voice import installed
 
     table = _table("voice", "singer", "languages", "range", "licence", "folder")
-    folders = installed()
-    for folder in folders:
-        facts = read_object(folder / "voice.json")
+    found = {folder: read_object(folder / "voice.json") for folder in installed()}
+    for folder, facts in found.items():
         for singer, about in facts.get("singers", {}).items():
             table.add_row(
                 facts.get("name", folder.name),
@@ -494,11 +493,10 @@ def voices():
                 facts.get("licence", ""),
                 str(folder),
             )
-    if not folders:
+    if not found:
         raise UsageError("no voice is installed; recipes/default makes one")
     _print_table(table)
-    for folder in folders:
-        facts = read_object(folder / "voice.json")
+    for folder, facts in found.items():
         for singer, about in facts.get("singers", {}).items():
             if lent := about.get("consonants"):
                 recorded, lenders = ", ".join(about.get("languages", ())), " and ".join(lent)

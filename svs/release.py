@@ -144,9 +144,10 @@ def export(
             raise ReleaseError(f"{option}: no singer {', '.join(strangers)}; there are {', '.join(tables['speakers'])}")
     of_singers = singers(shards, tables["speakers"])
     languages = sorted({language for about in of_singers.values() for language in about["languages"]})
-    for singer_name, about in of_singers.items():
-        about |= {"breathes": True} if singer_name in breathes else {}
-        about |= {"consonants": dict(lent[singer_name])} if singer_name in lent else {}
+    for who in breathes:
+        of_singers[who]["breathes"] = True
+    for who, shares in lent.items():
+        of_singers[who]["consonants"] = dict(shares)
     facts = {
         "name": name or out.name,
         "singer": singer or tables["speakers"][0],

@@ -23,6 +23,7 @@ from svs.audio import READ_SAMPLES, Audio, AudioFile, gather, write_pieces
 from svs.breath import breathe
 from svs.cache import PhraseCache
 from svs.expression import Expression
+from svs.g2p import parted
 from svs.guidance import read_guidance
 from svs.hand import Drawn, HandError, Settings, beside, follow, read_curve, read_settings
 from svs.inventory import BR, adapt, strip_stress
@@ -407,7 +408,7 @@ def as_sung_by(voice: Voice, line: Part, singer: str) -> Part:
                     f"{line.name}, bar {note.bar}: voice {voice.name!r} has no phoneme {symbol} for {note.lyric!r} and "
                     f"nothing near it; it knows {' '.join(sorted(voice.phonemes))}"
                 )
-    code = line.language.lower().replace("_", "-").split("-")[0]
+    code, _ = parted(line.language)
     if instead or code not in voice.languages:
         nearest = ", ".join(f"{symbol} as {phones}" for symbol, phones in sorted(instead.items()))
         warnings.warn(

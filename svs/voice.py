@@ -28,6 +28,7 @@ import numpy as np
 
 from svs.files import read_small
 from svs.frames import CONDITIONS, Singing
+from svs.g2p import parted
 from svs.mistakes import Mistake
 from svs.speaker import EMBEDDINGS, Likeness, direction, embed_file, nearest, read_embeddings
 from svs.speaker import NUMBERS as SPEAKER_NUMBERS
@@ -239,7 +240,7 @@ class Voice:
         Consonants that a singer was never recorded with are those that words are lost by, and say little of who sings.
         language: a code, of which the part before a hyphen counts; the voice's first when None.
         """
-        code = (language or self.languages[0]).lower().replace("_", "-").split("-")[0]
+        code, _ = parted(language or self.languages[0])
         weights = self.mixture(singer)
         borrowed = dict.fromkeys(self.singers, 0.0)
         for name, weight in weights.items():

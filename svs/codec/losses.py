@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -77,7 +77,7 @@ class STFTDiscriminator(nn.Module):
         norm = nn.utils.parametrizations.weight_norm
         self.layers = nn.ModuleList(
             norm(nn.Conv2d(a, b, (3, 7), stride=(1, 1 if i == 0 else 3), padding=(1, 3)))
-            for i, (a, b) in enumerate(itertools.pairwise(widths))
+            for i, (a, b) in enumerate(pairwise(widths))
         )
         self.verdict = norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 

@@ -9,16 +9,17 @@ A song is heard phrase by phrase: on long singing tiny.en loses itself and repea
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
 from svs import g2p
 from svs.audio import Audio
+from svs.g2p.english import cardinal, read_out
 from svs.phonemes import strip_stress
 from svs.score import Note
 
@@ -70,7 +71,7 @@ def word_error_rate(reference: str, hypothesis: str) -> WordErrors:
 
 def spelt_alike(heard: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """Heard words with compounds in one word or two, as the wanted words have them: green sleeves, greensleeves."""
-    known, parts = set(wanted), {a + b: (a, b) for a, b in itertools.pairwise(wanted)}
+    known, parts = set(wanted), {a + b: (a, b) for a, b in pairwise(wanted)}
     result: list[str] = []
     for word in heard:
         if result and (joined := result[-1] + word) in known and joined not in parts:
@@ -146,20 +147,7 @@ def normalise_words(text: str) -> list[str]:
 
 def number_in_words(number: int) -> str:
     """0 … 999 999 in English: 1492 gives "one thousand four hundred ninety two"; larger ones digit by digit."""
-    ones = (
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen"
-    ).split()
-    tens = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-    if number < 20:
-        return ones[number]
-    if number < 100:
-        return tens[number // 10 - 2] + (f" {ones[number % 10]}" if number % 10 else "")
-    if number < 1_000_000:
-        size, name = (100, "hundred") if number < 1000 else (1000, "thousand")
-        rest = f" {number_in_words(number % size)}" if number % size else ""
-        return f"{number_in_words(number // size)} {name}{rest}"
-    return " ".join(ones[int(digit)] for digit in str(number))
+    return cardinal(number).replace(" and ", " ") if number < 1_000_000 else read_out(str(number))
 
 
 def chunks(
@@ -176,12 +164,12 @@ def chunks(
     """
     if not notes:
         return [(0.0, seconds)] if seconds > 0 else []
-    gaps = [(a.end, b.onset) for a, b in itertools.pairwise(notes) if b.onset - a.end >= rest_seconds]
+    gaps = [(a.end, b.onset) for a, b in pairwise(notes) if b.onset - a.end >= rest_seconds]
     cuts = [0.0, *((end + onset) / 2 for end, onset in gaps), seconds]
-    onsets = [(b.onset, b.onset - a.onset, b) for a, b in itertools.pairwise(notes)]
+    onsets = [(b.onset, b.onset - a.onset, b) for a, b in pairwise(notes)]
     words = [(at, held) for at, held, n in onsets if n.lyric is not None and n.syllabic in ("single", "begin")]
     phrases = []
-    for start, end in itertools.pairwise(cuts):
+    for start, end in pairwise(cuts):
         while end - start > longest_seconds:
             half, limit = start + longest_seconds / 2, start + longest_seconds
             here = [w for w in words if half < w[0] < limit] or [o[:2] for o in onsets if half < o[0] < limit]

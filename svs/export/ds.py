@@ -63,9 +63,7 @@ def _segments(notes: list[dict], phones: list[dict], end: float) -> list[dict]:
 
 def _name(cents: float) -> str:
     beside = round(cents - 100 * round(cents / 100))
-    return note_name(cents).replace("Eb", "D#").replace("Bb", "A#") + (
-        f"{beside:+d}" if beside else ""
-    )
+    return note_name(cents).replace("Eb", "D#").replace("Bb", "A#") + (f"{beside:+d}" if beside else "")
 
 
 def _seconds(seconds: float) -> str:

@@ -66,10 +66,15 @@ class Pronouncer:
         return ValueError(f"{word!r} has no letters to sing")
 
 
+def parted(language: str) -> tuple[str, str]:
+    """Code and region of a language: "en-GB", or "en_GB", is en and GB."""
+    code, _, region = language.replace("_", "-").partition("-")
+    return code.lower(), region
+
+
 def load(language: str) -> Pronouncer:
     """The pronouncer of a language code; a region may follow ("en-GB"). Raises ValueError otherwise."""
-    code, _, region = language.replace("_", "-").partition("-")
-    code = code.lower()
+    code, region = parted(language)
     if code not in LANGUAGES:
         raise ValueError(f"language {language!r} is not supported; available: {', '.join(sorted(LANGUAGES))}")
     return importlib.import_module(LANGUAGES[code]).load(region)
