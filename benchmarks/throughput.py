@@ -1,9 +1,9 @@
 """Training: frames a second against the size of the acoustic network, and against the batch.
 
 Batches of random conditions and latents, FRAMES frames an item, go through a training step of svs.training: loss,
-gradients and AdamW, in bfloat16 as recipes train. Sizes are width × blocks, at --batch items; the batch grows at the
-default size. Frames are latent frames, 50 to a second of song. Seconds are of the processor, so that with --threads 1 a
-machine that does other work too tells the same.
+gradients and AdamW, in bfloat16 where the processor multiplies it, as recipes train. Sizes are width × blocks, at --batch
+items; the batch grows at the default size. Frames are latent frames, 50 to a second of song. Seconds are of the
+processor, so that with --threads 1 a machine that does other work too tells the same.
 """
 
 from __future__ import annotations

@@ -354,10 +354,10 @@ class Decoder:
     def __init__(self, weights: dict, dtype=None):
         import torch
 
+        from svs.layers import multiplies_bfloat16
+
         if dtype is None:
-            checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-            fast = any(getattr(torch.cpu, check, lambda: False)() for check in checks)
-            dtype = torch.bfloat16 if fast else torch.float32
+            dtype = torch.bfloat16 if multiplies_bfloat16() else torch.float32
         self.torch, self.dtype, self.weights = torch, dtype, {}
         exact = ("conv_post", "istft", "F0_conv", "N_conv", "pool")
         for name, values in weights.items():

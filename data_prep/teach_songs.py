@@ -28,12 +28,15 @@ from svs.units import SAMPLE_RATE, cents_to_hz
 PAUSE = 0.25  # seconds; a silence as long as this parts two phrases, and teachers sing phrase by phrase
 
 
-def sing_song(teacher: Teacher, singer: str, score, durations=None) -> Take:
-    """The first part and verse of a score, bare notes, as a take whose curve is what the teacher really sang."""
+def sing_song(teacher: Teacher, singer: str, score, durations=None, transpose: float = 0.0) -> Take:
+    """The first part and verse of a score, bare notes, as a take whose curve is what the teacher really sang.
+
+    transpose: semitones.
+    """
     from svs import g2p
     from svs.phonemes import pronounce
 
-    part = select_part(read_score(score))
+    part = select_part(read_score(score, transpose=transpose))
     notes = delay(pronounce(part, g2p.load(part.language)).notes)
     spans = place(notes, durations or TypicalDurations())
     cents = exact(notes, spans).cents
@@ -85,6 +88,7 @@ def main(arguments=None) -> None:
     options.add_argument("--singer", default="hibari", help="hibari or a voice of Kokoro")
     options.add_argument("--teachers", type=Path, default=Path("work/teachers"), help="where Kokoro's files are kept")
     options.add_argument("--timing", type=Path, help="timing.safetensors to take consonant durations from")
+    options.add_argument("--transpose", type=float, default=0.0, metavar="SEMITONES", help="-12 for men")
     options.add_argument("--out", type=Path, required=True)
     options = options.parse_args(arguments)
     if options.singer == "hibari":
@@ -102,7 +106,7 @@ def main(arguments=None) -> None:
         durations = ConsonantDurations.load(options.timing, options.singer)
     options.out.mkdir(parents=True, exist_ok=True)
     for score in options.scores:
-        take = sing_song(teacher, options.singer, score, durations)
+        take = sing_song(teacher, options.singer, score, durations, options.transpose)
         take.audio.write(options.out / f"{score.stem}.wav")
         (options.out / f"{score.stem}.json").write_text(json.dumps(take.to_json()), encoding="utf-8")
         print(f"{options.out / score.stem}.wav: {take.seconds:.1f} s", flush=True)

@@ -55,6 +55,16 @@ def hann_window(samples: int) -> Tensor:
     return torch.hann_window(samples, device="cpu")
 
 
+def multiplies_bfloat16(kind: str = "cpu") -> bool:
+    """Whether devices of a kind here multiply bfloat16 themselves; where they do not, float32 is twice as fast."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if kind != "cpu":
+        return True
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
 def save_weights(network: nn.Module, path) -> None:
     """Write a network as fp16 safetensors; whole or not at all.
 

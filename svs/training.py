@@ -28,6 +28,7 @@ from svs.codec.source_filter import SourceFilterNetwork
 from svs.conditioning import GROUPS, Conditions, with_prefix
 from svs.description import HASHED, describe
 from svs.flow import folding_loss
+from svs.layers import multiplies_bfloat16
 from svs.mistakes import Mistake
 from svs.networks import build
 from svs.objectives import objective_of
@@ -73,6 +74,12 @@ class ResumableModule(LightningModule):
     def on_load_checkpoint(self, checkpoint):
         self.batches_seen = checkpoint["batches_seen"]
 
+    def autocast(self) -> torch.autocast:
+        """A context of bfloat16 or none, as `bfloat16` says."""
+        wanted = self.hparams.bfloat16
+        kind = self.device.type
+        return torch.autocast(kind, torch.bfloat16, enabled=multiplies_bfloat16(kind) if wanted is None else wanted)
+
     def scheduled(self, optimiser, warmup: int) -> dict:
         """What configure_optimizers returns: the rate warms up and falls over `hparams.steps` batches."""
         schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -90,6 +97,7 @@ class CodecTraining(ResumableModule):
     decoder copies well, and with much it forgives the acoustic model's errors.
     fine_dim: latents for copies alone, see SourceFilterNetwork.
     start: codec.safetensors to begin from.
+    bfloat16: matrix products in it; when None, where the device multiplies it.
     """
 
     def __init__(
@@ -106,7 +114,7 @@ class CodecTraining(ResumableModule):
         matching_weight: float = 0.5,
         discriminator_channels: int = 16,
         start: str | None = None,
-        bfloat16: bool = True,
+        bfloat16: bool | None = None,
         seed: int = 0,
     ):
         super().__init__(seed)
@@ -144,7 +152,7 @@ class CodecTraining(ResumableModule):
         latent_noise = self.hparams.latent_noise * torch.rand(len(audio)).to(audio)
         if self.hparams.fine_dim:  # half of the items are copies, which have their fine latents and no noise
             latent_noise = latent_noise * torch.randint(2, (len(audio),)).to(audio)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
+        with self.autocast():
             copy = self.network(audio, batch["cents"], batch["voiced"], noise, latent_noise)
         terms = self.loss(copy, audio)
         total = terms["total"]
@@ -153,11 +161,11 @@ class CodecTraining(ResumableModule):
             length = min(audio.shape[1], 44_100 // 3)
             at = int(torch.randint(0, audio.shape[1] - length + 1, ()))
             real, fake = audio[:, at : at + length], copy[:, at : at + length]
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
+            with self.autocast():
                 judged = self.judges.discriminator_loss(real, fake, step)
             self._update(optimisers[1], judged, self.judges.parameters())
             self.judges.requires_grad_(False)
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
+            with self.autocast():
                 passing, matching = self.judges.generator_loss(real, fake, step)
             self.judges.requires_grad_(True)
             terms.update(judged=judged, passing=passing, matching=matching)
@@ -195,6 +203,7 @@ class AcousticTraining(ResumableModule):
     styles: the new ones begin without any effect.
     fold: guidance scale on the lyrics to fold into the weights of `start`, after which none is wanted when it sings.
     fold_of: singer → scale, where it is not `fold`.
+    bfloat16: matrix products in it; when None, where the device multiplies it.
     """
 
     def __init__(
@@ -225,7 +234,7 @@ class AcousticTraining(ResumableModule):
         text_encoder: str = HASHED,
         text_numbers: int | None = None,
         prefix: int = 100,
-        bfloat16: bool = True,
+        bfloat16: bool | None = None,
         seed: int = 0,
     ):
         super().__init__(seed)
@@ -309,7 +318,7 @@ class AcousticTraining(ResumableModule):
         if "reference" in self.names:
             conditions = with_prefix(conditions, latents, self._prefixes(conditions.keep))
         counted = conditions.keep & ~conditions.prefix
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.hparams.bfloat16):
+        with self.autocast():
             condition = self.network.condition(conditions, drop)
 
             def predict(x: Tensor, t: Tensor) -> Tensor:

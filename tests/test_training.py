@@ -207,7 +207,7 @@ class Kill(Callback):
 
 RUNS = {
     "codec": (lambda: codec(bfloat16=False), "codec_batches", []),
-    "codec, adversarial, bfloat16": (lambda: codec(**ADVERSARIAL), "codec_batches", []),
+    "codec, adversarial, bfloat16": (lambda: codec(bfloat16=True, **ADVERSARIAL), "codec_batches", []),
     "timing": (timing, "timing_batches", []),
     "acoustic, averaged": (acoustic, "acoustic_batches", [lambda: EMAWeightAveraging(decay=0.9)]),
 }
@@ -235,6 +235,15 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(name, request, t
         assert same(whole.get(part), resumed.get(part)), part
     if callbacks:
         assert not same(whole["state_dict"], whole["current_model_state"])  # the average is not the last
+
+
+@pytest.mark.parametrize("asked", [None, False, True])
+def test_matrix_products_are_in_bfloat16_where_the_processor_multiplies_it_unless_told(asked, monkeypatch):
+    for here in (False, True):
+        monkeypatch.setattr("svs.training.multiplies_bfloat16", lambda kind, here=here: here)
+        with codec(bfloat16=asked).autocast():
+            product = torch.ones(2, 2) @ torch.ones(2, 2)
+        assert (product.dtype == torch.bfloat16) == (here if asked is None else asked)
 
 
 def stored(path):
