@@ -52,7 +52,7 @@ def main(arguments=None) -> dict:
     options = options.parse_args(arguments)
 
     voice = Voice.load(options.voice)
-    singers = options.singers or list(voice.singers)
+    singers = options.singers or list(voice.names)
     for singer in singers:
         voice.mixture(singer)  # refuses a stranger before hours are spent
     options.out.mkdir(parents=True, exist_ok=True)

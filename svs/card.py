@@ -46,7 +46,7 @@ def _facts(folder: Path) -> str:
     facts = json.loads((folder / "voice.json").read_text(encoding="utf-8"))
     singers = (
         f"- {name}: {' to '.join(str(cents) for cents in about.get('range_cents', ()))} cents"
-        for name, about in facts["singers"].items()
+        for name, about in (facts["singers"] | facts.get("blends", {})).items()
     )
     return "\n".join([
         f"# The voice {facts['name']}",

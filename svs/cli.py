@@ -484,7 +484,7 @@ def voices():
     table = _table("voice", "singer", "languages", "range", "licence", "folder")
     found = {folder: read_object(folder / "voice.json") for folder in installed()}
     for folder, facts in found.items():
-        for singer, about in facts.get("singers", {}).items():
+        for singer, about in (facts.get("singers", {}) | facts.get("blends", {})).items():
             table.add_row(
                 facts.get("name", folder.name),
                 singer + (" (default)" if singer == facts.get("singer") else ""),
@@ -501,6 +501,10 @@ def voices():
             if lent := about.get("consonants"):
                 recorded, lenders = ", ".join(about.get("languages", ())), " and ".join(lent)
                 print(f"{folder.name}: {singer} was recorded in {recorded}; elsewhere consonants are {lenders}'s")
+        for singer, about in facts.get("blends", {}).items():
+            shift = about.get("formant_shift", 0.0)
+            moved = f", formants {abs(shift):g} semitones {'higher' if shift > 0 else 'lower'}" if shift else ""
+            print(f"{folder.name}: {singer} is made of {' and '.join(about['of'])}{moved}")
         if further := _further_options(folder, facts):
             print(f"{folder.name}: {'; '.join(further)}")
 

@@ -77,9 +77,16 @@ class Colour:
         return Colour(*(amount[start:end] for amount in (self.breathiness, self.tension, self.formant_shift)))
 
 
-def colour(notes: Sequence[Note], expressions: Sequence[Expression], frames: int, hop_seconds: float) -> Colour | None:
-    """The line's colour, each note's from its onset on, gliding between them; None where all is plain."""
-    amounts = [(e.breathiness, e.tilt(n), e.formant_shift) for n, e in zip(notes, expressions, strict=True)]
+def colour(
+    notes: Sequence[Note], expressions: Sequence[Expression], frames: int, hop_seconds: float, formant_shift: float = 0.0
+) -> Colour | None:
+    """The line's colour, each note's from its onset on, gliding between them; None where all is plain.
+
+    formant_shift: the singer's own, in semitones, that those of the notes come on top of.
+    """
+    amounts = [
+        (e.breathiness, e.tilt(n), e.formant_shift + formant_shift) for n, e in zip(notes, expressions, strict=True)
+    ]
     if not any(any(amount) for amount in amounts):
         return None
     times = np.arange(frames) * hop_seconds

@@ -124,7 +124,7 @@ class OnnxVoice(Voice):
         whole = even(curve)
         frames = frame_arrays(spans, stresses(spans, notes), whole, self.phonemes)
         expressions = expressions or [Expression()] * len(notes)
-        coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds)
+        coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds, self.formant_shift(singer))
         frames["speaker"] = self.singing(singer, language).frames(frames["phonemes"], self.phonemes)
         line: dict[str, np.ndarray] = {}
         for name, size in self.condition_sizes.items():

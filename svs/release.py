@@ -27,6 +27,7 @@ from svs.audio import AudioError
 from svs.card import CARD, CardError, write_card
 from svs.codec import CodecError, load_network, save_network
 from svs.dataset import DatasetError, Shard
+from svs.files import read_small
 from svs.guidance import GuidanceError, read_guidance
 from svs.mistakes import Mistake
 from svs.speaker import EMBEDDINGS, direction, write_embeddings
@@ -119,6 +120,7 @@ def export(
     breathes: Sequence[str] = (),
     consonants: Mapping[str, Mapping[str, float]] | None = None,
     consonant_length: float | None = None,
+    blends: Mapping[str, Mapping] | None = None,
 ) -> Voice:
     """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
 
@@ -126,6 +128,7 @@ def export(
     fast: of a quick render, as of Voice. breathes: singers whose breaths are labelled.
     consonants: singer → other singer → share of their consonants in languages of which there are no clips by that singer.
     consonant_length: how many times as long as in the recordings consonants are sung; as long when None.
+    blends: singers made of others, as of Voice.
     With the condition `timbre` the singers' embeddings are the means of their clips' (svs.annotations).
     Raises ReleaseError, CodecError, DatasetError or VoiceError.
     """
@@ -160,6 +163,7 @@ def export(
         "sampler": sampler,
         **({"fast": fast} if fast else {}),
         **({"consonant_length": consonant_length} if consonant_length else {}),
+        **({"blends": dict(blends)} if blends else {}),
         **_further_facts(acoustic),
     }
     timbres = mean_timbres(shards, tables["speakers"]) if "timbre" in acoustic.names else None
@@ -191,6 +195,17 @@ def read_lent(text: str) -> tuple[str, dict[str, float]]:
     if not (singer and other and singer != other and 0.0 <= amount <= 1.0):
         raise ReleaseError(f"consonants: {text!r}; SINGER=OTHER or SINGER=OTHER:SHARE is wanted, a share from 0 to 1")
     return singer, {other: amount}
+
+
+def read_blends(path: Path) -> dict:
+    """The singers made of others that a JSON file describes. Raises ReleaseError."""
+    try:
+        blends = json.loads(read_small(path).decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReleaseError(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(blends, dict):
+        raise ReleaseError(f"{path}: singers by name are wanted, as under blends in voice.json")
+    return blends
 
 
 def _further_facts(acoustic) -> dict:
@@ -244,6 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="who lends a singer the consonants of languages the singer was not recorded in",
     )  # fmt: skip
     parser.add_argument("--consonant-length", type=float, metavar="FACTOR", help="on the durations of consonants as recorded")
+    parser.add_argument("--blends", type=Path, metavar="FILE", help="JSON: singers made of others, as in voice.json")
     options = parser.parse_args(arguments)
     try:
         voice = export(
@@ -262,6 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.breathes,
             dict(map(read_lent, options.consonants)),
             options.consonant_length,
+            None if options.blends is None else read_blends(options.blends),
         )
     except (ReleaseError, CodecError, DatasetError, GuidanceError, VoiceError) as error:
         print(f"export: {error}", file=sys.stderr)
@@ -273,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (DatasetError, AudioError) as error:
         print(f"export: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    print(f"{voice.folder}: voice {voice.name}, singers {', '.join(voice.singers)}, {len(voice.phonemes)} phonemes")
+    print(f"{voice.folder}: voice {voice.name}, singers {', '.join(voice.names)}, {len(voice.phonemes)} phonemes")
     parts = {part: getattr(options, part) for part in ("codec", "timing", "acoustic")}
     try:
         if not write_card(voice.folder, parts):

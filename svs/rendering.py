@@ -124,7 +124,7 @@ def pieces(
     singing = voice.singing(singer, language)
     conditions = frame_conditions(spans, stresses(spans, notes), whole, voice.phonemes, singing, manner)
     expressions = expressions or [Expression()] * len(notes)
-    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds)
+    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds, voice.formant_shift(singer))
 
     def sound(first: int, last: int, phase: float) -> np.ndarray:
         with torch.inference_mode():

@@ -428,7 +428,7 @@ def warn_out_of_range(part: str, notes: Sequence[Note], voice: Voice, singer: st
 
     if bars := strange(singer):
         low, high = map(pitch_name, voice.range_cents(singer))
-        others = [name for name in voice.singers if not strange(name)]
+        others = [name for name in voice.names if not strange(name)]
         helps = f"--singer {others[0]} reaches them, --transpose moves them" if others else "--transpose moves them"
         warnings.warn(
             f"{part}: notes outside the range of {singer} ({low} to {high}) in {bars_text(bars)}; they are sung, but may "

@@ -1,8 +1,9 @@
 """Voices: a folder with voice.json, the weights of the networks as safetensors, and a card.
 
     voice.json            name, singer (the default one), singers (name → range_cents, breathes, languages, consonants
-                          and who they are), phonemes, languages, licence, steps, guidance, sampler,
-                          fast (the same three, for hurry), consonant_length;
+                          and who they are), blends (singers made of those: of, range_cents, formant_shift),
+                          phonemes, languages, licence, steps, guidance, sampler, fast (the same three, for hurry),
+                          consonant_length;
                           of voices with further conditions styles and style (the default one), text_encoder,
                           reference_seconds
     codec.safetensors     the source-filter codec
@@ -20,12 +21,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from svs.expression import LIMITS
 from svs.files import read_small
 from svs.frames import CONDITIONS, Singing
 from svs.g2p import parted
@@ -82,6 +84,8 @@ class Voice:
     styles, style: the rows of the network's table, and the one that is sung unless told otherwise; text_encoder: of
     descriptions; reference_seconds: of a clip. Of voices that know such conditions.
     consonant_length: how many times as long as in the recordings consonants are sung.
+    blends: further singers, made of the trained ones: name → {"of": {singer: share}, "range_cents": [lowest, highest]} and,
+    if any, "formant_shift", semitones by which their formants lie higher.
     """
 
     folder: Path
@@ -101,6 +105,7 @@ class Voice:
     text_encoder: str = "hashed"
     reference_seconds: float = 2.0
     consonant_length: float = 1.0
+    blends: dict[str, dict] = field(default_factory=dict)
 
     @classmethod
     def load(cls, name_or_folder="default") -> Voice:
@@ -131,7 +136,7 @@ class Voice:
         plain = ("name", "singer", "singers", "steps", "guidance", "sampler")
         rows = {symbol: row for row, symbol in enumerate(facts["phonemes"])}
         more = {"phonemes": rows, "languages": tuple(facts["languages"]), "styles": tuple(facts.get("styles", ()))}
-        optional = ("fast", "style", "text_encoder", "reference_seconds", "consonant_length")
+        optional = ("fast", "style", "text_encoder", "reference_seconds", "consonant_length", "blends")
         given = {name: facts[name] for name in optional if name in facts}
         return {name: facts[name] for name in plain} | more | given
 
@@ -184,12 +189,30 @@ class Voice:
         """How many numbers each condition comes as, of those that neither tables nor the grid settle."""
         return self.acoustic.sizes.get("conditions", {})
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Whoever can be asked to sing: the singers and the blends of them."""
+        return (*self.singers, *self.blends)
+
     def mixture(self, singer: str | None) -> dict[str, float]:
         """Singers and their weights, which add up to 1, of a name or a mixture such as "kumi:0.6+heart:0.4".
 
-        None takes the voice's own singer. Raises VoiceError.
+        None takes the voice's own singer; of a blend, those it is made of. Raises VoiceError.
         """
-        return self._mixed("singer", singer or self.singer, self.singers)
+        found: dict[str, float] = {}
+        for name, weight in self._asked(singer).items():
+            shares = self.blends[name]["of"] if name in self.blends else {name: 1.0}
+            for other, share in shares.items():
+                found[other] = found.get(other, 0.0) + weight * share / sum(shares.values())
+        return found
+
+    def _asked(self, singer: str | None) -> dict[str, float]:
+        """As `mixture`, with blends by their own names."""
+        return self._mixed("singer", singer or self.singer, self.names)
+
+    def formant_shift(self, singer: str | None) -> float:
+        """Semitones by which a singer's formants lie above the network's; of a mixture, the weighted mean. Raises VoiceError."""
+        return sum(w * self.blends.get(name, {}).get("formant_shift", 0.0) for name, w in self._asked(singer).items())
 
     def _mixed(self, kind: str, asked: str, table: Collection[str]) -> dict[str, float]:
         weights: dict[str, float] = {}
@@ -268,8 +291,9 @@ class Voice:
 
     def range_cents(self, singer: str | None) -> tuple[float, float]:
         """Lowest and highest note of a singer; of a mixture, weighted means. Raises VoiceError."""
-        weights = self.mixture(singer)
-        low, high = (sum(w * self.singers[name]["range_cents"][end] for name, w in weights.items()) for end in (0, 1))
+        everyone = self.singers | self.blends
+        weights = self._asked(singer).items()
+        low, high = (sum(w * everyone[name]["range_cents"][end] for name, w in weights) for end in (0, 1))
         return low, high
 
     def like(self, recording) -> Likeness:
@@ -356,16 +380,30 @@ def read_facts(path: Path) -> dict:
     def number(value) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
-    def is_singer(singer) -> bool:
-        if not isinstance(singer, dict):
-            return False
-        cents, languages, lent = (singer.get(key) for key in ("range_cents", "languages", "consonants"))
-        ranged = isinstance(cents, list) and len(cents) == 2 and all(map(number, cents)) and cents[0] <= cents[1]
-        return ranged and (languages is None or names(languages)) and (lent is None or is_lent(lent))
+    def is_range(cents) -> bool:
+        return isinstance(cents, list) and len(cents) == 2 and all(map(number, cents)) and cents[0] <= cents[1]
 
-    def is_lent(shares) -> bool:
+    def is_singer(singer) -> bool:
+        if not isinstance(singer, dict) or not is_range(singer.get("range_cents")):
+            return False
+        languages, lent = singer.get("languages"), singer.get("consonants")
+        return (languages is None or names(languages)) and (lent is None or (is_shares(lent) and sum(lent.values()) <= 1))
+
+    def is_shares(shares) -> bool:
         known = isinstance(shares, dict) and set(shares) <= set(facts["singers"])
-        return known and all(number(share) and share >= 0 for share in shares.values()) and sum(shares.values()) <= 1
+        return known and all(number(share) and share >= 0 for share in shares.values())
+
+    def is_blend(blend) -> bool:
+        if not isinstance(blend, dict) or not is_range(blend.get("range_cents")) or not is_shares(blend.get("of")):
+            return False
+        shift = blend.get("formant_shift", 0.0)
+        return sum(blend["of"].values()) > 0 and number(shift) and abs(shift) <= LIMITS["formant_shift"]
+
+    def is_blends(value) -> bool:
+        return isinstance(value, dict) and not set(value) & set(facts["singers"]) and all(map(is_blend, value.values()))
+
+    def can_sing(value) -> bool:
+        return isinstance(value, str) and (value in facts["singers"] or value in facts.get("blends", {}))
 
     def is_steps(value) -> bool:
         return type(value) is int and 1 <= value <= MOST_STEPS
@@ -390,7 +428,12 @@ def read_facts(path: Path) -> dict:
     checks = {
         "name": (lambda value: isinstance(value, str), "a name"),
         "singers": (is_singers, "singers by name, each with range_cents [lowest, highest]; languages and consonants if any"),
-        "singer": (lambda value: isinstance(value, str) and value in facts["singers"], "one of the singers"),
+        "blends": (
+            is_blends,
+            f"singers of other names, each with of {{singer: share}}, range_cents [lowest, highest] and, if any, "
+            f"formant_shift, up to {LIMITS['formant_shift']:g} semitones",
+        ),
+        "singer": (can_sing, "one of the singers"),
         "phonemes": (names, "a list of symbols, none twice"),
         "languages": (names, "a list of language codes"),
         "steps": (is_steps, f"a whole number from 1 to {MOST_STEPS}"),
@@ -403,7 +446,7 @@ def read_facts(path: Path) -> dict:
         "consonant_length": (is_length, f"a factor from {CONSONANT_LENGTHS[0]:g} to {CONSONANT_LENGTHS[1]:g}"),
         "reference_seconds": (lambda value: number(value) and 0.1 <= value <= 60, "seconds from 0.1 to 60"),
     }
-    optional = ("fast", "styles", "style", "text_encoder", "reference_seconds", "consonant_length")
+    optional = ("fast", "styles", "style", "text_encoder", "reference_seconds", "consonant_length", "blends")
     for key, (fits, wanted) in checks.items():
         if key in optional and key not in facts:
             continue

@@ -293,6 +293,7 @@ def test_voices_lists_every_singer_with_range_and_licence(svs, monkeypatch, tmp_
     facts = {
         "name": "choir", "singer": "ann", "languages": ["en"], "licence": "CC0",
         "singers": {"ann": {"range_cents": [5700, 7600]}, "bob": {"range_cents": [4500, 6400]}},
+        "blends": {"low": {"of": {"ann": 1.0}, "range_cents": [4800, 6700], "formant_shift": -3.0}},
     }  # fmt: skip
     (tmp_path / "voice.json").write_text(json.dumps(facts))
     monkeypatch.setattr("svs.voice.installed", lambda: [tmp_path])
@@ -301,6 +302,8 @@ def test_voices_lists_every_singer_with_range_and_licence(svs, monkeypatch, tmp_
     assert "ann (default)" in result.out
     assert "A3 to E5" in result.out
     assert "A2 to E4" in result.out
+    assert "C3 to G4" in result.out
+    assert "low is made of ann, formants 3 semitones lower" in result.out
 
 
 def test_without_a_voice_the_recipe_is_named(svs, monkeypatch):

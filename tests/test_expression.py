@@ -130,6 +130,17 @@ def test_no_colour_touches_pitch_or_timing(voice, amounts):
     assert np.median(np.abs(heard[1].cents - plain.curve.cents)[both]) < 1
 
 
+def test_a_blends_formants_are_moved_as_by_hand_and_further_by_hand(voice):
+    lower = replace(voice, blends={"tenor": {"of": {"ann": 1.0}, "range_cents": [4500, 6700], "formant_shift": -3.0}})
+    for by_hand in (0.0, 1.0):
+        blend, same = (
+            sing(song(), voice, singer=singer, pitch="exact", expression=Expression(formant_shift=shift))
+            for voice, singer, shift in ((lower, "tenor", by_hand), (voice, "ann", by_hand - 3.0))
+        )
+        assert blend.audio.samples.tobytes() == same.audio.samples.tobytes()
+        assert {e.formant_shift for e in blend.expressions} == {by_hand}, "the take says what was asked"
+
+
 def test_consonants_are_louder_and_vowels_as_they_were(voice):
     plain, strong = (sing(song(), voice, pitch="exact", expression=Expression(consonants=c)) for c in (0.0, 6.0))
     for span in plain.spans:

@@ -42,7 +42,8 @@ finally:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_voice(tmp_path_factory.mktemp("voices") / "tiny", fast={"steps": 1})
+    tenor = {"of": {"ann": 1, "bob": 3}, "range_cents": [4500, 6700], "formant_shift": -2.0}
+    return write_voice(tmp_path_factory.mktemp("voices") / "tiny", fast={"steps": 1}, blends={"tenor": tenor})
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def song(count: int, seconds: float, every: int = 8) -> Score:
     [
         {"seed": 3},
         {"guidance": 1.0, "sampler": "midpoint", "steps": 3, "pitch": "exact"},
-        {"singer": "ann:0.3+bob:0.7", "fast": True},
+        {"singer": "ann:0.3+tenor:0.7", "fast": True},
         {"expression": Expression(breathiness=6.0, tension=2.0, formant_shift=-1.5, consonants=3.0)},
     ],
     ids=["guided", "midpoint", "mixture, fast", "coloured"],

@@ -1,5 +1,6 @@
 """Export: the voice that was trained, averaged weights, singers' ranges; or one line, and the old voice kept."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ from data_prep.synthetic import SCALE, SINGER
 from svs.batches import AcousticBatches, CodecBatches, TimingBatches
 from svs.checkpoints import RunCheckpoint
 from svs.dataset import Shard
-from svs.release import ReleaseError, acoustic_of, codec_of, export, read_lent, singers, timing_of
+from svs.release import ReleaseError, acoustic_of, codec_of, export, read_blends, read_lent, singers, timing_of
 from svs.timing import Consonant
 from svs.training import AcousticTraining, CodecTraining, TimingTraining
 from svs.voice import Voice, VoiceError
@@ -88,6 +89,20 @@ def test_without_notes_the_range_is_what_was_heard(shards):
     assert abs(low - min(SCALE)) <= 100 and abs(high - max(SCALE)) <= 100  # the natural contour leans and shakes
     with pytest.raises(ReleaseError, match="no voiced sound of singer 'bob' in .*synthetic"):
         singers(bare, ["bob"])
+
+
+def test_a_voice_gets_singers_made_of_its_own(runs, shards, tmp_path):
+    made = {"tenor": {"of": {SINGER: 1.0}, "range_cents": [4500, 6700], "formant_shift": -3}}
+    file = tmp_path / "blends.json"
+    file.write_text(json.dumps(made))
+    assert export(**runs, shards=shards, out=tmp_path / "mine", blends=read_blends(file)).blends == made
+    with pytest.raises(VoiceError, match="'blends' is .*; singers of other names, .* wanted"):
+        export(**runs, shards=shards, out=tmp_path / "mine", blends={"tenor": {"of": {"bob": 1.0}, "range_cents": [0, 1]}})
+    assert Voice.load(tmp_path / "mine").blends == made, "what was there is kept"
+    for text in ("", "[]"):
+        file.write_text(text)
+        with pytest.raises(ReleaseError, match=r"blends.json: (cannot be read|singers by name are wanted)"):
+            read_blends(file)
 
 
 def test_a_singer_borrows_consonants_where_asked(runs, shards, tmp_path):

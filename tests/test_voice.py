@@ -113,6 +113,20 @@ def test_consonants_are_borrowed_in_languages_a_singer_was_not_recorded_in(folde
             np.testing.assert_allclose(singing.consonants, consonants, atol=1e-6)
 
 
+def test_a_blend_is_a_singer_made_of_the_trained_ones(folder):
+    tenor = {"of": {"ann": 1, "bob": 3}, "range_cents": [4500, 6700], "formant_shift": -2.0}
+    edit(folder, blends={"tenor": tenor}, singer="tenor")
+    voice = Voice.load(folder)
+    assert voice.names == ("ann", "bob", "tenor")
+    assert voice.singer_weights(None).tolist() == voice.singer_weights("ann+bob:3").tolist() == [0.25, 0.75]
+    assert voice.mixture("tenor:0.5+ann:0.5") == {"ann": 0.625, "bob": 0.375}
+    assert voice.range_cents("tenor") == (4500, 6700)
+    assert voice.range_cents("tenor+ann") == (5000, 7200)
+    assert (voice.formant_shift("tenor"), voice.formant_shift("ann"), voice.formant_shift("ann:3+tenor")) == (-2.0, 0.0, -0.5)
+    with pytest.raises(VoiceError, match=r"has no singer 'carl'; it has ann, bob, tenor"):
+        voice.singing("carl")
+
+
 def test_consonants_last_as_long_as_the_file_says(written):
     seconds = Voice.load(written).durations("bob").seconds([Consonant("S", "SIL", "AA", False, 0.4)])
     assert seconds == pytest.approx([CONSONANT_SECONDS], rel=1e-6)
@@ -223,6 +237,12 @@ def test_a_voice_json_that_is_none_is_told(folder, text):
         ("fast", {"sampler": "euler"}),
         ("fast", {"steps": 2, "sampler": "rk45"}),
         ("fast", 2),
+        ("blends", ["ann"]),
+        ("blends", {"ann": {"of": {"bob": 1}, "range_cents": [4500, 6700]}}),
+        ("blends", {"tenor": {"of": {"carl": 1}, "range_cents": [4500, 6700]}}),
+        ("blends", {"tenor": {"of": {"bob": 0}, "range_cents": [4500, 6700]}}),
+        ("blends", {"tenor": {"of": {"bob": 1}}}),
+        ("blends", {"tenor": {"of": {"bob": 1}, "range_cents": [4500, 6700], "formant_shift": 40}}),
     ],
 )
 def test_a_fact_that_cannot_be_is_named(folder, fact, value):
