@@ -18,9 +18,9 @@ import numpy as np
 from svs.audio import AudioError, sweep, write_atomically
 
 MEGABYTES = 512
-WEIGHTS = ("acoustic.safetensors", "codec.safetensors", "timing.safetensors")
+WEIGHTS = ("acoustic.safetensors", "codec.safetensors", "timing.safetensors", "band.safetensors")
 CODE = (  # what makes sound
-    *("attention/*.py", "backbone.py", "conditioner.py", "conditioning.py", "dit.py", "flow.py", "frames.py"),
+    *("attention/*.py", "backbone.py", "band.py", "conditioner.py", "conditioning.py", "dit.py", "flow.py", "frames.py"),
     *("injection.py", "joint.py", "layers.py", "networks.py", "objectives.py", "rendering.py", "samplers.py", "stretches.py"),
     *("unet.py", "units.py", "codec/*.py", "codec/*.npy"),
 )
@@ -111,6 +111,7 @@ def _made_by(voice: Path) -> str:
     package = Path(__file__).parent
     paths = [path for pattern in CODE for path in sorted(package.glob(pattern))]
     digest = hashlib.blake2b(f"{torch.__version__} {torch.backends.cpu.get_cpu_capability()}".encode())
-    for path in (*paths, *(voice / name for name in WEIGHTS)):  # no other file of the folder, whatever it may be
+    weights = [voice / name for name in WEIGHTS]  # no other file of the folder, whatever it may be
+    for path in (*paths, *(path for path in weights if path.is_file())):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from svs.band import widen
 from svs.codec.arrays import shape_noise, shape_pulses, synthesise
 from svs.codec.noise import even_noise
 from svs.expression import Colour, Expression, colour
@@ -33,7 +34,7 @@ from svs.rendering import Progress, Sampling, even, finished
 from svs.score import Note
 from svs.timing import PhonemeSpan
 from svs.units import LATENT_HOP
-from svs.voice import Voice, VoiceError, find, read_facts
+from svs.voice import Voice, VoiceError, find, read_band, read_facts
 
 FORMAT = 1
 NETWORKS = ("conditions", "velocity", "filters")
@@ -74,6 +75,7 @@ class OnnxVoice(Voice):
             sessions={name: _session(folder / f"{name}.onnx") for name in NETWORKS},
             latent_dim=about["latent_dim"],
             conditions=tuple(about["conditions"]),
+            band=read_band(folder, about["latent_dim"]),
             **cls.described(facts),
         )
         voice._check_sizes()
@@ -134,6 +136,8 @@ class OnnxVoice(Voice):
         def sound(first: int, last: int, phase: float) -> np.ndarray:
             here = {name: array[first:last] for name, array in frames.items()}
             latents = self._latents(here, line, first, sampling)
+            if self.band is not None:
+                latents = widen(latents, self.band)
             bent = coloured and coloured.slice(2 * first, 2 * last)
             return self._decoded(latents, here, bent, sampling.seed, first, phase)
 

@@ -16,12 +16,13 @@ import os
 import pickle
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
-from svs import timbre
+from svs import band, timbre
 from svs.annotations import timbres as timbres_of
 from svs.audio import AudioError
 from svs.card import CARD, CardError, write_card
@@ -35,6 +36,7 @@ from svs.units import LATENT_HOP, SAMPLE_RATE
 from svs.voice import TIMBRES, Voice, VoiceError, save_acoustic
 
 RANGE_PERCENTILES = (1, 99)  # of a singer's notes, or voiced frames: what lies outside is too rare to be learned
+HEARD, LEARNED = 8, 200  # clips of a singer at most: that tell where the recordings end; that the band above is learned from
 PARTS = ("codec.safetensors", "timing.safetensors", "acoustic.safetensors", "voice.json")
 
 
@@ -104,6 +106,30 @@ def singers(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, dict]:
     return found
 
 
+def band_above(codec, shards: Sequence[Shard], whole: Sequence[Shard]) -> np.ndarray | None:
+    """What svs.band learns of the recordings that do not end too soon; None where all do, or none of `shards` does."""
+    found: list[Iterator[np.ndarray]] = []
+    lacking = False
+    for shard in (*shards, *whole):
+        speakers: dict[str, list[dict]] = {}
+        for clip in shard.clips:
+            speakers.setdefault(clip["speaker"], []).append(clip)
+        for clips in speakers.values():
+            if band.is_cut(_sounds(shard, clips, HEARD)):
+                lacking = lacking or shard in shards
+            else:
+                found.append(_sounds(shard, clips, LEARNED))
+    if not (found and lacking):
+        return None
+    turns = (sound for turn in zip_longest(*found) for sound in turn if sound is not None)
+    return band.fit(codec, turns)
+
+
+def _sounds(shard: Shard, clips: Sequence[dict], most: int) -> Iterator[np.ndarray]:
+    """Of so many clips at most, evenly spaced."""
+    return (shard.samples(clip["start"], clip["frames"]) for clip in clips[:: -(-len(clips) // most)])
+
+
 def export(
     codec,
     timing,
@@ -121,6 +147,7 @@ def export(
     consonants: Mapping[str, Mapping[str, float]] | None = None,
     consonant_length: float | None = None,
     blends: Mapping[str, Mapping] | None = None,
+    whole: Sequence[Shard] = (),
 ) -> Voice:
     """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
 
@@ -129,6 +156,8 @@ def export(
     consonants: singer → other singer → share of their consonants in languages of which there are no clips by that singer.
     consonant_length: how many times as long as in the recordings consonants are sung; as long when None.
     blends: singers made of others, as of Voice.
+    whole: further recordings from which is learned, beside the singers' own, what the band of those recorded at 24 kHz
+    lacks (svs.band).
     With the condition `timbre` the singers' embeddings are the means of their clips' (svs.annotations).
     Raises ReleaseError, CodecError, DatasetError or VoiceError.
     """
@@ -151,6 +180,7 @@ def export(
         of_singers[who]["breathes"] = True
     for who, shares in lent.items():
         of_singers[who]["consonants"] = dict(shares)
+    above = band_above(codec, shards, whole)
     facts = {
         "name": name or out.name,
         "singer": singer or tables["speakers"][0],
@@ -173,13 +203,15 @@ def export(
         save_network(codec, made / PARTS[0])
         timing.durations().save(made / PARTS[1])
         save_acoustic(acoustic.network, made / PARTS[2])
+        if above is not None:
+            band.save(above, made / band.FILE)
         if timbres is not None:
             write_embeddings(made / TIMBRES, timbres, "the clips that the voice learned from")
         (made / PARTS[3]).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         Voice.load(made)
-        for name in (EMBEDDINGS, TIMBRES):
+        for name in (EMBEDDINGS, TIMBRES, band.FILE):
             (out / name).unlink(missing_ok=True)  # of singers that are no more
-        for part in (*PARTS, *([TIMBRES] if timbres is not None else [])):
+        for part in (*(name for name in (band.FILE, TIMBRES) if (made / name).is_file()), *PARTS):
             os.replace(made / part, out / part)
     return Voice.load(out)
 
@@ -260,6 +292,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     parser.add_argument("--consonant-length", type=float, metavar="FACTOR", help="on the durations of consonants as recorded")
     parser.add_argument("--blends", type=Path, metavar="FILE", help="JSON: singers made of others, as in voice.json")
+    parser.add_argument(
+        "--whole", type=Path, nargs="+", default=(), metavar="SHARD",
+        help="recordings up to 20 kHz, from which singers recorded at 24 kHz get what they lack",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     try:
         voice = export(
@@ -279,6 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             dict(map(read_lent, options.consonants)),
             options.consonant_length,
             None if options.blends is None else read_blends(options.blends),
+            [Shard.open(folder) for folder in options.whole],
         )
     except (ReleaseError, CodecError, DatasetError, GuidanceError, VoiceError) as error:
         print(f"export: {error}", file=sys.stderr)

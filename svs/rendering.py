@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svs.audio import Audio, gather
+from svs.band import widen
 from svs.cache import PhraseCache, phrase_key
 from svs.expression import Colour, Expression, Glide, colour, consonant_glide
 from svs.guidance import check_guidance, read_guidance
@@ -165,6 +166,8 @@ def _sung(
     conditions, coloured, voice: Voice, first: int, phase: float, sampling: Sampling, cache, prefix=None
 ) -> np.ndarray:
     """Samples of a stretch, from a PhraseCache where one holds it. coloured: its Colour, prefix: a Prefix; or None."""
+    import torch
+
     from svs.conditioning import after_prefix
 
     whole = conditions if prefix is None else after_prefix(conditions, prefix)
@@ -172,6 +175,8 @@ def _sung(
     sound = None if cache is None else cache.find(key, conditions.frames * LATENT_HOP)
     if sound is None:
         latents = sample_latents(whole, voice, first, sampling)[:, whole.frames - conditions.frames :]
+        if voice.band is not None:
+            latents = widen(latents, torch.from_numpy(voice.band))
         sound = decode(latents, conditions, coloured, voice, sampling.seed, first, phase)
         if cache is not None:
             cache.keep(key, sound)

@@ -9,6 +9,7 @@
     codec.safetensors     the source-filter codec
     acoustic.safetensors  the DiT, or another network of svs/networks.py
     timing.safetensors    consonant durations
+    band.safetensors      what lies above 12 kHz, of voices that learned from recordings that end there (svs/band.py)
     timbres.json          embeddings of the singers, of voices with the condition timbre
     speakers.json         what the singers are like, for --singer-from (svs/speaker.py); may be missing
     CARD.md               data, licences, credits, measured numbers
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from svs import band
 from svs.expression import LIMITS
 from svs.files import read_small
 from svs.frames import CONDITIONS, Singing
@@ -106,6 +108,7 @@ class Voice:
     reference_seconds: float = 2.0
     consonant_length: float = 1.0
     blends: dict[str, dict] = field(default_factory=dict)
+    band: np.ndarray | None = None
 
     @classmethod
     def load(cls, name_or_folder="default") -> Voice:
@@ -119,7 +122,8 @@ class Voice:
         except CodecError as error:
             raise VoiceError(str(error)) from None
         acoustic = load_acoustic(folder / "acoustic.safetensors")
-        voice = cls(folder, acoustic=acoustic, codec=codec, **cls.described(facts))
+        above = read_band(folder, codec.latent_dim)
+        voice = cls(folder, acoustic=acoustic, codec=codec, band=above, **cls.described(facts))
         voice._check_sizes()
         for singer in voice.singers:
             voice.durations(singer)
@@ -359,6 +363,15 @@ def load_acoustic(path):
         return load_weights(path, build)
     except ValueError as error:
         raise VoiceError(f"{path}: not the weights of an acoustic model ({error})") from None
+
+
+def read_band(folder: Path, latent_dim: int) -> np.ndarray | None:
+    """What gives latents the band above, of voices that have it. Raises VoiceError."""
+    path = folder / band.FILE
+    try:
+        return band.load(path, latent_dim) if path.is_file() else None
+    except ValueError as error:
+        raise VoiceError(f"{path}: not the band above of this voice ({error})") from None
 
 
 def read_facts(path: Path) -> dict:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_voices import write_voice
+from tiny_voices import CODEC, write_voice
 
-from svs import speaker
+from svs import band, speaker
 from svs.audio import Audio, digest
 from svs.cli import main
 from svs.description import NUMBERS
@@ -43,7 +43,10 @@ finally:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     tenor = {"of": {"ann": 1, "bob": 3}, "range_cents": [4500, 6700], "formant_shift": -2.0}
-    return write_voice(tmp_path_factory.mktemp("voices") / "tiny", fast={"steps": 1}, blends={"tenor": tenor})
+    voice = write_voice(tmp_path_factory.mktemp("voices") / "tiny", fast={"steps": 1}, blends={"tenor": tenor})
+    size = CODEC["latent_dim"]
+    band.save(np.random.default_rng(0).normal(0, 0.1, (size + 1, size)), voice / band.FILE)
+    return voice
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +111,7 @@ def test_the_command_sings_with_torch_out_of_reach(folder, exported, tmp_path):
 def test_an_exported_voice_is_told_from_one_of_torch(folder, exported):
     assert isinstance(load(exported), OnnxVoice) and not isinstance(load(folder), OnnxVoice)
     networks = {f"{name}.onnx" for name in NETWORKS}
-    assert {path.name for path in exported.iterdir()} == networks | {"voice.json", "timing.safetensors"}
+    assert {path.name for path in exported.iterdir()} == networks | {"voice.json", "timing.safetensors", band.FILE}
 
 
 def test_without_onnxruntime_one_line_says_what_to_install(exported, monkeypatch):
@@ -147,6 +150,7 @@ def test_networks_of_another_voice_are_refused(exported, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     facts = json.loads((exported / "voice.json").read_text())
     facts["singers"] = {"ann": facts["singers"]["ann"]}
+    del facts["blends"]
     (tmp_path / "voice.json").write_text(json.dumps(facts))
     with pytest.raises(VoiceError, match=r"names 1 singers and 3 conditions, conditions\.onnx has 2 and 3"):
         load(tmp_path)

@@ -12,12 +12,15 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from tiny_corpus import ACOUSTIC, CODEC, PHONEMES, TABLES, fit
 
 from data_prep.synthetic import SCALE, SINGER
+from svs import band
+from svs.audio import Audio
 from svs.batches import AcousticBatches, CodecBatches, TimingBatches
 from svs.checkpoints import RunCheckpoint
-from svs.dataset import Shard
+from svs.dataset import Shard, build_shard, read_manifest
 from svs.release import ReleaseError, acoustic_of, codec_of, export, read_blends, read_lent, singers, timing_of
 from svs.timing import Consonant
 from svs.training import AcousticTraining, CodecTraining, TimingTraining
+from svs.units import SAMPLE_RATE
 from svs.voice import Voice, VoiceError
 
 HALF = 1e-3  # relative error of 16 bits
@@ -103,6 +106,23 @@ def test_a_voice_gets_singers_made_of_its_own(runs, shards, tmp_path):
         file.write_text(text)
         with pytest.raises(ReleaseError, match=r"blends.json: (cannot be read|singers by name are wanted)"):
             read_blends(file)
+
+
+def test_singers_recorded_at_24_khz_get_the_band_above_from_those_who_were_not(runs, shards, tmp_path):
+    (whole,) = shards
+    manifest = tmp_path / "cut.jsonl"
+    with manifest.open("w") as lines:
+        for number, clip in enumerate(whole.clips):
+            samples = band.cut(np.asarray(whole.samples(clip["start"], clip["frames"])))
+            Audio(samples, SAMPLE_RATE).write(tmp_path / f"{number}.wav")
+            kept = {key: value for key, value in clip.items() if key not in ("start", "frames", "pitch_at")}
+            lines.write(json.dumps({**kept, "audio": f"{number}.wav", "speaker": SINGER}) + "\n")
+    build_shard(read_manifest(manifest), tmp_path / "cut")
+    cut = Shard.open(tmp_path / "cut")
+    assert export(**runs, shards=[cut], out=tmp_path / "mine", whole=[whole]).band is not None
+    for those in ([cut], [whole]):
+        assert export(**runs, shards=those, out=tmp_path / "mine").band is None
+    assert not (tmp_path / "mine" / band.FILE).exists(), "of recordings that the voice was not made of"
 
 
 def test_a_singer_borrows_consonants_where_asked(runs, shards, tmp_path):
