@@ -12,7 +12,7 @@ from svs.units import A4_CENTS, A4_HZ, LATENT_HOP, SAMPLE_RATE
 
 HOP = LATENT_HOP // 2
 FFT, NOISE_FFT, NOISE_HOP = 2048, 512, 147
-QUEFRENCY, LEAD, PHASE_SPAN = 640, 256, 9
+QUEFRENCY, LEAD, PHASE_SPAN = 640, 256, 25
 LOUDEST = 4.0  # nepers that a filter may add
 TAPS = 32  # samples on each side of a pulse
 STEPS = 64  # tabulated fractional positions per sample

@@ -36,7 +36,7 @@ COARSE_SEEN, FINE_SEEN = LATENT_HOP // HOP * MELS, LATENT_HOP // NOISE_HOP * FIN
 SEEN = COARSE_SEEN + FINE_SEEN + ROUGH_MELS
 QUEFRENCY = 640  # samples, 14.5 ms: of the pulses' filter
 LEAD = 256  # samples, 6 ms
-PHASE_SPAN = 9  # frames, 90 ms, of a Hann window
+PHASE_SPAN = 25  # frames, 250 ms, of a Hann window; its half is less than what stretches overlap
 
 
 def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
