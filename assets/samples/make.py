@@ -27,7 +27,7 @@ from svs.voice import Voice
 HERE = Path(__file__).parent
 SCORES = HERE.parent / "scores"
 SECONDS, SOUND_BYTES, PICTURE_BYTES = 12.0, 150_000, 100_000
-QUALITY = 0.6  # of LAME's variable bit rate, 0 the best
+QUALITY = 0.3  # of LAME's variable bit rate, 0 the best
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Sample:
 SAMPLES = (
     Sample("amazing_grace", "amazing_grace", 9),
     Sample("scarborough_fair", "scarborough_fair", 17, ("kumi", "bf_emma"), -2, 1.1),
-    Sample("oh_susanna", "oh_susanna", 15, ("am_fenrir", "bm_george"), -12, 1.1),
+    Sample("oh_susanna", "oh_susanna", 15, ("taka", "am_fenrir"), -12, 1.1),
     Sample("twinkle_exact", "twinkle_twinkle_little_star", 14, tempo=1.2, pitch="exact"),
 )
 
@@ -106,7 +106,7 @@ def compress(path: Path, audio: Audio) -> None:
 
 def make(sample: Sample, voice: Voice, folder: Path) -> str:
     """Write the two files of a sample. Returns a line about them; raises SystemExit where a limit is passed."""
-    singer = next((name for name in sample.singers if name in voice.singers), None)
+    singer = next((name for name in sample.singers if name in voice.names), None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*outside the range")
         take = svs.sing(phrase(sample), voice, singer=singer, pitch=sample.pitch)

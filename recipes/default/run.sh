@@ -9,7 +9,8 @@ STAGES=(prepare teach shift features train-codec latents train-timing train-acou
 source "$RECIPE/../stages.sh"
 LABELLED=(teacher kumi shifted)
 ACOUSTIC=folded
-EXPORT=(--name default --licence Apache-2.0 --guidance 1 --breathes kumi --consonants kumi=hibari --consonant-length 1.25)
+EXPORT=(--name default --licence Apache-2.0 --guidance 1 --breathes kumi --consonants kumi=hibari --consonant-length 1.25
+    --blends "$RECIPE/blends.json" --whole features/philipp features/vocobox)
 OPTION[source]="" OPTION[lieder]="" OPTION[voice]=voices/default
 
 TEACHERS=(hibari=130 am_fenrir=18 bf_emma=10 af_bella=10 af_heart=9 af_sarah=8 bf_isabella=8 bm_george=6 am_michael=6 am_puck=6

@@ -249,11 +249,11 @@ def steadied(frames: Tensor, span: int = PHASE_SPAN) -> Tensor:
 
     For phases: where the answer to a pulse comes sooner or later from frame to frame, its pitch trembles.
     """
-    weights = np.hanning(span + 2)[1:-1]
-    padded = F.pad(frames.transpose(1, 2), (span // 2, span // 2), mode="replicate").transpose(1, 2)
-    total = torch.zeros_like(frames)
+    weights, half = np.hanning(span + 2)[1:-1], span // 2
+    first, last = frames[:, :1].expand(-1, half, -1), frames[:, -1:].expand(-1, half, -1)
+    padded, total = torch.cat([first, frames, last], dim=1), torch.zeros_like(frames)
     for k, weight in enumerate(weights / weights.sum()):
-        total = torch.add(total, padded[:, k : k + frames.shape[1]], alpha=float(weight))
+        total.add_(padded[:, k : k + frames.shape[1]], alpha=float(weight))
     return total
 
 
