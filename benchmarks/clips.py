@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.chain import from_take
 from benchmarks.codec import Codec, copy, load_codec
-from benchmarks.common import at_least, mean, parser, print_table, say, sound_files, verdict, write_json
+from benchmarks.common import at_least, band_of, mean, parser, print_table, say, sound_files, verdict, write_json
 from benchmarks.judges import HIFIGAN_BANDS, HIFIGAN_HIGHEST_HZ, HIFIGAN_RATE, hifigan_copy, likeness, naturalness
 from svs.audio import Audio
 from svs.dataset import level, measure_pitch, read_manifest
@@ -104,7 +104,7 @@ def verdicts(name: str, figures: dict) -> None:
 def measure(path: Path, codec: Codec, clip: dict | None, options: Namespace) -> dict:
     """Figures of one recording; clip: its line of a manifest, for the chain."""
     recorded = Audio.read(path)
-    highest_hz = 0.45 * recorded.sample_rate if recorded.sample_rate < SAMPLE_RATE else None
+    highest_hz = band_of(recorded)
     recorded = recorded.resample(SAMPLE_RATE)
     recorded = Audio(level(recorded.samples), SAMPLE_RATE)
     copied = copy(codec, recorded)

@@ -3,7 +3,7 @@
   python -m benchmarks.codec --clips kumi=DIR --clips teacher=held_out.jsonl --clips vocobox=DIR
 
 A group is a folder, a file or a .jsonl manifest. Distances are those of svs/evaluation/spectrum.py, over the band the
-recording fills (a 24 kHz original: to 10.8 kHz; --highest-hz NAME=HZ sets it where a file hides its origin). Pitch is
+recording fills (a 24 kHz original: to 10.8 kHz, even where it hides that; --highest-hz NAME=HZ sets it). Pitch is
 Praat's, of the copy against the original: median over frames voiced in both; V/UV over all frames.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import mean, parser, print_table, say, sound_files, verdict, write_json
+from benchmarks.common import band_of, mean, parser, print_table, say, sound_files, verdict, write_json
 from svs.audio import Audio
 from svs.codecs import Codes
 from svs.codecs.source_filter import SourceFilter
@@ -113,8 +113,7 @@ def copy(codec, audio: Audio) -> Audio:
 def measure(clip: Path, codec, highest_hz: float | None = None, save: Path | None = None) -> dict:
     """Figures of the codec's and of WORLD's copy of one clip, and of the original."""
     original = Audio.read(clip)
-    if highest_hz is None and original.sample_rate < SAMPLE_RATE:
-        highest_hz = 0.45 * original.sample_rate
+    highest_hz = band_of(original) if highest_hz is None else highest_hz
     original = original.resample(SAMPLE_RATE)
     original = Audio(level(original.samples), SAMPLE_RATE)  # as every clip is that a codec is trained on
     found = {"seconds": original.seconds, "hnr": harmonic_to_noise(original.samples, SAMPLE_RATE)}

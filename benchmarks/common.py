@@ -116,6 +116,16 @@ def sound_files(where: Path, limit: int | None = None, heldout: list[str] | None
     return evenly(found, limit)
 
 
+def band_of(audio: Audio) -> float | None:
+    """Hz up to which a sound is to be compared, None for all: 0.45 of the rate it came at, or of 24 kHz if it hides that."""
+    from svs.band import CUT_RATE, is_cut
+    from svs.units import SAMPLE_RATE
+
+    if audio.sample_rate < SAMPLE_RATE:
+        return 0.45 * audio.sample_rate
+    return 0.45 * CUT_RATE if is_cut([audio.resample(SAMPLE_RATE).samples]) else None
+
+
 def evenly(items: Sequence[T], most: int | None) -> list[T]:
     """All of them, or so many at most, evenly spaced; None and 0 set no limit."""
     count = min(most or len(items), len(items))
