@@ -20,6 +20,7 @@ from svs.evaluation.spectrum import (
     harmonic_to_noise,
     log_spectral_distance,
     magnitudes,
+    mains_hum,
     mel_alpha,
     mel_cepstral_distortion,
     mel_cepstrum,
@@ -146,6 +147,21 @@ def test_vibrato_does_not_shift_the_pitch_whatever_part_of_a_cycle_is_left_over(
         assert np.median(cents - found.swing(times + 3.7)) == pytest.approx(6000, abs=0.3)
 
 
+@pytest.mark.parametrize("extent", [20, 80, 150])
+@pytest.mark.parametrize("rate", [2.0, 2.5, 3.0, 3.4, 9.5, 11.0])
+def test_wobble_and_flutter_shift_the_pitch_by_less_than_a_cent(rate, extent):
+    times = np.arange(150) / 100
+    measured = curve_of(6007 + extent * np.sin(2 * np.pi * rate * times))
+    row = note_errors([Note(0.0, 1.5, 6000, "la")], measured)[0]
+    assert row["error_cents"] == pytest.approx(7, abs=0.5)
+    assert row["drift_cents"] == pytest.approx(0, abs=1)
+    if 3.0 <= rate <= 10.0:
+        assert row["vibrato_rate_hz"] == pytest.approx(rate, abs=0.02)
+        assert row["vibrato_extent_cents"] == pytest.approx(extent, rel=0.01)
+    else:  # slower or faster than any vibrato
+        assert row["vibrato_rate_hz"] is None and row["vibrato_extent_cents"] == 0
+
+
 def test_drift_is_the_rise_along_the_steady_part():
     notes = [Note(0.0, 1.0, 6000, "la")]
     rows = note_errors(notes, curve_of(6000 + np.linspace(-25, 24.5, 100)))
@@ -205,11 +221,43 @@ def test_wrong_singing_gets_the_right_verdict():
     assert silent["summary"]["mean_abs_error_cents"] is None and silent["summary"]["within_25_cents"] == 0
     noisy = evaluate_notes(Audio(noise(3.0), RATE), notes)
     assert any("not sung" in v or "nothing is sung" in v or "same song" in v for v in noisy["verdicts"])
-    missing = evaluate_notes(melody(notes[:3])[0], [*notes[:3], replace(notes[3], onset=3.0)])
+    missing = evaluate_notes(melody(notes[:3], tail=2.0)[0], [*notes[:3], replace(notes[3], onset=3.0)])
     assert missing["verdicts"] == ["1 of 4 notes have no pitch to measure (too few voiced frames)"]
     other = [replace(n, cents=c) for n, c in zip(notes, (6400, 5900, 6000, 6800), strict=True)]
     assert "is this the same song?" in evaluate_notes(melody(notes)[0], other)["verdicts"][-1]
     assert verdicts([]) == ["there are no notes to measure"]
+
+
+def test_a_recording_that_ends_before_its_score_is_told_so():
+    notes = scale(6000, 6200, 6400, 6500)
+    audio, _ = melody(notes)
+    found = evaluate_notes(Audio(audio.samples[: round(1.4 * RATE)], RATE), notes)["verdicts"]
+    assert found[-1] == "the recording ends at 1.4 s, and 2 of 4 notes lie beyond: is it cut short?"
+
+
+def test_notes_of_other_octaves_and_keys_are_no_line_500_cents_sharp():
+    rows = [{"error_cents": e} for e in (-2700.0, -2900.0, -3090.0, -1900.0)]
+    assert not any("cents sharp" in verdict or "cents flat" in verdict for verdict in verdicts(rows))
+    assert verdicts(rows)[-1].endswith("is this the same song?")
+
+
+@pytest.mark.parametrize("hz", [50, 60])
+def test_a_mains_hum_is_found_at_its_level_and_not_where_there_is_none(hz):
+    audio, _ = melody(scale(5400, 6000, 6600, 6400, seconds=0.9, gap=0.1))
+    power = np.mean(audio.samples.astype(np.float64) ** 2)
+    hum = np.sin(2 * np.pi * hz * np.arange(audio.length) / RATE)
+    for decibels in (-15.0, -25.0):
+        noisy = audio.samples + np.sqrt(2 * power) * 10 ** (decibels / 20) * hum
+        found, level = mains_hum(Audio(noisy.astype(np.float32), RATE))
+        assert found == hz and level == pytest.approx(decibels, abs=2)
+    assert mains_hum(audio) is None
+    assert mains_hum(Audio(noise(4.0), RATE)) is None and mains_hum(Audio(np.zeros(4 * RATE, np.float32), RATE)) is None
+
+
+@pytest.mark.parametrize("cents", [3100, 3300, 3500, 3600])
+def test_a_low_bass_is_no_hum(cents):
+    """G1 to C2, 49 to 65 Hz."""
+    assert mains_hum(melody(scale(*[cents] * 4, seconds=0.9, gap=0.1))[0]) is None
 
 
 def test_bad_takes_and_empty_audio_give_one_clear_line():

@@ -104,11 +104,20 @@ def judge(
         voicing_error = errors.voicing_disagreement / 100
         result["frames"] = asdict(errors)
     result["summary"] = summarise(rows, voicing_error)
-    result["verdicts"] = verdicts(rows)
+    result["verdicts"] = verdicts(rows) + _cut_short(placed, measured)
     if len(curves) > 1 or missing:
         by_tracker = {name: placed_errors(placed, curve) for name, curve in curves.items()}
         result |= tracker_agreement(curves, by_tracker, missing)
     return result
+
+
+def _cut_short(placed, measured):
+    """A verdict on a recording that ends before its score does."""
+    seconds = len(measured.cents) * measured.hop_seconds
+    late = sum((note.onset + note.end) / 2 > seconds for note in placed.notes)
+    if placed.method != "time" or not late:
+        return []
+    return [f"the recording ends at {seconds:.1f} s, and {late} of {len(placed.notes)} notes lie beyond: is it cut short?"]
 
 
 def measure(
