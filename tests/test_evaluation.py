@@ -1,5 +1,7 @@
 """Claims about the metrics: known answers, independent oracles, and verdicts on what is wrong."""
 
+import base64
+import io
 import json
 import re
 from dataclasses import replace
@@ -7,15 +9,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from singers import melody, scale, tone
 
 from svs.audio import Audio
 from svs.evaluation import evaluate_notes, evaluate_take, take_notes
 from svs.evaluation.intelligibility import WordErrors, chunks, normalise_words, transcribe, without_loops, word_error_rate
 from svs.evaluation.melody import melody_scores
-from svs.evaluation.page import View, index_page, song_page
+from svs.evaluation.page import View, index_page, song_page, spectrogram_png
 from svs.evaluation.pitch import fit_vibrato, frame_errors, note_errors, onset_error, verdicts
-from svs.evaluation.report import plot, print_report, to_json
+from svs.evaluation.report import plot, print_report, print_songs, to_json
 from svs.evaluation.spectrum import (
     harmonic_to_noise,
     log_spectral_distance,
@@ -404,8 +407,6 @@ def test_spectra_of_nothing_or_of_other_lengths_are_refused(metric):
 
 
 def test_the_report_shows_every_note_as_text_json_page_and_picture(tmp_path):
-    import io
-
     from rich.console import Console
 
     notes = [*scale(6000, 6200, 6400), Note(2.5, 0.4, 6500, None, melisma=True, bar=4)]
@@ -437,6 +438,40 @@ def test_every_page_of_a_batch_shows_the_table_of_all_songs():
     page = song_page(views[0], views, links)
     assert 'href="b.html"' in page and 'href="a.html"' not in page  # where one is already is no link
     assert all(f'href="{link}"' in index_page(views, links) for link in links.values())
+
+
+def test_many_songs_are_shown_with_means_intervals_and_what_is_wrong_with_each():
+    from rich.console import Console
+
+    notes = scale(6000, 6400)
+    songs = {name: melody(notes, detune=off)[0] for name, off in (("a", 5), ("[take 2]", 25))}
+    songs["silent"] = Audio(np.zeros(2 * RATE, np.float32), RATE)
+    views = [View(name, evaluate_notes(audio, notes), audio, track(audio)) for name, audio in songs.items()]
+    out = io.StringIO()
+    print_songs({view.name: view.result for view in views}, Console(file=out, width=160))
+    page = index_page(views, {}, {"broken.wav": "not a sound file"})
+    for text in (re.sub("<[^>]*>", " ", page), out.getvalue()):
+        assert "15.0" in text and re.search(r"5\.\d\d … 2\d\.\d\d", text)
+        assert "[take 2]" in text and "over 2 of 3 songs" in text
+        assert "the whole line is 25 cents sharp" in text and "nothing is sung" in text
+    assert "broken.wav was not evaluated: not a sound file" in page
+
+
+def test_a_lyric_in_brackets_is_shown_as_it_is():
+    from rich.console import Console
+
+    notes = scale(6000, lyric="[la]")
+    out = io.StringIO()
+    print_report(evaluate_notes(melody(notes)[0], notes), Console(file=out, width=120))
+    assert "[la]" in out.getvalue()
+
+
+def test_silence_is_drawn_as_silence():
+    url, _ = spectrogram_png(Audio(np.zeros(RATE, np.float32), RATE), 100)
+    image = imread(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    assert image[..., 3].max() == 0
+    loud, _ = spectrogram_png(tone(6000, 1.0)[0], 100)
+    assert imread(io.BytesIO(base64.b64decode(loud.partition(",")[2])))[..., 3].max() == 1
 
 
 @pytest.mark.parametrize("cents, name", [(6900, "A4"), (6000, "C4"), (6149, "C♯4+49"), (6950, "B♭4-50"), (2100, "A0")])
