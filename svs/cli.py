@@ -770,8 +770,13 @@ def _print_listening(figures: dict) -> None:
     for name, system in figures["systems"].items():
         between = "–" if system["low"] is None else f"{system['low']:.2f} … {system['high']:.2f}"
         table.add_row(name, f"{system['mean']:.2f}", between, str(system["count"]))
-    print(f"{figures['kind']}: {figures['question']} ({figures['listeners']} listeners)")
+    count = figures["listeners"]
+    print(f"{figures['kind']}: {figures['question']} ({count} listener{'s' * (count != 1)})")
     _print_table(table)
+    for pair, each in figures["differences"].items():
+        apart = "" if count < 2 or each["low"] is None or each["low"] <= 0 <= each["high"] else ", told apart"
+        between = "" if each["low"] is None else f" ({each['low']:.2f} … {each['high']:.2f}{apart})"
+        print(f"{pair}: {each['mean']:+.2f}{between}")
     for remark in figures["remarks"]:
         _warn(remark)
 
