@@ -93,7 +93,7 @@ def _note(measure, length: int, note: dict, tied_from: bool, tied_on: bool) -> N
     pitch = ElementTree.SubElement(element, "pitch")
     key = round(note["cents"] / 100)
     beside = note["cents"] - 100 * key
-    if abs(abs(beside) - EIGHTH_TONE) > 0.05:
+    if abs(abs(beside) - EIGHTH_TONE) > 1e-3:
         beside = 0.0 if abs(beside) < TUNING_CENTS else math.copysign(50.0, beside)
     alter = ALTERS[key % 12] + round(beside) / 100
     ElementTree.SubElement(pitch, "step").text = STEPS[key % 12]
