@@ -42,7 +42,7 @@ class Alignment:
     agreement:    fraction of frames inside the notes that are voiced within NEAR_CENTS of the note, the key aside.
     key_cents:    semitones, in cents, by which the whole is transposed.
     tempo:        recording seconds per score second; 1 by time.
-    missed:       numbers of the notes that the singer passed over: the warp found no sound for them.
+    missed:       by dtw, numbers of the notes that the singer left silent or passed over: the warp found no sound for them.
     """
 
     notes: tuple[Note, ...]
@@ -96,8 +96,9 @@ def warp_notes(notes: Sequence[Note], measured: PitchCurve) -> Alignment:
         if _replaced(i, notes, onsets, ends, missed, tempo, measured):
             missed = tuple(other for other in missed if other != i)
     placed = _heard(_placed(notes, onsets, ends), measured, missed)
+    missed = tuple(i for i, note in enumerate(placed) if i in missed or not _voiced_seconds(measured, note.onset, note.end))
     sung = [note for i, note in enumerate(placed) if i not in missed]
-    agreement, key_cents = _agreement(sung, measured)
+    agreement, key_cents = _agreement(sung, measured) if sung else (0.0, 0.0)
     wanted = sum(note.duration for note in notes)
     agreement *= 1 - sum(notes[i].duration for i in missed) / wanted
     return Alignment(tuple(placed), "dtw", agreement, key_cents, tempo, missed)
@@ -365,6 +366,9 @@ def _heard(notes, measured, missed=()):
         if before is not None and (notes[before].end >= note.onset - 1e-6 or heard[before].end > onset):
             heard[before] = replace(heard[before], duration=max(onset - heard[before].onset, LEAST_SECONDS))
         before = i
+    for i in reversed(missed):
+        if i + 1 < len(heard):
+            heard[i] = replace(heard[i], onset=min(heard[i].onset, heard[i + 1].onset - LEAST_SECONDS))
     return heard
 
 
