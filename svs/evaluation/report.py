@@ -146,7 +146,8 @@ def song_means(songs: Mapping[str, Mapping]) -> tuple[list[str], list[str], str]
     from svs.evaluation.songs import summarise_songs
 
     found = summarise_songs(songs)["all"]
-    mean, interval, left_out = ["mean"], ["95 % interval"], {}
+    mean, interval = ["mean"], ["95 % interval"]
+    left_out: dict[int, list[str]] = {}
     for name, key, form in song_columns(list(songs.values())):
         plain, each = ".1f" if form == "d" else form, found.get(key, {"mean": None, "low": None, "count": 0})
         mean.append(_text(each["mean"], plain))

@@ -223,7 +223,8 @@ def mains_hum(audio: Audio | AudioFile) -> tuple[float, float] | None:
     HUM_HEARD_DB below the sound it does not count, nor in sound of less than three seconds.
     """
     low, step = 1000, 60  # Hz, seconds
-    windows, power, length = [], 0.0, round(audio.seconds * audio.sample_rate)
+    windows: list[np.ndarray] = []
+    power, length = 0.0, round(audio.seconds * audio.sample_rate)
     for start in range(0, length, step * audio.sample_rate):
         piece = audio.piece(start, start + step * audio.sample_rate)
         power += float(np.sum(np.square(piece.samples, dtype=np.float64)))
@@ -234,13 +235,13 @@ def mains_hum(audio: Audio | AudioFile) -> tuple[float, float] | None:
         return None
     level = 20 * np.log10(np.maximum(np.concatenate(windows), FLOOR))
     whole = 10 * np.log10(power / length)
-    found = []
+    found: list[tuple[float, float]] = []
     for hz in (50, 60):
         beside = np.maximum(level[:, hz - 10 : hz - 5].max(axis=1), level[:, hz + 6 : hz + 11].max(axis=1))
         if np.percentile(level[:, hz] - beside, 10) > HUM_ABOVE_DB:
             found.append((float(np.median(level[:, hz]) - 3.0 - whole), float(hz)))
-    loudest, hz = max(found, default=(-np.inf, 0.0))
-    return (hz, loudest) if loudest > -HUM_HEARD_DB else None
+    loudest, tone = max(found, default=(-np.inf, 0.0))
+    return (tone, loudest) if loudest > -HUM_HEARD_DB else None
 
 
 def _sounding(caller, reference, n_fft, hop):
