@@ -22,6 +22,9 @@ NAME = "corpus.yaml"
 KEYS = ("singer", "language", "phones", "symbols", "licence")
 
 
+EXAMPLES = {"singer": "anna", "language": "en", "phones": "arpabet", "licence": "CC BY 4.0"}
+
+
 @dataclass(frozen=True)
 class About:
     """What corpus.yaml says; language, phones: empty where it does not. symbols: as `labels.phones_of` wants them."""
@@ -57,6 +60,9 @@ class About:
             stray = ", ".join(map(str, set(said) - set(KEYS))) if isinstance(said, dict) else type(said).__name__
             raise CorpusError(f"{path}: {stray} is not understood; the keys are {', '.join(KEYS)}")
         symbols = said.pop("symbols", None) or {}
+        for key, value in said.items():
+            if isinstance(value, list | dict | bool):
+                raise CorpusError(f"{path}: {key} is {value!r}; one text is wanted, such as {key}: {EXAMPLES[key]}")
         words = {key: str(value) for key, value in said.items() if value is not None}
         if words.get("phones", "svs") not in SETS:
             raise CorpusError(f"{path}: phones is {words['phones']!r}; choose {', '.join(SETS)}")

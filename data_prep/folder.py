@@ -207,10 +207,11 @@ def _followed(clip: dict, path: Path, language: str) -> dict:
             **clip,
             "unlabelled": f"only {100 * found.agreement:.0f} % of the notes in {path.name} are sung as written",
         }
-    ends = [*(each.onset for each in found.notes[1:]), float("inf")]
+    heard = [each for i, each in enumerate(found.notes) if i not in found.missed]
+    ends = [*(each.onset for each in heard[1:]), float("inf")]
     sung = [
         replace(each, cents=each.cents + found.key_cents, duration=min(each.duration, end - each.onset))
-        for each, end in zip(found.notes, ends, strict=True)
+        for each, end in zip(heard, ends, strict=True)
     ]
     clip["text"] = " ".join(each.lyric for each in sung if each.lyric)
     clip["notes"] = [note(each.onset, each.duration, each.cents, each.lyric, held=each.melisma) for each in sung]

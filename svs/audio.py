@@ -17,6 +17,8 @@ from svs.mistakes import Mistake
 from svs.units import SAMPLE_RATE
 
 READ_SAMPLES = 1 << 20
+CANCELLED = 1e-4  # of the channels' mean power is left when they are mixed: one is another turned upside down
+AUDIBLE = 1e-8  # mean square; what is weaker may be the noise of rounding
 LEVEL = 0.08  # RMS of the loud frames of every clip that is learned from, full scale 1
 
 
@@ -92,6 +94,8 @@ class AudioFile:
     def open(cls, path) -> AudioFile:
         """Look at a WAV, FLAC, OGG or MP3 file. Raises AudioError naming the file and the reason."""
         path = Path(path)
+        if path.is_dir():
+            raise AudioError(f"{path}: is a folder; a sound file is wanted")
         if not path.is_file():
             raise AudioError(f"{path}: no such file")
         with _readable(path) as file:
@@ -102,9 +106,13 @@ class AudioFile:
         return self.length / self.sample_rate
 
     def piece(self, start: int, end: int) -> Audio:
-        """The samples from start up to end, mixed to one channel, cut to what there is."""
+        """The samples from start up to end, mixed to one channel, cut to what there is.
+
+        Raises AudioError when the file ends before, or when its channels cancel each other.
+        """
         start, end = min(max(0, start), self.length), min(self.length, end)
         samples, filled = np.zeros(max(0, end - start), np.float32), 0
+        mixed = apart = 0.0  # energy, and that of a channel on average
         with _readable(self.path) as file:
             file.seek(start)
             while filled < len(samples):  # the channels of the whole would take their number times the memory
@@ -112,7 +120,12 @@ class AudioFile:
                 if not len(block):
                     raise AudioError(f"{self.path}: ends after {start + filled} of {self.length} samples; it is cut short")
                 samples[filled : filled + len(block)] = block.mean(axis=1)
+                if block.shape[1] > 1:
+                    mixed += float(np.sum(np.square(samples[filled : filled + len(block)], dtype=np.float64)))
+                    apart += float(np.sum(np.square(block, dtype=np.float64))) / block.shape[1]
                 filled += len(block)
+        if filled > self.sample_rate // 10 and apart > AUDIBLE * filled and mixed < CANCELLED * apart:
+            raise AudioError(f"{self.path}: its channels cancel each other when mixed (one is upside down); keep one of them")
         return Audio(samples, self.sample_rate)
 
 
@@ -186,7 +199,8 @@ def _readable(path):
         with soundfile.SoundFile(path) as file:
             yield file
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise AudioError(f"{path}: not a sound file that can be read ({error})") from None
+        reason = str(getattr(error, "error_string", "") or error).strip(". ")
+        raise AudioError(f"{path}: not a sound file that can be read ({reason})") from None
 
 
 STALE_SECONDS = 60.0

@@ -6,6 +6,7 @@ whoever asks for it, and `batch_size` is that of one process.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,22 @@ class NumberedBatches(LightningDataModule):
         """The wanted items of a batch, in order."""
         raise NotImplementedError
 
+    def shards(self) -> list[Shard]:
+        """The corpora. Raises DatasetError for numbers with which no batch can be made; warns of strays in heldout."""
+        corpora = self.hparams.corpora
+        if self.hparams.batch_size < 1:
+            raise DatasetError(f"batch_size is {self.hparams.batch_size}; 1 or more is wanted")
+        if not corpora:
+            raise DatasetError("corpora is empty; the names of folders in `features` are wanted")
+        if isinstance(corpora, dict) and not (min(corpora.values()) >= 0 < sum(corpora.values())):
+            raise DatasetError(f"corpora is {corpora}; shares of 0 or more are wanted, and one above 0")
+        opened = [Shard.open(Path(self.hparams.features) / name) for name in corpora]
+        for name in self.hparams.heldout or ():
+            if not any(kept_out(clip, [name]) for shard in opened for clip in shard.clips):
+                where = ", ".join(corpora)
+                warnings.warn(f"heldout: {name!r} is no clip and no singer of {where}; nothing is held out by it", stacklevel=2)
+        return opened
+
     def batch(self, number: int) -> Any:
         """The items of a batch that are this process's."""
         rank, _ = process()
@@ -94,19 +111,18 @@ class CodecBatches(NumberedBatches):
     ):
         super().__init__()
         self.save_hyperparameters()
-        self.shards: list[tuple[Shard, list[dict], np.ndarray]] = []
+        self.drawn: list[tuple[Shard, list[dict], np.ndarray]] = []
 
     def setup(self, stage: str | None = None):
-        if self.shards:
+        if self.drawn:
             return
         heldout = self.hparams.heldout or []
-        for name in self.hparams.corpora:
-            shard = Shard.open(Path(self.hparams.features) / name)
+        for shard in self.shards():
             longest = self._source_frames(self.hparams.semitones if self.hparams.resampled else 0.0)
             clips = [clip for clip in clips_left(shard, heldout) if clip["frames"] > longest]
             if not clips:
                 raise DatasetError(f"{shard.folder}: no clip is longer than {longest} frames; choose fewer `frames`")
-            self.shards.append((shard, clips, chances(clips, balance=1.0)))
+            self.drawn.append((shard, clips, chances(clips, balance=1.0)))
 
     def _source_frames(self, semitones: float) -> int:
         """Latent frames that give a crop when they are played so much higher."""
@@ -118,7 +134,7 @@ class CodecBatches(NumberedBatches):
         shares = np.array(list(self.hparams.corpora.values()), float)
         frames, items = self.hparams.frames, []
         for item in range(wanted.stop):
-            shard, clips, weights = self.shards[random.choice(len(self.shards), p=shares / shares.sum())]
+            shard, clips, weights = self.drawn[random.choice(len(self.drawn), p=shares / shares.sum())]
             clip = clips[random.choice(len(clips), p=weights)]
             higher = random.uniform(-1, 1) * self.hparams.semitones if random.random() < self.hparams.resampled else 0.0
             source = self._source_frames(higher)
@@ -208,8 +224,7 @@ class AcousticBatches(NumberedBatches):
             return
         table = {symbol: row for row, symbol in enumerate(self.hparams.phonemes)}
         first: encoded.Latents | None = None
-        for name in self.hparams.corpora:
-            shard = Shard.open(Path(self.hparams.features) / name)
+        for name, shard in zip(self.hparams.corpora, self.shards(), strict=True):
             clips = clips_left(shard, self.hparams.heldout or [], self.hparams.speakers)
             latents, odds = encoded.read(shard), chances(clips, self.hparams.balance)
             first = first or latents
@@ -325,8 +340,7 @@ class TimingBatches(NumberedBatches):
         if self.columns:
             return
         phones, speakers, numbers, seconds = [], [], [], []
-        for name in self.hparams.corpora:
-            shard = Shard.open(Path(self.hparams.features) / name)
+        for shard in self.shards():
             for clip in clips_left(shard, self.hparams.heldout or [], self.hparams.speakers):
                 consonants, lengths = observed(clip_spans(clip))
                 rows, values = features(consonants, (*self.hparams.phonemes, "<other>"))

@@ -730,18 +730,27 @@ def _write_evaluations(songs, results, distance, json_path, csv_path, notes_csv,
         else:
             html_path.mkdir(exist_ok=True)
             views = [song.view() for song in songs]
-            links = {view.name: f"{Path(view.name).stem}.html" for view in views}
+            links = {view.name: f"{name}.html" for view, name in zip(views, _page_names(songs), strict=True)}
             for view in views:
                 _write_text(html_path / links[view.name], song_page(view, views, links))
-            _write_text(html_path / "index.html", index_page(views, links))
+            failed = {name: result["error"] for name, result in results.items() if "error" in result}
+            _write_text(html_path / "index.html", index_page(views, links, failed))
     if png_path is not None:
         from svs.evaluation.report import plot
 
         if len(results) > 1:
             png_path.mkdir(exist_ok=True)
-        for song in songs:
-            path = png_path if len(results) == 1 else png_path / f"{Path(song.name).stem}.png"
+        for song, name in zip(songs, _page_names(songs), strict=True):
+            path = png_path if len(results) == 1 else png_path / f"{name}.png"
             plot(path, song.audio, song.notes, song.measured, song.commanded, title=song.name)
+
+
+def _page_names(songs) -> list[str]:
+    """Of each song's page or figure: its file's name, with the ending where two differ in nothing else."""
+    stems = [Path(song.name).stem for song in songs]
+    return [
+        song.name if stems.count(stem) > 1 or stem == "index" else stem for song, stem in zip(songs, stems, strict=True)
+    ]
 
 
 def _print_evaluations(results: dict, distance: dict) -> None:
@@ -761,8 +770,13 @@ def _print_listening(figures: dict) -> None:
     for name, system in figures["systems"].items():
         between = "–" if system["low"] is None else f"{system['low']:.2f} … {system['high']:.2f}"
         table.add_row(name, f"{system['mean']:.2f}", between, str(system["count"]))
-    print(f"{figures['kind']}: {figures['question']} ({figures['listeners']} listeners)")
+    count = figures["listeners"]
+    print(f"{figures['kind']}: {figures['question']} ({count} listener{'s' * (count != 1)})")
     _print_table(table)
+    for pair, each in figures["differences"].items():
+        apart = "" if count < 2 or each["low"] is None or each["low"] <= 0 <= each["high"] else ", told apart"
+        between = "" if each["low"] is None else f" ({each['low']:.2f} … {each['high']:.2f}{apart})"
+        print(f"{pair}: {each['mean']:+.2f}{between}")
     for remark in figures["remarks"]:
         _warn(remark)
 

@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from svs.audio import Audio, AudioFile, digest
-from svs.evaluation import check_lengths, judge, measure, take_curve, take_notes
+from svs.audio import Audio, AudioError, AudioFile, digest
+from svs.evaluation import ALL, check_lengths, judge, measure, take_curve, take_notes
 from svs.evaluation.listening import ListeningTest
 from svs.evaluation.page import View
+from svs.evaluation.spectrum import mains_hum
+from svs.f0 import check_tracker
 from svs.files import read_small
 from svs.mistakes import Mistake
 from svs.pitch import PitchCurve
@@ -27,6 +29,7 @@ FIGURES = ("spectrum", "espnet", "stoi", "pesq", "speaker")  # of two recordings
 USUAL_FIGURES = ("spectrum", "espnet", "stoi", "pesq")
 LENGTHS_APART = 0.1  # seconds, of two recordings in step
 LONGEST_COMPARED_SECONDS = 1800.0  # those figures hold both sounds and their spectra in memory
+LONGEST_OFFSET_SECONDS = 86_400.0
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 LOSSLESS = (".wav", ".flac")
 SCORES = (".musicxml", ".mxl", ".xml", ".mid", ".midi")
@@ -114,8 +117,9 @@ def evaluate_file(path: Path | str, against: Against, tracker: str = "praat") ->
     if not notes:
         raise EvaluationError(f"{against.take or against.score}: has no notes to measure against")
     grid = PITCH_GRID if commanded is None else FrameGrid(commanded.hop_seconds)
-    curves, missing = measure(audio, tracker, grid)
+    curves, missing = _measure(path, audio, tracker, grid)
     result = judge(curves, notes, commanded, alignment, missing)
+    remarks += _hum(path, audio)
     song = Song(path.name, result, audio, next(iter(curves.values())), commanded, tuple(remarks))
     if against.lyrics is not None:
         result["summary"] |= _word_figures(path, audio, song.notes, against.lyrics)
@@ -132,23 +136,44 @@ def _against_reference(path, audio, against, tracker):
             f"{path}: lasts {audio.seconds:.2f} s, its reference {against.reference} {reference.seconds:.2f} s; two "
             f"recordings are compared in step and may be {LENGTHS_APART} s apart: cut the longer, or measure against a score"
         )
-    wanted, _ = measure(reference, tracker)
-    curves, missing = measure(audio, tracker)
+    wanted, _ = _measure(against.reference, reference, tracker)
+    curves, missing = _measure(path, audio, tracker)
     first = next(iter(curves))
     result = {"tracker": first, "reference": against.reference.name, "summary": contour_scores(wanted[first], curves[first])}
     if len(curves) > 1 or missing:
         result["trackers"] = {name: contour_scores(wanted[name], curve) for name, curve in curves.items()}
         result["trackers"] |= {name: {"missing": reason} for name, reason in missing.items()}
         result["disagreement"] = contour_disagreement(curves)
-    remarks = []
+    remarks = _hum(path, audio) + _hum(against.reference, reference)
     if against.figures != () and max(audio.seconds, reference.seconds) > LONGEST_COMPARED_SECONDS:
         remarks.append(f"{path}: longer than {LONGEST_COMPARED_SECONDS / 60:.0f} minutes; only its pitch is compared")
     else:
-        figures, remarks = compare(_whole(reference), _whole(audio), against.figures)
+        figures, left_out = compare(_whole(reference), _whole(audio), against.figures)
         result["summary"] |= figures
+        remarks += left_out
     if against.lyrics is not None:
         result["summary"] |= _word_figures(path, audio, [], against.lyrics)
     return Song(path.name, result, audio, curves[first], wanted[first], tuple(remarks))
+
+
+def _measure(path, audio, tracker, grid=PITCH_GRID):
+    """measure, its ValueErrors with the path in front."""
+    check_tracker(tracker, ALL)
+    try:
+        return measure(audio, tracker, grid)
+    except AudioError:
+        raise
+    except ValueError as error:
+        raise EvaluationError(f"{path}: {error}") from None
+
+
+def _hum(path, audio):
+    """A remark on a mains hum, for a tracker hears it too."""
+    if (found := mains_hum(audio)) is None:
+        return []
+    hz, decibels = found
+    how = f"{abs(decibels):.0f} dB {'below' if decibels < 0 else 'above'} the sound"
+    return [f"{path}: hums at {hz:.0f} Hz, {how}, which bends the measured pitch: filter it out first"]
 
 
 def compare(reference: Audio, estimate: Audio, figures: Sequence[str] | None = None) -> tuple[dict, list[str]]:
@@ -323,6 +348,8 @@ def _score_notes(against):
     from svs.timing import LEAD_IN, delay
     from svs.tuning import Tuning, tune
 
+    if against.offset is not None and not abs(against.offset) < LONGEST_OFFSET_SECONDS:
+        raise EvaluationError(f"--offset is {against.offset}; seconds of audio before the score begins are wanted")
     tuning = Tuning.read(against.tuning, against.temperament, against.tonic)
     score = read_score(against.score, verse=against.verse, transpose=against.transpose, tempo=against.tempo)
     notes = tune(select_part(score, against.part).notes, tuning, score.transposed)

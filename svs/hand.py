@@ -69,7 +69,9 @@ class Drawn:
 def read_curve(path) -> Drawn:
     """Read seconds and cents, a pair a line, separated by comma, semicolon or tab; a line of headings may come first.
 
-    Cents are 100 × MIDI number (A4 = 6900); empty or nan is unvoiced. Raises HandError of one line.
+    Cents are 100 × MIDI number (A4 = 6900); empty or nan is unvoiced. Where the headings name columns seconds and cents,
+    others may stand beside them, as `svs export` writes them: of these only voiced counts, 0 is unvoiced.
+    Raises HandError of one line.
     """
     path = Path(path)
     try:
@@ -79,19 +81,30 @@ def read_curve(path) -> Drawn:
     except UnicodeDecodeError:
         raise HandError(f"{path.name}: not a text file; a CSV of seconds and cents is wanted") from None
     rows: list[tuple[float, float]] = []
-    heading_allowed = True
+    heading_allowed, columns = True, None
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         cells = [cell.strip().strip('"') for cell in re.split(r"[,;\t]", line)]
         heading, heading_allowed = heading_allowed and not _is_number(cells[0]), False
         if heading:
+            names = [cell.casefold() for cell in cells]
+            columns = names if {"seconds", "cents"} <= set(names) else None
             continue
-        rows.append(_row(f"{path.name}, line {number}", cells, rows[-1][0] if rows else None))
+        where = f"{path.name}, line {number}"
+        rows.append(_row(where, cells if columns is None else _chosen(where, cells, columns), rows[-1][0] if rows else None))
     if not rows:
         raise HandError(f"{path.name}: no line of seconds and cents in it, such as 0.50,6900")
     seconds, cents = np.array(rows).T
     return Drawn(seconds, cents, path.name)
+
+
+def _chosen(where: str, cells: list[str], columns: list[str]) -> list[str]:
+    """Seconds and cents of a line with more columns."""
+    if len(cells) != len(columns):
+        raise HandError(f"{where}: {len(cells)} columns where the headings are {len(columns)}: {', '.join(columns)}")
+    row = dict(zip(columns, cells, strict=True))
+    return [row["seconds"], "" if row.get("voiced") in ("0", "false") else row["cents"]]
 
 
 def _row(where: str, cells: list[str], before: float | None) -> tuple[float, float]:

@@ -493,6 +493,17 @@ def _several(trainer) -> bool:
     return "," in str(devices) or int(devices) > 1
 
 
+def _from_trainer(error: ValueError) -> bool:
+    """Whether Lightning's trainer refused its own options."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("lightning.pytorch.trainer")
+
+
+ABOVE_ZERO = ("learning_rate", "steps", "batch_size", "frames")  # of model and data
+
+
 def main(config, arguments: list[str] | None = None) -> None:
     """`svs train CONFIG`: build model, data and trainer from a YAML file and fit; an interrupted run goes on.
 
@@ -503,6 +514,7 @@ def main(config, arguments: list[str] | None = None) -> None:
 
     from lightning.pytorch.cli import LightningCLI, SaveConfigCallback
     from lightning.pytorch.utilities import rank_zero_only
+    from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
     for name in ("lightning.fabric.utilities.seed", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)  # tips, and which accelerators are absent
@@ -524,6 +536,12 @@ def main(config, arguments: list[str] | None = None) -> None:
 
     class Command(LightningCLI):
         def before_instantiate_classes(self):
+            for part in ("model", "data"):
+                chosen = self.config[self.subcommand].get(part)
+                for name in ABOVE_ZERO:
+                    value = (chosen or {}).get("init_args", {}).get(name)
+                    if value is not None and not value > 0:
+                        raise TrainingError(f"{config}: {part}.{name} is {value:g}; a number above 0 is wanted")
             trainer = self.config[self.subcommand].trainer
             if trainer.strategy == "ddp" or (trainer.strategy == "auto" and _several(trainer)):
                 trainer.strategy = "ddp_find_unused_parameters_true"  # judges rest in some batches
@@ -541,6 +559,11 @@ def main(config, arguments: list[str] | None = None) -> None:
                 path = run.trained if run.trained.exists() else run.last
                 say(f"{path}: {batches_done(self.trainer)} batches", flush=True)
 
+    try:
+        if not Path(config).read_text(encoding="utf-8").strip():
+            raise TrainingError(f"{config}: holds nothing; model, data and trainer are wanted, as in recipes/tiny")
+    except UnicodeDecodeError:
+        raise TrainingError(f"{config}: not a text file; a YAML of model, data and trainer is wanted") from None
     torch.set_flush_denormal(True)
     try:
         Command(
@@ -549,6 +572,12 @@ def main(config, arguments: list[str] | None = None) -> None:
             save_config_kwargs={"save_to_log_dir": False},
             parser_kwargs={"exit_on_error": False, "fit": {"exit_on_error": False}},
         )
+    except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
+        if type(error) is ValueError and not _from_trainer(error):
+            raise
+        if isinstance(error, Mistake):
+            raise
+        raise TrainingError(f"{config}: {' '.join(str(error).split())}") from None  # an accelerator that is not here, say
     except ArgumentError as error:
         text = " ".join(str(error).split())
         inner = re.search(r"Problem with given class_path.*?(?= - Expected a | Given value type|$)", text)

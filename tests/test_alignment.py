@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from singers import melody, scale
 
-from svs.evaluation import evaluate_notes, measure
+from svs.evaluation import evaluate_notes, judge, measure
 from svs.evaluation.alignment import align, beat_errors, warp, warp_notes
+from svs.pitch import PitchCurve
 from svs.score import Note
 
 SONG = [
@@ -108,8 +109,6 @@ def test_a_coarse_search_first_finds_the_same_path(monkeypatch):
 
 
 def test_silence_stays_by_time_and_bad_methods_are_named():
-    from svs.pitch import PitchCurve
-
     silent = PitchCurve(np.full(500, 6900.0), np.zeros(500, dtype=bool))
     assert align(SONG, silent).method == "time" and align(SONG, silent).agreement == 0
     with pytest.raises(ValueError, match="alignment is 'guess'; choose auto, time or dtw"):
@@ -136,3 +135,68 @@ def test_the_local_tempo_of_a_beat_is_that_of_six_notes_on_each_side():
 
     for index, heard in ((3, False), (4, True), (9, True), (16, True), (17, False)):
         assert (abs(beat_errors(notes, moved(index))[10]) > 1e-9) == heard, index
+
+
+# ---- notes that are left out, or wrong -------------------------------------------------------------------------------
+
+STEPS = [6000, 6200, 6400, 6500, 6700, 6900, 7100, 7200, 6700, 6400, 6900, 6500, 6200, 6000]
+
+
+def in_turn(cents, tempo=1.0, start=0.2):
+    """Notes of 0.4 s, the last of 0.8 s, sung for all but 30 ms of that."""
+    lengths = [0.4] * (len(cents) - 1) + [0.8]
+    onsets = start + tempo * np.cumsum([0.0, *lengths[:-1]])
+    return [Note(float(o), tempo * (n - 0.03), c, "la") for o, n, c in zip(onsets, lengths, cents, strict=True)]
+
+
+def heard(notes, seconds=9.0):
+    """The contour of notes sung exactly."""
+    cents, voiced = np.full(round(100 * seconds), 6000.0), np.zeros(round(100 * seconds), dtype=bool)
+    for note in notes:
+        frames = slice(round(100 * note.onset), round(100 * note.end))
+        cents[frames], voiced[frames] = note.cents, True
+    return PitchCurve(cents, voiced)
+
+
+def judged(curve, method):
+    """(method, numbers of unsung notes, errors of more than 20 cents by note number)."""
+    result = judge({"praat": curve}, in_turn(STEPS), None, method)
+    errors = [row["error_cents"] for row in result["notes"]]
+    unsung = [i for i, error in enumerate(errors) if error is None]
+    assert result["summary"]["unsung"] == len(unsung)
+    wrong = {i: round(error) for i, error in enumerate(errors) if error is not None and abs(error) > 20}
+    return result["alignment"]["method"], unsung, wrong
+
+
+@pytest.mark.parametrize("left_out", [(0,), (4,), (4, 9), (3, 11), (6, 7, 8), (13,)])
+def test_notes_left_silent_are_unsung_and_no_other_note_is_wrong(left_out):
+    curve = heard([note for i, note in enumerate(in_turn(STEPS)) if i not in left_out])
+    assert judged(curve, "auto") == ("time", list(left_out), {})
+    assert judged(curve, "dtw") == ("dtw", list(left_out), {})
+
+
+@pytest.mark.parametrize("left_out", [(4,), (4, 9), (3, 11), (6, 7, 8)])
+def test_notes_skipped_over_are_unsung_and_no_other_note_is_wrong(left_out):
+    curve = heard(in_turn([cents for i, cents in enumerate(STEPS) if i not in left_out]))
+    assert judged(curve, "auto") == ("dtw", list(left_out), {})
+
+
+def test_notes_left_silent_make_no_other_note_early_or_late():
+    curve = heard([note for i, note in enumerate(in_turn(STEPS, 1.3)) if i not in (4, 9)], 12.0)
+    rows = judge({"praat": curve}, in_turn(STEPS), None, "dtw")["notes"]
+    assert [i for i, row in enumerate(rows) if row["onset_error_seconds"] is None] == [4, 9]
+    assert max(abs(row["onset_error_seconds"]) for i, row in enumerate(rows) if i not in (4, 9)) < 0.02
+
+
+@pytest.mark.parametrize("wrong", [{6: -100, 9: -100}, {6: 400}, {0: -300}, {13: 200}, {5: 1200}])
+@pytest.mark.parametrize("tempo", [1.0, 1.3])
+def test_wrong_notes_are_wrong_by_what_was_sung_at_any_tempo(wrong, tempo):
+    curve = heard(in_turn([cents + wrong.get(i, 0) for i, cents in enumerate(STEPS)], tempo), 9 * tempo)
+    assert judged(curve, "auto") == ("time" if tempo == 1 else "dtw", [], wrong)
+
+
+def test_every_tracker_leaves_out_the_notes_that_were_passed_over():
+    curve = heard(in_turn([cents for i, cents in enumerate(STEPS) if i not in (4, 9)]))
+    result = judge({"praat": curve, "harvest": curve}, in_turn(STEPS), None, "dtw")
+    assert [figures["unsung"] for figures in result["trackers"].values()] == [2, 2]
+    assert result["disagreement"]["notes_p95_cents"] == 0

@@ -105,6 +105,26 @@ def test_clips_that_are_held_out_are_never_drawn(shards, heldout, left):
     assert sorted(drawn) == left
 
 
+@pytest.mark.parametrize("batches", [codec_batches, acoustic_batches])
+def test_a_held_out_name_that_is_nothings_is_warned_of(shards, batches):
+    with pytest.warns(UserWarning, match="heldout: 'ann/07' is no clip and no singer of one"):
+        batches(shards, heldout=["ann/07", "bob"])
+
+
+@pytest.mark.parametrize(
+    ("corpora", "options", "message"),
+    [
+        ({}, {}, "corpora is empty"),
+        ({"one": -1.0, "two": 2.0}, {}, "shares of 0 or more are wanted"),
+        ({"one": 0.0}, {}, "and one above 0"),
+        ({"one": 1.0}, {"batch_size": 0}, "batch_size is 0; 1 or more is wanted"),
+    ],
+)
+def test_numbers_that_make_no_batch_are_told(shards, corpora, options, message):
+    with pytest.raises(ValueError, match=message):
+        CodecBatches(str(shards), corpora, frames=20, **options).setup()
+
+
 def test_crops_are_drawn_from_corpora_by_their_shares(shards):
     data = codec_batches(shards, {"one": 0.8, "two": 0.2}, batch_size=500)
     second = (data.batch(0)["cents"][:, 0] >= 4000).float().mean()

@@ -345,6 +345,47 @@ def test_unknown_names_of_the_package_are_refused():
         svs.shout  # noqa: B018
 
 
+def test_songs_that_differ_in_their_ending_only_have_a_page_and_a_figure_each(svs, sung_take, tmp_path):
+    sound, rate = soundfile.read(sung_take)
+    for name in ("one.wav", "one.flac", "index.wav"):
+        soundfile.write(tmp_path / name, sound, rate)
+    pages, figures = tmp_path / "pages", tmp_path / "figures"
+    files = [tmp_path / name for name in ("one.wav", "one.flac", "index.wav")]
+    result = svs("evaluate", *files, "--reference", sung_take, "--figures", "none", "--html", pages, "--png", figures)
+    assert result.status == 0, result.err
+    assert {path.name for path in pages.iterdir()} == {"one.wav.html", "one.flac.html", "index.wav.html", "index.html"}
+    assert {path.name for path in figures.iterdir()} == {"one.wav.png", "one.flac.png", "index.wav.png"}
+    index = (pages / "index.html").read_text()
+    assert all(f'href="{name}.html"' in index for name in ("one.wav", "one.flac", "index.wav"))
+
+
+@pytest.mark.parametrize("offset", ["nan", "inf", "1e9"])
+def test_an_offset_that_is_no_time_is_one_line(svs, sung_take, offset):
+    result = svs("evaluate", sung_take, "--score", ROW, "--offset", offset)
+    assert result.status == 2 and is_one_line(result.err)
+    assert "--offset is" in result.err and "seconds of audio before the score begins are wanted" in result.err
+
+
+def test_a_damaged_sound_is_named(svs, sung_take, tmp_path):
+    sound, rate = soundfile.read(sung_take)
+    sound[1000] = np.nan
+    soundfile.write(tmp_path / "damaged.wav", sound, rate, subtype="FLOAT")
+    soundfile.write(tmp_path / "slow.wav", sound[:500], 100)
+    for name, wanted in (("damaged.wav", "samples contain NaN or infinity"), ("slow.wav", "a sample rate of 100 Hz")):
+        result = svs("evaluate", tmp_path / name, "--score", ROW)
+        assert result.status == 2 and is_one_line(result.err)
+        assert f"{name}: {wanted}" in result.err
+
+
+def test_a_hum_of_the_mains_is_remarked_on(svs, sung_take, tmp_path):
+    sound, rate = soundfile.read(sung_take)
+    sound += 0.02 * np.sin(2 * np.pi * 50 * np.arange(len(sound)) / rate)
+    soundfile.write(tmp_path / "hum.wav", sound, rate)
+    result = svs("evaluate", tmp_path / "hum.wav", "--reference", sung_take, "--figures", "none")
+    assert result.status == 0
+    assert re.search(r"hum\.wav: hums at 50 Hz, \d+ dB below the sound", result.err), result.err
+
+
 def test_many_takes_at_once_give_means_intervals_rows_and_pages(svs, sung_take, tmp_path):
     for name in ("one", "two"):
         for suffix in (".wav", ".json"):
@@ -361,6 +402,7 @@ def test_many_takes_at_once_give_means_intervals_rows_and_pages(svs, sung_take, 
     assert len((tmp_path / "all.csv").read_text().splitlines()) == 4
     assert len((tmp_path / "notes.csv").read_text().splitlines()) == 1 + 2 * 8
     assert {path.name for path in (tmp_path / "pages").iterdir()} == {"one.html", "two.html", "index.html"}
+    assert "broken.wav was not evaluated" in (tmp_path / "pages" / "index.html").read_text()
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"one.png", "two.png"}
     assert "95 % interval" in result.out
 

@@ -1,5 +1,7 @@
 """Claims about the metrics: known answers, independent oracles, and verdicts on what is wrong."""
 
+import base64
+import io
 import json
 import re
 from dataclasses import replace
@@ -7,19 +9,21 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from singers import melody, scale, tone
 
 from svs.audio import Audio
 from svs.evaluation import evaluate_notes, evaluate_take, take_notes
 from svs.evaluation.intelligibility import WordErrors, chunks, normalise_words, transcribe, without_loops, word_error_rate
 from svs.evaluation.melody import melody_scores
-from svs.evaluation.page import View, index_page, song_page
+from svs.evaluation.page import View, index_page, song_page, spectrogram_png
 from svs.evaluation.pitch import fit_vibrato, frame_errors, note_errors, onset_error, verdicts
-from svs.evaluation.report import plot, print_report, to_json
+from svs.evaluation.report import plot, print_report, print_songs, to_json
 from svs.evaluation.spectrum import (
     harmonic_to_noise,
     log_spectral_distance,
     magnitudes,
+    mains_hum,
     mel_alpha,
     mel_cepstral_distortion,
     mel_cepstrum,
@@ -146,6 +150,21 @@ def test_vibrato_does_not_shift_the_pitch_whatever_part_of_a_cycle_is_left_over(
         assert np.median(cents - found.swing(times + 3.7)) == pytest.approx(6000, abs=0.3)
 
 
+@pytest.mark.parametrize("extent", [20, 80, 150])
+@pytest.mark.parametrize("rate", [2.0, 2.5, 3.0, 3.4, 9.5, 11.0])
+def test_wobble_and_flutter_shift_the_pitch_by_less_than_a_cent(rate, extent):
+    times = np.arange(150) / 100
+    measured = curve_of(6007 + extent * np.sin(2 * np.pi * rate * times))
+    row = note_errors([Note(0.0, 1.5, 6000, "la")], measured)[0]
+    assert row["error_cents"] == pytest.approx(7, abs=0.5)
+    assert row["drift_cents"] == pytest.approx(0, abs=1)
+    if 3.0 <= rate <= 10.0:
+        assert row["vibrato_rate_hz"] == pytest.approx(rate, abs=0.02)
+        assert row["vibrato_extent_cents"] == pytest.approx(extent, rel=0.01)
+    else:  # slower or faster than any vibrato
+        assert row["vibrato_rate_hz"] is None and row["vibrato_extent_cents"] == 0
+
+
 def test_drift_is_the_rise_along_the_steady_part():
     notes = [Note(0.0, 1.0, 6000, "la")]
     rows = note_errors(notes, curve_of(6000 + np.linspace(-25, 24.5, 100)))
@@ -205,11 +224,43 @@ def test_wrong_singing_gets_the_right_verdict():
     assert silent["summary"]["mean_abs_error_cents"] is None and silent["summary"]["within_25_cents"] == 0
     noisy = evaluate_notes(Audio(noise(3.0), RATE), notes)
     assert any("not sung" in v or "nothing is sung" in v or "same song" in v for v in noisy["verdicts"])
-    missing = evaluate_notes(melody(notes[:3])[0], [*notes[:3], replace(notes[3], onset=3.0)])
+    missing = evaluate_notes(melody(notes[:3], tail=2.0)[0], [*notes[:3], replace(notes[3], onset=3.0)])
     assert missing["verdicts"] == ["1 of 4 notes have no pitch to measure (too few voiced frames)"]
     other = [replace(n, cents=c) for n, c in zip(notes, (6400, 5900, 6000, 6800), strict=True)]
     assert "is this the same song?" in evaluate_notes(melody(notes)[0], other)["verdicts"][-1]
     assert verdicts([]) == ["there are no notes to measure"]
+
+
+def test_a_recording_that_ends_before_its_score_is_told_so():
+    notes = scale(6000, 6200, 6400, 6500)
+    audio, _ = melody(notes)
+    found = evaluate_notes(Audio(audio.samples[: round(1.4 * RATE)], RATE), notes)["verdicts"]
+    assert found[-1] == "the recording ends at 1.4 s, and 2 of 4 notes lie beyond: is it cut short?"
+
+
+def test_notes_of_other_octaves_and_keys_are_no_line_500_cents_sharp():
+    rows = [{"error_cents": e} for e in (-2700.0, -2900.0, -3090.0, -1900.0)]
+    assert not any("cents sharp" in verdict or "cents flat" in verdict for verdict in verdicts(rows))
+    assert verdicts(rows)[-1].endswith("is this the same song?")
+
+
+@pytest.mark.parametrize("hz", [50, 60])
+def test_a_mains_hum_is_found_at_its_level_and_not_where_there_is_none(hz):
+    audio, _ = melody(scale(5400, 6000, 6600, 6400, seconds=0.9, gap=0.1))
+    power = np.mean(audio.samples.astype(np.float64) ** 2)
+    hum = np.sin(2 * np.pi * hz * np.arange(audio.length) / RATE)
+    for decibels in (-15.0, -25.0):
+        noisy = audio.samples + np.sqrt(2 * power) * 10 ** (decibels / 20) * hum
+        found, level = mains_hum(Audio(noisy.astype(np.float32), RATE))
+        assert found == hz and level == pytest.approx(decibels, abs=2)
+    assert mains_hum(audio) is None
+    assert mains_hum(Audio(noise(4.0), RATE)) is None and mains_hum(Audio(np.zeros(4 * RATE, np.float32), RATE)) is None
+
+
+@pytest.mark.parametrize("cents", [3100, 3300, 3500, 3600])
+def test_a_low_bass_is_no_hum(cents):
+    """G1 to C2, 49 to 65 Hz."""
+    assert mains_hum(melody(scale(*[cents] * 4, seconds=0.9, gap=0.1))[0]) is None
 
 
 def test_bad_takes_and_empty_audio_give_one_clear_line():
@@ -356,8 +407,6 @@ def test_spectra_of_nothing_or_of_other_lengths_are_refused(metric):
 
 
 def test_the_report_shows_every_note_as_text_json_page_and_picture(tmp_path):
-    import io
-
     from rich.console import Console
 
     notes = [*scale(6000, 6200, 6400), Note(2.5, 0.4, 6500, None, melisma=True, bar=4)]
@@ -389,6 +438,40 @@ def test_every_page_of_a_batch_shows_the_table_of_all_songs():
     page = song_page(views[0], views, links)
     assert 'href="b.html"' in page and 'href="a.html"' not in page  # where one is already is no link
     assert all(f'href="{link}"' in index_page(views, links) for link in links.values())
+
+
+def test_many_songs_are_shown_with_means_intervals_and_what_is_wrong_with_each():
+    from rich.console import Console
+
+    notes = scale(6000, 6400)
+    songs = {name: melody(notes, detune=off)[0] for name, off in (("a", 5), ("[take 2]", 25))}
+    songs["silent"] = Audio(np.zeros(2 * RATE, np.float32), RATE)
+    views = [View(name, evaluate_notes(audio, notes), audio, track(audio)) for name, audio in songs.items()]
+    out = io.StringIO()
+    print_songs({view.name: view.result for view in views}, Console(file=out, width=160))
+    page = index_page(views, {}, {"broken.wav": "not a sound file"})
+    for text in (re.sub("<[^>]*>", " ", page), out.getvalue()):
+        assert "15.0" in text and re.search(r"5\.\d\d … 2\d\.\d\d", text)
+        assert "[take 2]" in text and "over 2 of 3 songs" in text
+        assert "the whole line is 25 cents sharp" in text and "nothing is sung" in text
+    assert "broken.wav was not evaluated: not a sound file" in page
+
+
+def test_a_lyric_in_brackets_is_shown_as_it_is():
+    from rich.console import Console
+
+    notes = scale(6000, lyric="[la]")
+    out = io.StringIO()
+    print_report(evaluate_notes(melody(notes)[0], notes), Console(file=out, width=120))
+    assert "[la]" in out.getvalue()
+
+
+def test_silence_is_drawn_as_silence():
+    url, _ = spectrogram_png(Audio(np.zeros(RATE, np.float32), RATE), 100)
+    image = imread(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    assert image[..., 3].max() == 0
+    loud, _ = spectrogram_png(tone(6000, 1.0)[0], 100)
+    assert imread(io.BytesIO(base64.b64decode(loud.partition(",")[2])))[..., 3].max() == 1
 
 
 @pytest.mark.parametrize("cents, name", [(6900, "A4"), (6000, "C4"), (6149, "C♯4+49"), (6950, "B♭4-50"), (2100, "A0")])

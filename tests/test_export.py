@@ -171,6 +171,19 @@ def test_a_note_over_a_barline_is_tied_and_odd_pitches_are_kept(tmp_path):
     assert np.allclose([(n.onset, n.duration) for n in back], [(0.3, 3.0), (3.8, 0.5)], atol=MILLISECOND)
 
 
+def test_musicxml_of_a_line_in_another_tuning_is_that_of_the_page(take, tmp_path):
+    music21 = pytest.importorskip("music21")
+    written = [note["cents"] for note in take["notes"]]
+    quarter = [cents + 50 * (i == 3) for i, cents in enumerate(written)]
+    sharp = [cents + 7.85 + 10 * (-1) ** i for i, cents in enumerate(quarter)]  # A4 = 442 Hz, and a temperament
+    tuned = {**take, "notes": [{**note, "cents": cents} for note, cents in zip(take["notes"], sharp, strict=True)]}
+    path = tmp_path / "song.musicxml"
+    path.write_bytes(export(tuned, path))
+    assert [note.cents for note in read_score(path).parts[0].notes] == quarter
+    theirs = [n for n in music21.converter.parse(path).recurse().notes if not (n.tie and n.tie.type == "stop")]
+    assert [100 * n.pitch.ps for n in theirs] == quarter
+
+
 def test_parts_sung_together_are_tracks_of_one_file_where_the_format_has_them(take):
     both = {"part": "all", "parts": [take, {**take, "part": "Alto"}]}
     assert export(both, "song.mid").count(b"MTrk") == 3

@@ -173,3 +173,20 @@ def test_a_file_on_disk_is_tracked_like_the_sound_in_memory(tmp_path):
     audio.write(tmp_path / "a.wav")
     file = AudioFile.open(tmp_path / "a.wav")
     np.testing.assert_array_equal(track(file).cents, track(Audio.read(tmp_path / "a.wav")).cents)
+
+
+@pytest.mark.parametrize("loud", [3.0, 20.0])
+def test_a_knock_on_the_microphone_leaves_the_singing_voiced(loud):
+    audio, truth = tone(6000, 1.0, snr_db=40)
+    knocked = audio.samples.copy()
+    knocked[2000:3500] += loud * np.random.default_rng(0).normal(0, 0.1, 1500).astype(np.float32)
+    knocked[30_000] = loud  # a click
+    found = track(Audio(knocked, audio.sample_rate))
+    assert found.voiced.mean() >= 0.9  # all but the knocks themselves
+    assert np.percentile(np.abs(found.cents - truth.cents)[found.voiced], 95) < 1
+
+
+def test_what_is_30_db_below_the_loudest_singing_is_silence_still():
+    audio, _ = tone(6000, 1.0)
+    quiet = np.concatenate([audio.samples, 0.02 * audio.samples])
+    assert not track(Audio(quiet, audio.sample_rate)).voiced[105:].any()

@@ -156,6 +156,22 @@ def test_a_score_is_found_in_singing_of_another_tempo_and_key(tmp_path):
     assert vowels == pytest.approx([n["onset"] for n in clip["notes"]], abs=MILLISECOND)
 
 
+def test_what_a_singer_leaves_out_of_the_score_is_left_out_of_the_labels(tmp_path):
+    words = ("sa", "na", "sa", "na", "sa")
+    notes = [Note(a, d, c, word, phonemes=(word[0].upper(), "AA1")) for (a, d, c), word in zip(TUNE, words, strict=True)]
+    sung = delay([note for i, note in enumerate(notes) if i != 2])
+    phones = place(sung, TypicalDurations())
+    (tmp_path / "anna").mkdir()
+    sing_phones(phones, natural(sung, phones, seed=0), seed=0).write(tmp_path / "anna/a.wav")
+    take = {"part": "a", "notes": [note_to_json(n) for n in notes], "phones": [], "f0": {}}
+    (tmp_path / "anna/a.musicxml").write_bytes(write_musicxml([take], "a"))
+    text(tmp_path / "anna/corpus.yaml", "language: en\n")
+    clip = prepared(tmp_path / "anna")["folder/a"]
+    found = [(n["cents"], n["lyric"]) for n in clip["notes"] if n["duration"] > 0.1]
+    assert found == [(n.cents, n.lyric) for n in sung]
+    assert [n["onset"] for n in clip["notes"] if n["duration"] > 0.1] == pytest.approx([n.onset for n in sung], abs=0.06)
+
+
 def test_a_score_of_another_song_is_not_forced_upon_a_recording(tmp_path):
     sound(tmp_path / "anna/a.wav", 3.0)
     (tmp_path / "anna/a.musicxml").write_bytes(SONG.read_bytes())
@@ -172,6 +188,8 @@ def test_a_score_of_another_song_is_not_forced_upon_a_recording(tmp_path):
         ("- anna", "corpus.yaml: list is not understood; the keys are singer, language, phones, symbols, licence"),
         ("voice: anna", "corpus.yaml: voice is not understood"),
         ("phones: klingon", "corpus.yaml: phones is 'klingon'; choose japanese, pinyin"),
+        ("singer: [anna, bea]", "corpus.yaml: singer is ['anna', 'bea']; one text is wanted, such as singer: anna"),
+        ("language: no", "corpus.yaml: language is False; one text is wanted, such as language: en"),
         ("symbols: {a: QQ}", "corpus.yaml: symbols.a is 'QQ'; svs has the phones AA"),
         ("symbols: {a: ''}", "corpus.yaml: symbols.a is empty"),
     ],

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from svs.export import export
 from svs.hand import AMOUNTS, Drawn, HandError, beside, follow, read_curve, read_settings
 from svs.pitch import PitchCurve, Style
 from svs.score import Note
@@ -68,6 +69,26 @@ def test_outside_its_points_the_score_is_sung(tmp_path):
     np.testing.assert_array_equal(followed.cents[:30], 6000)
     np.testing.assert_array_equal(followed.cents[30:61], 6500)
     np.testing.assert_array_equal(followed.cents[61:], 6000)
+
+
+def test_the_table_that_export_writes_is_sung_as_it_was_commanded(tmp_path):
+    voiced = np.arange(len(CURVE.cents)) % 40 < 30
+    curve = PitchCurve(6000 + 10 * np.sin(np.arange(len(voiced))).round(3), voiced)
+    f0 = {"hop_seconds": 0.01, "cents": curve.cents.tolist(), "voiced": voiced.tolist()}
+    take = {"part": "", "notes": [], "phones": [], "f0": f0}
+    path = tmp_path / "curve.csv"
+    path.write_bytes(export(take, path))
+    followed = follow(PitchCurve(CURVE.cents, np.ones_like(voiced)), read_curve(path))
+    np.testing.assert_array_equal(followed.voiced, voiced)
+    np.testing.assert_allclose(followed.cents[voiced], curve.cents[voiced], rtol=0, atol=0.001)
+
+
+def test_columns_are_found_by_their_headings(tmp_path):
+    drawn = read_curve(csv(tmp_path, "Voiced;Cents;Seconds\n1;6000;0\n0;6100;0.5\n1;6200;1\n"))
+    np.testing.assert_array_equal(drawn.seconds, [0, 0.5, 1])
+    np.testing.assert_array_equal(drawn.cents, [6000, np.nan, 6200])
+    with pytest.raises(HandError, match="line 2: 2 columns where the headings are 3: seconds, hz, cents"):
+        read_curve(csv(tmp_path, "seconds,hz,cents\n0,6000\n"))
 
 
 def test_a_single_point_is_a_single_frame():

@@ -82,10 +82,10 @@ def test_the_anchor_keeps_what_lies_below_three_and_a_half_kilohertz():
     assert low[hz > 5000].sum() < 0.01 * spectrum[hz > 5000].sum()
 
 
-def answers_csv(rows, kind="mushra"):
+def answers_csv(rows, kind="mushra", test="x"):
     lines = [",".join(COLUMNS)]
     for listener, song, system, other, answer in rows:
-        lines.append(f'x,{kind},"Which, then?",{listener},1,{song},{system},{other},{answer},3.0')
+        lines.append(f'{test},{kind},"Which, then?",{listener},1,{song},{system},{other},{answer},3.0')
     return "\n".join(lines) + "\n"
 
 
@@ -147,3 +147,48 @@ def test_the_script_of_the_page_writes_the_columns_that_scoring_reads():
     written = re.search(r"state\.rows\.push\(\[(.*?)\]\)", source.read_text(encoding="utf-8"), re.S)[1]
     top_level = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", re.sub(r"\([^()]*\)", "", written))
     assert top_level.count(",") + 1 == len(COLUMNS)
+
+
+def ratings(listeners=6, **bases):
+    """Every listener rates two songs of every system, each listener two points higher than the one before."""
+    heard = [(i, song) for i in range(listeners) for song in "ab"]
+    return [(f"l{i}", song, system, "", base + 2 * i) for i, song in heard for system, base in bases.items()]
+
+
+def test_systems_are_told_apart_listener_by_listener():
+    rows = ratings(ours=60, theirs=57)
+    found = score_answers(read_answers(answers_csv(rows)))
+    apart = found["differences"]["ours - theirs"]
+    assert apart == {"mean": pytest.approx(3), "low": pytest.approx(3), "high": pytest.approx(3), "count": 6}
+    intervals = [found["systems"][name] for name in ("ours", "theirs")]
+    assert intervals[0]["low"] < intervals[1]["high"]  # where the systems' own intervals overlap
+    noisy = [(*row[:4], row[4] + (-1) ** i * 5) for i, row in enumerate(ratings(ours=60, theirs=60))]
+    between = score_answers(read_answers(answers_csv(noisy)))["differences"]["ours - theirs"]
+    assert between["low"] <= between["mean"] <= between["high"]
+
+
+def test_the_same_file_given_twice_counts_once():
+    once = read_answers(answers_csv(ratings(ours=60, theirs=40)))
+    one, twice = score_answers(once), score_answers(once + once)
+    assert twice["systems"] == one["systems"] and twice["systems"]["ours"]["count"] == 12
+    assert "24 answers are there twice and count once" in twice["remarks"]
+
+
+def test_two_listeners_of_one_name_are_remarked_on():
+    answers = read_answers(answers_csv([("l", "a", "ours", "", 70), ("l", "a", "ours", "", 20), ("m", "a", "ours", "", 50)]))
+    found = score_answers(answers)
+    assert any("same question: l;" in remark for remark in found["remarks"])
+
+
+def test_answers_of_other_systems_are_not_ranked_together():
+    one = answers_csv(ratings(ours=60, theirs=40), test="mushra-ours-theirs-0")
+    other = answers_csv(ratings(ours=60, third=40), test="mushra-ours-third-0")
+    with pytest.raises(ValueError, match=r"different tests \(mushra-ours-theirs, mushra-ours-third\)"):
+        score_answers(read_answers(one) + read_answers(other))
+    again = answers_csv(ratings(ours=60, theirs=40), test="mushra-ours-theirs-7")  # other letters, the same question
+    assert score_answers(read_answers(one) + read_answers(again))["systems"]["ours"]["mean"] == 65
+
+
+def test_a_spreadsheets_semicolons_are_read():
+    text = answers_csv(ratings(ours=60, theirs=40)).replace("Which, then?", "Which?")
+    assert score_answers(read_answers(text.replace(",", ";"))) == score_answers(read_answers(text))

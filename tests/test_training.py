@@ -305,6 +305,10 @@ TIMING = (Path(__file__).parent.parent / "recipes/tiny/timing.yaml").read_text(e
         ("model: [", [], "Problems parsing config: while parsing a flow node"),
         ("colour: blue", [], "does not accept option 'colour'"),
         ("model: {class_path: svs.training.Nope}", [], "'svs.training.Nope': module 'svs.training' has no attribute 'Nope'"),
+        (" \n", [], "holds nothing; model, data and trainer are wanted"),
+        (TIMING, ["--model.learning_rate=-1"], "model.learning_rate is -1; a number above 0 is wanted"),
+        (TIMING, ["--data.batch_size=0"], "data.batch_size is 0; a number above 0 is wanted"),
+        (TIMING, ["--trainer.accelerator=abacus"], "abacus"),
         (TIMING, ["--trainer.speed=3"], "unrecognized arguments: --trainer.speed=3"),
         (TIMING, ["--model.steps=many"], "Parser key \"steps\": Expected a <class 'int'>. Got value: many"),
     ],
@@ -314,3 +318,9 @@ def test_a_mistake_in_a_configuration_is_told_in_a_line(config, options, message
     with pytest.raises(TrainingError) as told:
         main(tmp_path / "run.yaml", options)
     assert str(told.value).startswith(f"{tmp_path}/run.yaml: ") and message in str(told.value)
+
+
+def test_a_configuration_that_is_no_text_is_told_in_a_line(tmp_path):
+    (tmp_path / "run.yaml").write_bytes(b"RIFF\xac\x00\xff")
+    with pytest.raises(TrainingError, match=r"run\.yaml: not a text file; a YAML of model, data and trainer is wanted"):
+        main(tmp_path / "run.yaml")

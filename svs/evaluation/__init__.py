@@ -15,8 +15,8 @@ import numpy as np
 
 from svs.audio import Audio, AudioFile
 from svs.evaluation.agreement import track_all, tracker_agreement
-from svs.evaluation.alignment import align, beat_errors
-from svs.evaluation.pitch import frame_errors, note_errors, summarise, verdicts
+from svs.evaluation.alignment import align, beat_errors, placed_errors
+from svs.evaluation.pitch import frame_errors, summarise, verdicts
 from svs.f0 import check_tracker, track
 from svs.pitch import PitchCurve
 from svs.score import Note
@@ -67,9 +67,7 @@ def check_lengths(commanded: PitchCurve, audio: Audio | AudioFile) -> None:
     """Raise ValueError unless a take's contour lasts as long as the audio, to 0.1 s."""
     seconds = len(commanded.cents) * commanded.hop_seconds
     if abs(seconds - audio.seconds) > 0.1:
-        raise ValueError(
-            f"the take lasts {seconds:.2f} s, the audio {audio.seconds:.2f} s; is this the audio of that take?"
-        )
+        raise ValueError(f"the take lasts {seconds:.2f} s, the audio {audio.seconds:.2f} s; is this the audio of that take?")
 
 
 def judge(
@@ -82,10 +80,14 @@ def judge(
     """evaluate_notes of contours that are measured already; the first gives the rows. missing: see measure."""
     first, measured = next(iter(curves.items()))
     placed = align(notes, measured, alignment)
-    rows = note_errors(placed.notes, measured)
+    rows = placed_errors(placed, measured)
     if placed.method == "dtw":
-        for row, late in zip(rows, beat_errors(notes, placed.notes), strict=True):
-            row["onset_error_seconds"] = late
+        found = [i for i, row in enumerate(rows) if row["voiced_fraction"] > 0]  # where silence lies says nothing
+        late = beat_errors([notes[i] for i in found], [placed.notes[i] for i in found])
+        for row in rows:
+            row["onset_error_seconds"] = None
+        for i, seconds in zip(found, late, strict=True):
+            rows[i]["onset_error_seconds"] = seconds
     result = {
         "tracker": first,
         "alignment": {
@@ -102,10 +104,20 @@ def judge(
         voicing_error = errors.voicing_disagreement / 100
         result["frames"] = asdict(errors)
     result["summary"] = summarise(rows, voicing_error)
-    result["verdicts"] = verdicts(rows)
+    result["verdicts"] = verdicts(rows) + _cut_short(placed, measured)
     if len(curves) > 1 or missing:
-        result |= tracker_agreement(curves, placed.notes, missing)
+        by_tracker = {name: placed_errors(placed, curve) for name, curve in curves.items()}
+        result |= tracker_agreement(curves, by_tracker, missing)
     return result
+
+
+def _cut_short(placed, measured):
+    """A verdict on a recording that ends before its score does."""
+    seconds = len(measured.cents) * measured.hop_seconds
+    late = sum((note.onset + note.end) / 2 > seconds for note in placed.notes)
+    if placed.method != "time" or not late:
+        return []
+    return [f"the recording ends at {seconds:.1f} s, and {late} of {len(placed.notes)} notes lie beyond: is it cut short?"]
 
 
 def measure(

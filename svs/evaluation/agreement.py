@@ -8,10 +8,9 @@ from itertools import combinations
 import numpy as np
 
 from svs.audio import Audio, AudioFile
-from svs.evaluation.pitch import note_errors, summarise
+from svs.evaluation.pitch import summarise
 from svs.f0 import TRACKERS, track
 from svs.pitch import PitchCurve
-from svs.score import Note
 from svs.units import FrameGrid
 
 
@@ -29,9 +28,13 @@ def track_all(
 
 
 def tracker_agreement(
-    curves: Mapping[str, PitchCurve], notes: Sequence[Note], missing: Mapping[str, str] | None = None
+    curves: Mapping[str, PitchCurve],
+    rows: Mapping[str, Sequence[dict]],
+    missing: Mapping[str, str] | None = None,
 ) -> dict:
     """{"trackers": {name: figures}, "disagreement": figures} of contours of one sound, in cents.
+
+    rows: each tracker's note_errors of the same notes.
 
     trackers: each one's summary of the notes; {"missing": reason} for those that could not run.
     disagreement:
@@ -40,7 +43,6 @@ def tracker_agreement(
       frames: {"a / b": median |difference| over frames voiced in both}.
       voicing: {"a / b": fraction of all frames voiced in one only}.
     """
-    rows = {name: note_errors(notes, curve) for name, curve in curves.items()}
     ranges = []
     for versions in zip(*rows.values(), strict=True):
         errors = [row["error_cents"] for row in versions if row["error_cents"] is not None]

@@ -15,6 +15,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -69,6 +70,7 @@ class Answer:
     system: str
     other: str
     answer: str
+    test: str = ""
 
 
 def low_anchor(audio: Audio) -> Audio:
@@ -121,11 +123,12 @@ def page(test: ListeningTest) -> str:
 
 
 def read_answers(text: str, name: str = "answers") -> list[Answer]:
-    """The answers of a CSV that the page saved, or of several put one under the other.
+    """The answers of a CSV that the page saved, or of several put one under the other; ";" between columns will do.
 
     Raises ValueError naming the line when a column is missing or an answer is none that the page can give.
     """
-    rows = csv.DictReader(io.StringIO(text))
+    heading = text.partition("\n")[0]
+    rows = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in heading and "," not in heading else ",")
     missing = [column for column in COLUMNS[1:-1] if column not in (rows.fieldnames or ())]
     if missing:
         raise ValueError(f"{name}: no column {missing[0]!r}; the CSV that a listening test's page saves is wanted")
@@ -140,7 +143,8 @@ def read_answers(text: str, name: str = "answers") -> list[Answer]:
         if not valid:
             raise ValueError(f"{name}, line {line}: answer {row['answer']!r} of a {row['kind']!r} test; 0 to 100 of mushra, or "
                              "system, other or neither of ab is wanted")  # fmt: skip
-        answers.append(Answer(*(row[key] for key in ("kind", "question", "listener", "song", "system", "other", "answer"))))
+        values = (row.get(key) for key in ("kind", "question", "listener", "song", "system", "other", "answer", "test"))
+        answers.append(Answer(*((value or "").strip() for value in values)))
     if not answers:
         raise ValueError(f"{name}: holds no answers")
     return answers
@@ -149,16 +153,28 @@ def read_answers(text: str, name: str = "answers") -> list[Answer]:
 def score_answers(answers: Sequence[Answer]) -> dict:
     """Means and 95 % intervals by system.
 
-    {"kind", "question", "listeners", "systems": {name: Interval}, "remarks", and of mushra "post_screened": listeners}.
+    {"kind", "question", "listeners", "systems": {name: Interval}, "differences": {"a - b": Interval}, "remarks", and of
+    mushra "post_screened": listeners}.
+    differences: of mushra, between every two systems, the better first, listener by listener, so that a strict listener is
+    strict with both: an interval without 0 tells them apart.
+    An answer that is there twice counts once.
     mushra: ratings; a listener who rates the hidden reference below 90 in more than 15 % of songs is left out (BS.1534).
     ab:     preference in percent, "neither" counting half for each.
     Intervals resample listeners when there are two or more, for one listener's answers go together; else songs.
     """
     kinds = {answer.kind for answer in answers}
-    if len(kinds) != 1 or len({answer.question for answer in answers}) != 1:
-        raise ValueError("the answers are of different tests; evaluate each test by itself")
+    tests = sorted({answer.test.rpartition("-")[0] for answer in answers})  # the last part is the seed of the letters
+    if len(kinds) != 1 or len({answer.question for answer in answers}) != 1 or len(tests) != 1:
+        which = f" ({', '.join(tests)})" if len(tests) > 1 else ""
+        raise ValueError(f"the answers are of different tests{which}; evaluate each test by itself")
     kind = kinds.pop()
     remarks, screened = [], []
+    if twice := len(answers) - len(set(answers)):
+        remarks.append(f"{twice} answers are there twice and count once")
+    answers = list(dict.fromkeys(answers))
+    asked = [(a.listener, a.song, frozenset((a.system, a.other))) for a in answers]
+    if changed := sorted({one[0] for one in set(asked) if asked.count(one) > 1}):
+        remarks.append(f"gave other answers to the same question: {', '.join(changed)}; are these several listeners?")
     if kind == "mushra":
         screened = _careless(answers)
         answers = [answer for answer in answers if answer.listener not in screened]
@@ -171,11 +187,11 @@ def score_answers(answers: Sequence[Answer]) -> dict:
         points += [(a.listener, a.song, a.other, 100.0 - won[a.answer]) for a in answers]
     listeners = sorted({listener for listener, *_ in points})
     by = 0 if len(listeners) > 1 else 1
-    systems = {}
+    systems, means = {}, {}
     for system in dict.fromkeys(point[2] for point in points):
         mine = [point for point in points if point[2] == system]
-        groups = [float(np.mean([p[3] for p in mine if p[by] == key])) for key in sorted({p[by] for p in mine})]
-        interval = bootstrap(groups)
+        means[system] = {key: float(np.mean([p[3] for p in mine if p[by] == key])) for key in sorted({p[by] for p in mine})}
+        interval = bootstrap(list(means[system].values()))
         assert interval is not None  # a system that is here has been judged
         systems[system] = asdict(interval) | {"count": len(mine)}
     if by == 1:
@@ -185,11 +201,17 @@ def score_answers(answers: Sequence[Answer]) -> dict:
     if screened:
         remarks.append(f"left out, for not knowing the hidden reference: {', '.join(screened)}")
     ranked = dict(sorted(systems.items(), key=lambda item: -item[1]["mean"]))
+    differences = {}
+    for better, worse in combinations(ranked, 2) if kind == "mushra" else ():
+        both = means[better].keys() & means[worse].keys()
+        if (apart := bootstrap([means[better][key] - means[worse][key] for key in sorted(both)])) is not None:
+            differences[f"{better} - {worse}"] = asdict(apart)
     return {
         "kind": kind,
         "question": answers[0].question,
         "listeners": len(listeners),
         "systems": ranked,
+        "differences": differences,
         "post_screened": screened,
         "remarks": remarks,
     }

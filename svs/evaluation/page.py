@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svs.audio import Audio, AudioFile
-from svs.evaluation.report import COLUMNS, aligned, cells, song_columns, summary_line
+from svs.evaluation.report import COLUMNS, QUIETEST_PEAK_DB, aligned, cells, song_columns, song_means, summary_line
 from svs.evaluation.spectrum import spectrogram_db
 from svs.pitch import PitchCurve
 from svs.units import pitch_name
@@ -63,12 +63,21 @@ def song_page(view: View, songs: Sequence[View] = (), links: Mapping[str, str] |
     )
 
 
-def index_page(songs: Sequence[View], links: Mapping[str, str]) -> str:
-    """The table of songs alone, each linked to its page."""
-    return INDEX.format(count=len(songs), songs=_songs_table(songs, links, None))
+def index_page(songs: Sequence[View], links: Mapping[str, str], failed: Mapping[str, str] | None = None) -> str:
+    """The table of songs alone, each linked to its page, their means with 95 % intervals, and the songs that failed."""
+    rows = song_means({song.name: song.result for song in songs}) if len(songs) > 1 else ((), (), "")
+    below = "".join(
+        f"<tr class={kind}>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
+        for kind, row in zip(("here", "soft"), rows, strict=False)
+        if row
+    )
+    remarks = f"<p class=soft>{html.escape(rows[2])}</p>" if rows[2] else ""
+    for name, reason in (failed or {}).items():
+        remarks += f"<p class=verdict>{html.escape(name)} was not evaluated: {html.escape(reason)}</p>"
+    return INDEX.format(count=len(songs), songs=_songs_table(songs, links, None, below), remarks=remarks)
 
 
-def _songs_table(songs, links, here):
+def _songs_table(songs, links, here, below=""):
     columns = song_columns([song.result for song in songs])
     lines = []
     for song in songs:
@@ -77,11 +86,11 @@ def _songs_table(songs, links, here):
             name = f'<a href="{html.escape(links[song.name])}">{name}</a>'
         figures = "".join(f"<td>{_value(song.result['summary'].get(key), form)}</td>" for _, key, form in columns)
         remark = html.escape("; ".join(song.result.get("verdicts", ())))
-        below = f"<div class=remark>{remark}</div>" if remark else ""
+        beneath = f"<div class=remark>{remark}</div>" if remark else ""
         mark = " class=here" if song.name == here and len(songs) > 1 else ""
-        lines.append(f"<tr{mark}><td>{name}{below}</td>{figures}</tr>")
+        lines.append(f"<tr{mark}><td>{name}{beneath}</td>{figures}</tr>")
     heads = "".join(f"<th>{html.escape(name)}</th>" for name, _, _ in columns)
-    return f"<div class=scroll><table class=songs><tr><th>song</th>{heads}</tr>{''.join(lines)}</table></div>"
+    return f"<div class=scroll><table class=songs><tr><th>song</th>{heads}</tr>{''.join(lines)}{below}</table></div>"
 
 
 FURTHER = (  # figures that not every evaluation has
@@ -255,7 +264,7 @@ def spectrogram_png(audio: Audio | AudioFile, width: int) -> tuple[str, float]:
     from matplotlib.image import imsave
 
     level, _, top = spectrogram_db(audio, width)
-    ink = np.clip((level - level.max() + 70) / 70, 0, 1) if len(level) else np.zeros((1, 1))
+    ink = np.clip((level - max(level.max(), QUIETEST_PEAK_DB) + 70) / 70, 0, 1) if len(level) else np.zeros((1, 1))
     image = np.zeros((*ink.T.shape, 4), np.float32)
     image[..., 3] = ink.T[::-1]
     buffer = io.BytesIO()
@@ -426,4 +435,4 @@ PAGE = (
     + "</html>\n"
 )
 
-INDEX = _HEAD + "<title>{count} songs</title>\n" + _STYLE + "<h1>{count} songs</h1>\n{songs}\n</html>\n"
+INDEX = _HEAD + "<title>{count} songs</title>\n" + _STYLE + "<h1>{count} songs</h1>\n{songs}\n{remarks}\n</html>\n"

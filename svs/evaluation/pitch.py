@@ -22,7 +22,8 @@ from svs.score import Note
 MARGIN_SECONDS = 0.05
 STEADY_MARGIN_SECONDS = 0.1
 ONSET_SEARCH_SECONDS = 0.15
-VIBRATO_HZ = (3.5, 9.0)  # singers: 4–8 Hz (Prame 1994); room on both sides
+VIBRATO_HZ = (3.0, 10.0)  # singers: 4–8 Hz (Prame 1994); room on both sides, for what is called wobble and flutter
+SWING_HZ = (2.0, 12.0)  # slower and faster swings are no vibrato, but are taken out of a note's pitch all the same
 VIBRATO_CYCLES = 2.0  # fewer do not make a vibrato
 VIBRATO_EXPLAINS = 0.4  # of the steady part's variance about its trend, at least
 VIBRATO_CENTS = 5.0  # a smaller swing is not called vibrato
@@ -155,7 +156,7 @@ class Vibrato:
 
     rate_hz: None when there is no vibrato. extent_cents: centre to peak; 0 for none, None when too short to tell.
     slope:   cents per second of the line; None when fewer than four frames were given.
-    sine, cosine: amplitudes in cents.
+    sine, cosine: amplitudes in cents, of a swing at swing_hz: the vibrato, or what is too slow or too fast to be one.
     """
 
     rate_hz: float | None
@@ -163,12 +164,13 @@ class Vibrato:
     slope: float | None
     sine: float = 0.0
     cosine: float = 0.0
+    swing_hz: float | None = None
 
     def swing(self, times: np.ndarray) -> np.ndarray:
         """Cents of the sinusoid alone at times in seconds."""
-        if self.rate_hz is None:
+        if self.swing_hz is None:
             return np.zeros(len(times))
-        angle = 2 * np.pi * self.rate_hz * times
+        angle = 2 * np.pi * self.swing_hz * times
         return self.sine * np.sin(angle) + self.cosine * np.cos(angle)
 
     def whole_cycles(self, times: np.ndarray) -> np.ndarray:
@@ -176,10 +178,10 @@ class Vibrato:
 
         All of them where nothing would be left: a note that is voiced at its ends only, say.
         """
-        if self.rate_hz is None:
+        if self.swing_hz is None:
             return np.ones(len(times), dtype=bool)
         seconds = times[-1] - times[0]
-        cut = (seconds - np.floor(seconds * self.rate_hz) / self.rate_hz) / 2
+        cut = (seconds - np.floor(seconds * self.swing_hz) / self.swing_hz) / 2
         kept = (times >= times[0] + cut - 1e-9) & (times <= times[-1] - cut + 1e-9)
         return kept if kept.any() else ~kept
 
@@ -196,11 +198,11 @@ def fit_vibrato(times: np.ndarray, cents: np.ndarray) -> Vibrato:
     seconds = times[-1] - times[0]
     slope, level = np.polyfit(times - times[0], cents, 1)
     around_line = np.sum((cents - level - slope * (times - times[0])) ** 2)
-    lowest = max(VIBRATO_HZ[0], VIBRATO_CYCLES / seconds)
+    lowest = max(SWING_HZ[0], VIBRATO_CYCLES / seconds)
     if lowest >= VIBRATO_HZ[1]:
         return Vibrato(None, None, float(slope))
 
-    rates = np.arange(lowest, VIBRATO_HZ[1], 0.1)
+    rates = np.arange(lowest, SWING_HZ[1], 0.1)
     for step in (0.1, 0.01):
         weights, left = _fit_rates(times, cents, rates)
         best = int(np.argmin(left))
@@ -213,12 +215,14 @@ def fit_vibrato(times: np.ndarray, cents: np.ndarray) -> Vibrato:
     # the weights hold for times from times[0]; turn them back to the caller's times
     rate = float(rates[best])
     turn = 2 * np.pi * rate * times[0]
+    is_vibrato = VIBRATO_HZ[0] - 1e-9 <= rate <= VIBRATO_HZ[1] + 1e-9
     return Vibrato(
-        rate,
-        extent,
+        rate if is_vibrato else None,
+        extent if is_vibrato else 0.0,
         float(line_slope),
         float(sine * np.cos(turn) + cosine * np.sin(turn)),
         float(cosine * np.cos(turn) - sine * np.sin(turn)),
+        rate,
     )
 
 
@@ -318,7 +322,7 @@ def verdicts(rows: Sequence[dict]) -> list[str]:
         found.append(f"{count} of {len(rows)} notes are {name} too {'high' if octave > 0 else 'low'}")
     within = errors - 1200 * octaves
     middle, spread = np.median(within), np.median(np.abs(within - np.median(within)))
-    if abs(middle) > 10 and spread < abs(middle):
+    if 10 < abs(middle) <= 60 and spread < abs(middle):  # further off on the whole is another key, told above
         found.append(f"the whole line is {abs(middle):.0f} cents {'sharp' if middle > 0 else 'flat'}")
     elif np.median(np.abs(within)) > 50:
         found.append(f"half the notes are more than {np.median(np.abs(within)):.0f} cents off: is this the same song?")

@@ -23,6 +23,8 @@ COLUMNS = (  # heading, key, format
     ("voiced", "voiced_fraction", ".0%"),
 )
 
+QUIETEST_PEAK_DB = -60.0  # below full scale: silence is drawn as silence, however its noise is made
+
 SUMMARY = (
     ("notes", "notes", "d"),
     ("mean |error| ¢", "mean_abs_error_cents", ".2f"),
@@ -50,6 +52,7 @@ COMPARISON = (
 def print_report(result: Mapping, console=None) -> None:
     """Print an evaluation's notes, its summary and its verdicts with rich."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = console or Console()
@@ -57,7 +60,7 @@ def print_report(result: Mapping, console=None) -> None:
     for heading in ("bar", "lyric", "pitch", *(heading for heading, _, _ in COLUMNS)):
         table.add_column(heading, justify="left" if heading == "lyric" else "right")
     for row in result["notes"]:
-        table.add_row(*cells(row), style=_style(row["abs_error_cents"]))
+        table.add_row(*map(escape, cells(row)), style=_style(row["abs_error_cents"]))
     console.print(table)
     console.print(", ".join(f"{name} {text}" for name, text in summary_line(result)), highlight=False)
     console.print(aligned(result), highlight=False)
@@ -113,32 +116,46 @@ def print_comparison(result: Mapping, console=None) -> None:
 
 
 def print_songs(results: Mapping[str, Mapping], console=None) -> None:
-    """Print one line a song, and the means over songs with their 95 % intervals."""
+    """Print one line a song, the means over songs with their 95 % intervals, and every song's verdicts."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    from svs.evaluation.songs import summarise_songs
-
     console = console or Console()
-    whole = summarise_songs(results)
-    shown = song_columns(list(whole["songs"].values()))
-    keys, forms = [key for _, key, _ in shown], {key: form for _, key, form in shown}
+    songs = {name: result for name, result in results.items() if "error" not in result}
+    shown = song_columns(list(songs.values()))
     table = Table(box=None, header_style="bold", padding=(0, 1))
     table.add_column("song")
     for name, _, _ in shown:
         table.add_column(name, justify="right")
-    for name, result in whole["songs"].items():
-        table.add_row(name, *(_text(result["summary"].get(key), forms[key]) for key in keys))
-    none = {"mean": None, "low": None}
-    intervals = [whole["all"].get(key, none) for key in keys]
-    plain = [".2f" if forms[key] == "d" else forms[key] for key in keys]
-    table.add_row("mean", *(_text(each["mean"], form) for each, form in zip(intervals, plain, strict=True)), style="bold")
-    low_high = [
-        "–" if each["low"] is None else f"{_text(each['low'], form)} … {_text(each['high'], form)}"
-        for each, form in zip(intervals, plain, strict=True)
-    ]
-    table.add_row("95 % interval", *low_high)
+    for name, result in songs.items():
+        table.add_row(escape(name), *(_text(result["summary"].get(key), form) for _, key, form in shown))
+    mean, interval, fewer = song_means(songs)
+    table.add_row(*mean, style="bold")
+    table.add_row(*interval)
     console.print(table)
+    if fewer:
+        console.print(fewer, highlight=False)
+    for name, result in songs.items():
+        for verdict in result.get("verdicts", ()):
+            console.print(f"! {name}: {verdict}", style="bold", highlight=False, markup=False)
+
+
+def song_means(songs: Mapping[str, Mapping]) -> tuple[list[str], list[str], str]:
+    """(row of means, row of 95 % intervals, which means leave songs out) below the columns of song_columns."""
+    from svs.evaluation.songs import summarise_songs
+
+    found = summarise_songs(songs)["all"]
+    mean, interval = ["mean"], ["95 % interval"]
+    left_out: dict[int, list[str]] = {}
+    for name, key, form in song_columns(list(songs.values())):
+        plain, each = ".1f" if form == "d" else form, found.get(key, {"mean": None, "low": None, "count": 0})
+        mean.append(_text(each["mean"], plain))
+        interval.append("–" if each["low"] is None else f"{_text(each['low'], plain)} … {_text(each['high'], plain)}")
+        if each["count"] < len(songs):
+            left_out.setdefault(each["count"], []).append(name)
+    few = "; ".join(f"{', '.join(names)}: over {count} of {len(songs)} songs" for count, names in left_out.items())
+    return mean, interval, few
 
 
 def song_columns(results: Sequence[Mapping]) -> list[tuple[str, str, str]]:
@@ -213,7 +230,7 @@ def plot(
     pitch.set_title(title)
 
     level, column_seconds, top = spectrogram_db(audio, 12_000)
-    peak = level.max()
+    peak = max(level.max(), QUIETEST_PEAK_DB)
     extent = (0, len(level) * column_seconds, 0, top)
     spectrum.imshow(level.T, origin="lower", aspect="auto", extent=extent, vmin=peak - 80, vmax=peak, cmap="magma")
     if commanded is not None:

@@ -67,4 +67,4 @@ def _csv(headings, rows):
 
 
 def _cell(value):
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
+    return "" if value is None else f"{round(value, 6) + 0.0:.6g}" if isinstance(value, float) else value

@@ -23,6 +23,8 @@ RESOLUTIONS = (512, 1024, 2048)
 FLOOR = 10 ** (-140 / 20)
 SILENCE_DB = 60.0
 LENGTHS_MAY_DIFFER_SECONDS = 0.05
+HUM_ABOVE_DB = 15.0
+HUM_HEARD_DB = 30.0  # a hum of −20 dB bends the pitch of a voice by 1 cent, one of −10 dB by 6
 
 
 def log_spectral_distance(
@@ -212,6 +214,34 @@ def spectrogram_db(
         frames = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[::hop][: last - first]
         level[first:last] = 20 * np.log10(np.maximum(np.abs(np.fft.rfft(frames * window, axis=1))[:, :bins], FLOOR))
     return level, hop / rate, (bins - 1) * rate / n_fft
+
+
+def mains_hum(audio: Audio | AudioFile) -> tuple[float, float] | None:
+    """(Hz, dB beside the whole sound's RMS) of a steady tone at 50 or 60 Hz, that of the mains; None without one.
+
+    Steady: in nine of ten windows of one second it stands HUM_ABOVE_DB above what lies 5 to 10 Hz beside it. Weaker than
+    HUM_HEARD_DB below the sound it does not count, nor in sound of less than three seconds.
+    """
+    low, step = 1000, 60  # Hz, seconds
+    windows: list[np.ndarray] = []
+    power, length = 0.0, round(audio.seconds * audio.sample_rate)
+    for start in range(0, length, step * audio.sample_rate):
+        piece = audio.piece(start, start + step * audio.sample_rate)
+        power += float(np.sum(np.square(piece.samples, dtype=np.float64)))
+        samples = piece.resample(low).samples.astype(np.float64)
+        if len(samples) >= low:
+            windows.append(magnitudes(samples[low // 2 :], low, low // 2)[: 2 * (len(samples) // low) - 1, :100])
+    if not windows or audio.seconds < 3.0 or power == 0.0:
+        return None
+    level = 20 * np.log10(np.maximum(np.concatenate(windows), FLOOR))
+    whole = 10 * np.log10(power / length)
+    found: list[tuple[float, float]] = []
+    for hz in (50, 60):
+        beside = np.maximum(level[:, hz - 10 : hz - 5].max(axis=1), level[:, hz + 6 : hz + 11].max(axis=1))
+        if np.percentile(level[:, hz] - beside, 10) > HUM_ABOVE_DB:
+            found.append((float(np.median(level[:, hz]) - 3.0 - whole), float(hz)))
+    loudest, tone = max(found, default=(-np.inf, 0.0))
+    return (tone, loudest) if loudest > -HUM_HEARD_DB else None
 
 
 def _sounding(caller, reference, n_fft, hop):

@@ -1,13 +1,19 @@
-"""MusicXML of what was sung, repeats played out: the syllables as verse 1, the phonemes as verse 2."""
+"""MusicXML of what was sung, repeats played out: the syllables as verse 1, the phonemes as verse 2.
+
+Pitches are those of the page, to a quarter tone: other programs read no finer accidentals, and tuning is not written in scores.
+"""
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 
 from svs.export import Beats, meter
 
 DIVISIONS = 480
+EIGHTH_TONE = 25.0  # cents
+TUNING_CENTS = 35.0  # from the note: --tuning, a temperament or a detuned note, of which no score tells; beyond, a quarter tone
 STEPS = ("C", "C", "D", "E", "E", "F", "F", "G", "A", "A", "B", "B")  # as svs.written names the semitones
 ALTERS = (0, 1, 0, -1, 0, 0, 1, 0, -1, 0, -1, 0)
 
@@ -86,7 +92,10 @@ def _note(measure, length: int, note: dict, tied_from: bool, tied_on: bool) -> N
     element = ElementTree.SubElement(measure, "note")
     pitch = ElementTree.SubElement(element, "pitch")
     key = round(note["cents"] / 100)
-    alter = ALTERS[key % 12] + round(note["cents"] - 100 * key) / 100
+    beside = note["cents"] - 100 * key
+    if abs(abs(beside) - EIGHTH_TONE) > 1e-3:
+        beside = 0.0 if abs(beside) < TUNING_CENTS else math.copysign(50.0, beside)
+    alter = ALTERS[key % 12] + round(beside) / 100
     ElementTree.SubElement(pitch, "step").text = STEPS[key % 12]
     if alter:
         ElementTree.SubElement(pitch, "alter").text = f"{alter:g}"
