@@ -21,7 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 from xml.parsers import expat
 
-from svs.tempo import DEFAULT_TEMPO, change, of_words, settle_changes
+from svs.tempo import DEFAULT_TEMPO, Sudden, change, number_in, of_words, settle_changes, sudden
 from svs.written import (
     MARKS,
     MOST_NOTES,
@@ -56,6 +56,9 @@ DYNAMICS_DB = {
     "pf": 3.0,
 }
 ACCENTS_DB = {"sf": 3.0, "sfz": 3.0, "sffz": 4.0, "fz": 3.0, "rf": 2.0, "rfz": 2.0, "sfp": 3.0, "fp": 3.0, "sfpp": 3.0}
+MEZZO_FORTE, DB_OF_VELOCITY = 80.0, 0.19  # by which scores' players write p (49), mf (80), f (96), ff (112)
+SWELL = r"(?:poco a poco |molto |sempre |poco )*(cresc|decresc|dim\b|dimin)"
+SYMBOLS = {"metNoteWhole": "𝅝", "metNoteHalfUp": "𝅗𝅥", "metNoteQuarterUp": "♩", "metNote8thUp": "♪", "metAugmentationDot": "."}
 WEDGE_DB = 3.0  # one dynamic step, when a hairpin leads to no written dynamic
 NUMBER = re.compile(r"[-+]?(\d{1,12}(\.\d{0,12})?|\.\d{1,12})(/\d{1,9}|[eE][-+]?\d{1,2})?")
 LARGEST = 10**9
@@ -214,7 +217,7 @@ def parse_musicxml(data: bytes, file: str) -> WrittenScore:
     lengths = [Fraction(0)] * len(score.measures)
     times: list[Fraction | None] = [None] * len(score.measures)
     tempos: dict[tuple[int, Fraction], float] = {}
-    changes: set[tuple[int, Fraction, str]] = set()
+    changes: set[tuple[int, Fraction, str | Sudden]] = set()
     for identity, measures in parts:
         walk = _PartWalk(score, WrittenPart(names.get(identity) or identity, identity), lengths, times, tempos)
         walk.changes = changes
@@ -225,7 +228,7 @@ def parse_musicxml(data: bytes, file: str) -> WrittenScore:
     for index, measure in enumerate(score.measures):
         measure.length = lengths[index]  # one without notes or rests only shows a sign, as other readers have it too
     score.tempos = [(index, offset, bpm) for (index, offset), bpm in sorted(tempos.items())]
-    settle_changes(score, list(changes), of_words(score.tempo_words) or DEFAULT_TEMPO)
+    settle_changes(score, changes, of_words(score.tempo_words) or DEFAULT_TEMPO)
     _settle_endings(score.measures)
     _settle_codas(score.measures)
     return score
@@ -284,7 +287,7 @@ class _PartWalk:
         self.transposition: dict[str | None, tuple[float, int]] = {}  # cents and fifths, by staff
         self.number = 0
         self.slurs: dict[str, dict] = {}
-        self.changes: set[tuple[int, Fraction, str]] = set()
+        self.changes: set[tuple[int, Fraction, str | Sudden]] = set()
         self.quarter_tones: dict[tuple, float] = {}  # semitones by (step, octave), until the barline
         self.glides: set[tuple] = set()  # (measure, offset) of notes that words say to glide from
         self.dynamics: list[tuple] = []  # (measure, offset, "level"|"wedge"|"stop"|"accent", dB or direction)
@@ -477,12 +480,12 @@ class _PartWalk:
     def direction(self, element):
         offset = self.at(element)
         sound = element.find("sound")
-        if sound is None or sound.get("tempo") is None:
-            for metronome in element.iterfind("direction-type/metronome"):
-                self.metronome(metronome, offset)
-        if sound is not None:
-            self.sound(sound, offset)
         said = set() if sound is None else set(sound.attrib)
+        if "tempo" not in said:
+            for metronome in element.iterfind("direction-type/metronome"):
+                said |= {"tempo"} if self.metronome(metronome, offset) else set()
+        if sound is not None:
+            self.sound(sound, offset, louder=element.find("direction-type/dynamics") is None)
         for kind in element.iterfind("direction-type/*"):
             if kind.tag == "dynamics":
                 self.dynamic(kind, offset)
@@ -499,21 +502,31 @@ class _PartWalk:
                     self.here.to_coda = "coda"
                 else:
                     self.here.coda.add("coda")
-            elif kind.tag == "words":
-                self.words(kind.text or "", offset, said)
+        for kind in element.iterfind("direction-type"):  # several <words> in one are a text of several fonts
+            pieces = [SYMBOLS.get(piece.text or "", "") if piece.tag == "symbol" else piece.text or "" for piece in kind]
+            if kind.find("words") is not None:
+                self.words(" ".join(pieces), offset, said)
 
     def words(self, text, offset, said):
-        """Jumps that are only written out: D.C., D.S., to coda, Fine."""
+        """What is only written out: tempo, swells, and jumps such as D.C., D.S., to coda, Fine."""
         text = " ".join(text.split())
-        if (kind := change(text)) and "tempo" not in said:
-            self.changes.add((self.index, offset, kind))
+        if "tempo" not in said:
+            opens = (self.index, offset) == (0, 0)
+            if bpm := number_in(text):
+                self.tempos.setdefault((self.index, offset), bpm)
+            elif kind := change(text) or (None if opens else sudden(text)):
+                kind = sudden(text) if kind == "back" and sudden(text) else kind
+                self.changes.add((self.index, offset, kind))
+        if swell := re.match(SWELL, text.lower()):
+            self.dynamics.append((self.index, offset, "swell", 1 if swell[1].startswith("c") else -1))
+            return
         if said & {"dacapo", "dalsegno", "tocoda", "fine"}:
             return
         if re.match(r"D\. ?C\.|D\.C\b|da capo\b", text, re.I):
             self.here.da_capo = True
         elif re.match(r"D\. ?S\.|D\.S\b|dal segno\b", text, re.I):
             self.here.dal_segno = "segno"
-        elif re.fullmatch(r"(to|al|alla) coda\W*", text, re.I):
+        elif re.fullmatch(r"(to|al|alla|da) coda\W*", text, re.I):
             self.here.to_coda = "coda"
         elif re.fullmatch(r"coda\W*", text, re.I) and offset == 0:
             self.here.coda.add("coda")
@@ -521,10 +534,11 @@ class _PartWalk:
             self.here.fine = True
         elif re.match(r"(port|portamento|portando|gliss|glissando)\b", text, re.I):
             self.glides.add((self.index, offset))
-        elif offset == 0 and self.index == 0 and text and not self.score.tempo_words:
-            self.score.tempo_words = text
+        elif offset == 0 and self.index == 0 and text and not of_words(self.score.tempo_words):
+            self.score.tempo_words = text if of_words(text) else self.score.tempo_words or text
 
-    def sound(self, element, offset):
+    def sound(self, element, offset, louder=True):
+        """What a <sound> asks of the player; louder: its dynamics are of no sign that is read already."""
         if element.find("offset") is not None:
             offset = self.at(element)
         tempo = element.get("tempo")
@@ -532,6 +546,10 @@ class _PartWalk:
             bpm = float(self.number_of(tempo, "sound tempo"))
             if bpm > 0:
                 self.tempos[self.index, offset] = bpm
+        if louder and (percent := element.get("dynamics")):
+            velocity = 0.9 * float(self.number_of(percent, "sound dynamics"))  # percent of MIDI velocity 90
+            level = min(12.0, max(-24.0, (velocity - MEZZO_FORTE) * DB_OF_VELOCITY))
+            self.dynamics.append((self.index, offset, "level", level))
         if (swing := element.find("swing")) is not None:
             self.swing(swing, offset)
         if element.get("segno"):
@@ -560,20 +578,26 @@ class _PartWalk:
             share = first / (first + second)
         self.score.swings[self.index, offset] = beat, share
 
-    def metronome(self, element, offset):
-        """A metronome mark, or a metric modulation such as quarter = dotted quarter, as quarters a minute."""
-        units = []
-        for child in element:
-            if child.tag == "beat-unit":
+    def metronome(self, element, offset) -> bool:
+        """A metronome mark, or a metric modulation such as quarter = dotted quarter, as quarters a minute. False for none."""
+        units, dots = [], []
+        for child in element.iter():  # <metronome-note>s of a modulation hold their signs one level below
+            if child.tag in ("beat-unit", "metronome-type"):
                 units.append(TYPE_QUARTERS.get((child.text or "").strip(), Fraction(1)))
-            elif child.tag == "beat-unit-dot" and units:
-                units[-1] *= Fraction(3, 2)
-        beats = re.search(r"\d+(\.\d+)?", element.findtext("per-minute") or "")
-        if beats and units and float(beats[0]) > 0:
-            self.tempos[self.index, offset] = float(beats[0]) * float(units[0])
-        elif len(units) == 2:
+                dots.append(0)
+            elif child.tag in ("beat-unit-dot", "metronome-dot") and units:
+                dots[-1] += 1
+        beats = [unit * (2 - Fraction(1, 2**count)) for unit, count in zip(units, dots, strict=True)]
+        minute = re.search(r"\d+([.,]\d+)?", element.findtext("per-minute") or "")
+        count = float(minute[0].replace(",", ".")) if minute else 0.0
+        if beats and count > 0:
+            self.tempos[self.index, offset] = count * float(beats[0])
+        elif len(beats) == 2 and not minute:
             before = [bpm for place, bpm in sorted(self.tempos.items()) if place < (self.index, offset)]
-            self.tempos[self.index, offset] = (before[-1] if before else 120.0) * float(units[1] / units[0])
+            self.tempos[self.index, offset] = (before[-1] if before else DEFAULT_TEMPO) * float(beats[1] / beats[0])
+        else:
+            return False
+        return True
 
     def dynamic(self, element, offset):
         for sign in element:
@@ -626,9 +650,12 @@ class _PartWalk:
         events = sorted((quarters(m, o), kind, value) for m, o, kind, value in self.dynamics)
         levels: list[tuple[float, float]] = [(0.0, 0.0)]  # breakpoints: (quarters, dB)
         accents = {time: value for time, kind, value in events if kind == "accent"}
-        wedge = None
+        wedge, opened = None, ""  # (quarters, direction) of the hairpin or the word that is open
         for time, kind, value in events:
-            if kind == "accent":
+            if kind == "accent" or (kind == "swell" and wedge is not None and wedge[1] == value):
+                continue
+            if kind == "wedge" and wedge is not None and wedge[1] == value and opened == "swell":
+                opened = kind  # the hairpin that draws what the word says
                 continue
             if wedge is not None:  # whatever comes next ends the hairpin
                 began, direction = wedge
@@ -640,8 +667,8 @@ class _PartWalk:
                 wedge = None
             if kind == "level":
                 levels += [(time, levels[-1][1]), (time, value)]
-            elif kind == "wedge":
-                wedge = (time, value)
+            elif kind in ("wedge", "swell"):
+                wedge, opened = (time, value), kind
         for note in self.part.notes:
             time = quarters(note.measure, note.offset)
             note.loudness = _level_at(levels, time) + accents.get(time, 0.0)

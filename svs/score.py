@@ -13,7 +13,8 @@ Conventions:
   at most half of that note. The syllable begins with the grace note, so that the word meets the beat.
 - Where the file swings (<swing>), halves of the beat move and triplets stay.
 - Without a tempo mark a word such as Andante gives the tempo, else a quarter note takes half a second (120 a minute);
-  `Score.remarks` says so. rit. and accel. are played until "a tempo" (svs/tempo.py).
+  `Score.remarks` says so. Later words ("Allegro", "più mosso", "Tempo I") change it, and rit. and accel. are played until
+  "a tempo" (svs/tempo.py).
 """
 
 from __future__ import annotations
@@ -224,7 +225,7 @@ def read_score(
     if not any((index, offset) == (0, 0) for index, offset, _ in score.tempos):
         spelled = of_words(score.tempo_words)
         score.tempos.insert(0, (0, Fraction(0), spelled or DEFAULT_TEMPO))
-        if len(score.tempos) == 1:
+        if spelled or len(score.tempos) == 1:
             gives = "is taken so" if spelled else "gives none"
             words = f" (“{score.tempo_words}” {gives})" if score.tempo_words else ""
             remarks.append(f"no tempo mark{words}: {spelled or DEFAULT_TEMPO:g} quarter notes a minute")

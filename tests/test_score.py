@@ -169,6 +169,27 @@ def test_dynamics_and_hairpins_become_loudness_relative_to_mezzo_forte(read):
 # ------------------------------------------------------------------------------- ties, slurs, melismas
 
 
+def test_cresc_in_words_grows_until_the_next_dynamic_as_a_hairpin_does(read):
+    def sign(inner):
+        return f"<direction><direction-type>{inner}</direction-type></direction>"
+
+    words, hairpin = sign("<words>cresc.</words>"), sign('<wedge type="crescendo"/>')
+    soft, loud = sign("<dynamics><p/></dynamics>"), sign("<dynamics><f/></dynamics>")
+    bar = "".join(note("A4", 1, "la") for _ in range(4))
+
+    def loudness(*swells):
+        score = read(soft + "".join(swells) + bar, loud + bar)
+        assert not any("cresc" in remark for remark in score.remarks)
+        return [n.loudness for n in score.parts[0].notes[:5]]
+
+    assert loudness(words) == loudness(hairpin) == loudness(words, hairpin) == [-6, -3.75, -1.5, 0.75, 3]
+
+
+def test_dynamics_that_only_the_player_hears_are_sung(read):
+    score = read('<sound dynamics="54.44"/>' + note("A4", 2, "la") + '<sound dynamics="106.67"/>' + note("A4", 2, "la"))
+    assert [n.loudness for n in score.parts[0].notes] == pytest.approx([-6, 3], abs=0.3)  # p and f
+
+
 def test_tied_notes_are_one_note_across_the_barline(read):
     score = read(
         note("A4", 3, "a") + note("D5", 1, "long", inside=tie("start")),
