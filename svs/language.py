@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from svs.g2p import straight
+
 SMALL_WORDS = {
     "en": "the and of to in my is you that it thy with for on me be your all we are thee not this no when so his "
     "but her was from oh shall will what they have where there our she he at as love i a o let",
@@ -26,7 +28,7 @@ MARGIN = 1.25  # how far another language must lead English
 
 def detect(words: Iterable[str]) -> str | None:
     """Language code of some lyrics; None where they are too few, or none of the languages known here."""
-    plain = [re.sub(r"[^\w']", "", word.lower().replace("’", "'")) for word in words]
+    plain = [re.sub(r"[^\w']", "", straight(word.lower())) for word in words]
     plain = [word for word in plain if word]
     kana = sum(any("\u3040" <= c <= "\u30ff" for c in word) for word in plain)
     if kana and kana * 2 >= len(plain):

@@ -25,6 +25,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
+from svs.g2p import straight
 from svs.language import detect
 from svs.musicxml import HYPHENS, clean_lyric
 from svs.written import Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
@@ -366,7 +367,7 @@ def _likeliest_words(tokens):
 
 
 def _plain(token):
-    letters = unicodedata.normalize("NFD", token.lower().replace("’", "'"))
+    letters = unicodedata.normalize("NFD", straight(token.lower()))
     return "".join(c for c in letters if c.isalpha() or c == "'")
 
 

@@ -12,11 +12,13 @@ leave the archive are refused.
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import unicodedata
 import xml.etree.ElementTree as ElementTree
 import zipfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from xml.parsers import expat
@@ -116,16 +118,15 @@ def unpack(data: bytes, file: str) -> bytes:
         names = archive.namelist()
         if any(name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) for name in names):
             raise ScoreError(f"{file}: the archive holds a path outside itself; refused. Export the score anew")
-        root = None
+        named = []
         if "META-INF/container.xml" in names:
             container = _tree(_member(archive, "META-INF/container.xml", file), file)
-            files = [element for element in container.iter() if _tag(element) == "rootfile"]
-            root = next((f.get("full-path") for f in files if "pdf" not in (f.get("media-type") or "")), None)
-        if root not in names:
-            scores = [n for n in names if n.lower().endswith((".musicxml", ".xml")) and not n.startswith("META-INF")]
-            if not scores:
-                raise ScoreError(f"{file}: an archive without a score inside ({', '.join(names[:3]) or 'empty'})")
-            root = scores[0]
+            named = [f.get("full-path") for f in container.iter() if _tag(f) == "rootfile"]
+        others = [n for n in names if n.lower().endswith((".musicxml", ".xml")) and not n.startswith(("META-INF", "__MACOSX"))]
+        scores = list(dict.fromkeys([*(n for n in named if n in names), *others]))
+        if not scores:
+            raise ScoreError(f"{file}: an archive without a score inside ({', '.join(names[:3]) or 'empty'})")
+        root = next((name for name in scores if _is_score(archive, name)), scores[0])
         return _member(archive, root, file)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
         if isinstance(error, ScoreError):
@@ -133,6 +134,12 @@ def unpack(data: bytes, file: str) -> bytes:
         raise ScoreError(f"{file}: a damaged .mxl archive ({error}); export the score anew") from None
     except Exception as error:  # zlib.error and lzma.LZMAError share no base class
         raise ScoreError(f"{file}: a damaged .mxl archive ({error}); export the score anew") from None
+
+
+def _is_score(archive, name) -> bool:
+    """Whether a member of an archive begins as a score does: neither an opus, nor a MIDI file, nor a picture."""
+    with archive.open(name) as member:
+        return b"<score-" in member.read(8192).replace(b"\0", b"")  # of UTF-16 too
 
 
 def _member(archive, name, file):
@@ -218,15 +225,17 @@ def parse_musicxml(data: bytes, file: str) -> WrittenScore:
     times: list[Fraction | None] = [None] * len(score.measures)
     tempos: dict[tuple[int, Fraction], float] = {}
     changes: set[tuple[int, Fraction, str | Sudden]] = set()
+    cuts: dict[tuple[int, Fraction], Measure] = {}
     for identity, measures in parts:
         walk = _PartWalk(score, WrittenPart(names.get(identity) or identity, identity), lengths, times, tempos)
-        walk.changes = changes
+        walk.changes, walk.cuts = changes, cuts
         for index, element in enumerate(measures):
             walk.measure(index, element)
         walk.finish()
         score.parts.append(walk.part)
     for index, measure in enumerate(score.measures):
         measure.length = lengths[index]  # one without notes or rests only shows a sign, as other readers have it too
+    changes = _cut_measures(score, cuts, tempos, changes)
     score.tempos = [(index, offset, bpm) for (index, offset), bpm in sorted(tempos.items())]
     settle_changes(score, changes, of_words(score.tempo_words) or DEFAULT_TEMPO)
     _settle_endings(score.measures)
@@ -243,6 +252,42 @@ def _partwise(root):
             element.extend(list(part))
             parts.setdefault(part.get("id") or "P1", []).append(element)
     return list(parts.items())
+
+
+def _cut_measures(score, cuts, tempos, changes):
+    """Make two measures of each that has a repeat sign inside, all parts alike; returns the changes of tempo.
+
+    cuts: (measure, offset) → what the barline there says.
+    """
+    for (index, offset), sign in sorted(cuts.items(), key=lambda cut: cut[0], reverse=True):
+        first = score.measures[index]
+        if not 0 < offset < first.length:  # at an edge it is that edge's sign
+            first.repeat_start |= sign.repeat_start and offset == 0
+            first.repeat_end = sign.repeat_end if offset else first.repeat_end
+            continue
+        second = replace(first, length=first.length - offset, repeat_start=sign.repeat_start, segno=set(), coda=set())
+        second.ending_starts = False
+        score.measures[index] = replace(
+            first, length=offset, repeat_end=sign.repeat_end, repeat_after_jump=sign.repeat_after_jump, ending_stops=False,
+            dal_segno=None, da_capo=False, to_coda=None, fine=False,
+        )  # fmt: skip
+        score.measures.insert(index + 1, second)
+
+        def place(measure, at, index=index, offset=offset):
+            if measure < index or (measure == index and at < offset):
+                return measure, at
+            return measure + 1, at - offset if measure == index else at
+
+        for part in score.parts:
+            for note in part.notes:
+                note.measure, note.offset = place(note.measure, note.offset)
+            part.fermata_rests = [(*place(measure, at), quarters) for measure, at, quarters in part.fermata_rests]
+        for marks in (tempos, score.swings):
+            moved = {place(*where): mark for where, mark in marks.items()}
+            marks.clear()
+            marks.update(moved)
+        changes = {(*place(measure, at), kind) for measure, at, kind in changes}
+    return changes
 
 
 def _settle_endings(measures):
@@ -288,6 +333,7 @@ class _PartWalk:
         self.number = 0
         self.slurs: dict[str, dict] = {}
         self.changes: set[tuple[int, Fraction, str | Sudden]] = set()
+        self.cuts: dict[tuple[int, Fraction], Measure] = {}
         self.quarter_tones: dict[tuple, float] = {}  # semitones by (step, octave), until the barline
         self.glides: set[tuple] = set()  # (measure, offset) of notes that words say to glide from
         self.dynamics: list[tuple] = []  # (measure, offset, "level"|"wedge"|"stop"|"accent", dB or direction)
@@ -619,22 +665,25 @@ class _PartWalk:
             else:
                 self.here.ending_stops = True
         if repeat is not None:
+            inside = element.get("location") == "middle"
+            here = self.cuts.setdefault((self.index, self.cursor), Measure()) if inside else self.here
             if repeat.get("direction") == "forward":
-                self.here.repeat_start = True
+                here.repeat_start = True
             else:
                 times = repeat.get("times") or ""
-                self.here.repeat_end = max(1, int(times)) if re.fullmatch(r"\d{1,4}", times) else 2
-                self.here.repeat_after_jump = repeat.get("after-jump") == "yes"
+                here.repeat_end = max(1, int(times)) if re.fullmatch(r"\d{1,4}", times) else 2
+                here.repeat_after_jump = repeat.get("after-jump") == "yes"
         if element.find("segno") is not None or element.get("segno"):
             self.here.segno.add(element.get("segno") or "segno")
         if element.find("coda") is not None or element.get("coda"):
             self.here.coda.add(element.get("coda") or "coda")
 
     def finish(self):
-        """What is written beside the notes, given to them: glides, and loudness.
+        """What is written beside the notes, given to them: hyphens' words, glides, and loudness.
 
         Levels of loudness hold until the next, hairpins run linearly in dB.
         """
+        join_hyphened(self.part.notes)
         for note in self.part.notes:
             if (note.measure, note.offset) in self.glides and "glide" not in note.marks:
                 note.marks += ("glide",)
@@ -719,14 +768,14 @@ def read_lyric(element, verse: int) -> Lyric | None:
     stands in its word and ends where the last does.
     """
     text, places = "", []
-    join = ""
+    join = ""  # texts without a sign between them are one syllable in several fonts
     for child in element:
         if child.tag == "syllabic":
             places.append((child.text or "single").strip())
         elif child.tag == "text" and (child.text or "").strip():
-            text += (join if text else "") + child.text.strip()
-            join = " "
-        elif child.tag == "elision":
+            text = text.rstrip() + join + child.text.lstrip() if join else text + child.text
+            join = ""
+        elif child.tag == "elision" and text:
             join = (child.text or "").strip() or "‿"
     if not text and element.find("humming") is not None:
         return Lyric(verse, "mm", "single", element.find("extend") is not None)
@@ -747,23 +796,53 @@ def _syllabic(places):
     ]
 
 
-HYPHENS = "-\u2010\u2011\u00ad_"
+HYPHENS = "-\u2010\u2011\u2043\u2212\ufe63\u00ad_"
+ELISION = re.compile(r"(?<=[A-Za-zÀ-ɏ'’])[_~⁀](?=['’]?[A-Za-zÀ-ɏ])")  # as they are typed inside a syllable
+NUMBER_OF_VERSE = re.compile(r"[(\[]?\d+(?:[ªº°]|\s*[.):\]]+)+\s*(?=\D|$)|[①-⒛❶-❿⓪]\s*(?=\D)|[IVX]{1,5}\.\s+(?=\S)")
+SECTIONS = (
+    "verse|vers|strophe|stanza|strofa|estrofa|couplet|pre-?chorus|chorus|refrain|refr|kehrvers|ritornello|estribillo|coro|bridge"
+)
+LABEL = re.compile(
+    rf"[(\[]\s*(?:{SECTIONS})\.?\s*\d*\s*[:.]?\s*[)\]]\s*|(?:{SECTIONS}|ref)\s*\d*\s*(?:\.\s*:|[.:])\s+(?=\S)", re.I
+)
 
 
 def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: bool = False) -> Lyric | None:
-    """A syllable without its verse number and engraver's hyphens, which say where it stands in its word.
+    """A syllable without its verse number, label and engraver's hyphens, which say where it stands in its word.
 
-    Characters that are not seen (soft hyphens, joiners) are dropped. None where no letter or digit is left to sing.
+    Characters that are not seen (soft hyphens, joiners) are dropped, entities that an exporter escaped twice (&amp;#39;)
+    are the signs they stand for. None where no letter or digit is left to sing.
     """
-    text = text.replace("\u00a0", " ").strip()
-    text = re.sub(r"^[(\[]?\d+\s*[.):\]]+\s*(?=\D|$)", "", text)
+    if re.search(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|amp|quot|apos|lt|gt|nbsp);", text):
+        text = html.unescape(text)
+    text = re.sub(r"\s", " ", text).strip()  # no-break and narrow spaces too
+    text = NUMBER_OF_VERSE.sub("", text, count=1) if NUMBER_OF_VERSE.match(text) else text
+    text = LABEL.sub("", text, count=1) if LABEL.match(text) else text
+    if re.match(rf"{verse} [^\W\d_]", text):
+        text = text.split(" ", 1)[1]
     before, after = syllabic in ("middle", "end"), syllabic in ("begin", "middle")
+    hyphened = text[-1:] != "_" and text[-1:] in tuple(HYPHENS)
     if text[:1] and text[0] in HYPHENS:
         before = before or text[0] != "_"
     if text[-1:] and text[-1] in HYPHENS:
         extend, after = extend or text[-1] == "_", after or text[-1] != "_"
     text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip(HYPHENS + " ")
+    text = ELISION.sub("‿", text)
     if not any(character.isalnum() or character == "&" for character in text) or re.fullmatch(r"[\[(]?\.?\d+[\])]", text):
         return None  # nothing to sing, or the number of a verse or a footnote
     place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
-    return Lyric(verse, text, place[before, after], extend)
+    return Lyric(verse, text, place[before, after], extend, hyphened)
+
+
+def join_hyphened(notes: list[WrittenNote]) -> None:
+    """Carry words on over hyphens that are only written in their texts ("A-" "ma-" "zing"), in place, line by line."""
+    before: dict[tuple[str, int], Lyric] = {}
+    for note in notes:
+        joined = []
+        for lyric in note.lyrics:
+            last = before.get((note.voice, lyric.verse))
+            if last is not None and last.hyphened and lyric.syllabic in ("single", "begin"):
+                lyric = replace(lyric, syllabic={"single": "end", "begin": "middle"}[lyric.syllabic])
+            before[note.voice, lyric.verse] = lyric
+            joined.append(lyric)
+        note.lyrics = tuple(joined)

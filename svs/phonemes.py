@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from svs.g2p import Context, Pronouncer
+from svs.g2p import Context, Pronouncer, straight
 from svs.inventory import BR, PHONES, SIL, SPECIALS, VOWELS, Phone, features, strip_stress
 from svs.score import Note, Part, ScoreError
 from svs.units import note_name
@@ -280,7 +280,7 @@ def _owners(syllables: list[Syllable], count: int, spelling: Sequence[str] | Non
 
 
 def unaccent(text: str) -> str:
-    plain = unicodedata.normalize("NFD", text.lower().replace("’", "'"))
+    plain = unicodedata.normalize("NFD", straight(text.lower()))
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 

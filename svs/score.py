@@ -437,7 +437,28 @@ def _lines_of(part: WrittenPart, remarks):
                 break
         else:
             lines.append((voice if lines else "", notes))
-    return [(label, _top_notes(notes)) for label, notes in lines]
+    tops = [(label, _top_notes(notes)) for label, notes in lines]
+    return [*tops[:1], *((label, _with_shared_words(notes, tops[0][1])) for label, notes in tops[1:])]
+
+
+def _with_shared_words(notes, main):
+    """A lower line whose words stand under the main one wherever both move together: it takes them from there.
+
+    Only notes that would have none: those of a phrase that begins without a syllable.
+    """
+    beside = {(note.measure, note.offset, note.grace): note.lyrics for note in main}
+    found: list[WrittenNote] = []
+    wordless = True  # no vowel of its own goes on here
+    end = (-1, Fraction(0))
+    for note in notes:
+        follows = (note.measure == end[0] and note.offset <= end[1]) or (note.measure == end[0] + 1 and note.offset == 0)
+        wordless = not note.lyrics and (wordless or not follows)
+        shared = beside.get((note.measure, note.offset, note.grace), ())
+        if wordless and shared and not (note.tie_stop or note.slurred):
+            note = replace(note, lyrics=shared)
+        end = (note.measure, note.offset + note.duration)
+        found.append(note)
+    return found
 
 
 def _outside(notes, line):
@@ -511,10 +532,17 @@ def choose_verses(score, lines, playing, verse):
         )
     sung = [[] for _ in lines]
     order: list[int] = []
+    texts: dict[int, set[int]] = {}  # measure → verses that it has words of
+    for _, _, line in lines:
+        for note in line:
+            texts.setdefault(note.measure, set()).update(lyric.verse for lyric in note.lyrics)
+    bound = {index for index, verses_there in texts.items() if len(verses_there) > 1}
     pending = list(verses) if verse == "all" and verses else [verses[0] if verse == "all" and verses else verse]
     while pending:
         first = pending[0]
         heard = {first}
+        if first > 1 and verses:  # no verse is sung twice because the repeat was meant for more of them
+            playing = play_order(score.measures, max(1, verses[-1] - first + 1), bound)
         for (_, part, line), items in zip(lines, sung, strict=False):
             new = _play(score, line, playing, first, order)
             _assign_lyrics(new, first, part.legato)
@@ -565,7 +593,8 @@ def _assign_lyrics(items, first, legato):
         while stop < len(items) and items[stop].note.lyric(items[stop].wanted) is None:
             stop += 1
         start = i
-        if i > 0:  # up to the next rest, verse or volta it may be a melisma of the syllable before
+        if i > 0 and not _ends_in_common(items, i, stop):
+            # up to the next rest, verse or volta it may be a melisma of the syllable before
             apart = next((j for j in range(i, stop) if _apart(items[j - 1], items[j], legato)), stop)
             if sum(bool(x.note.lyrics) for x in items[i:apart]) < FEW_SYLLABLES:
                 start = apart
@@ -576,6 +605,18 @@ def _assign_lyrics(items, first, legato):
             for x in run:
                 x.lyric = x.note.lyric(verse)
         i = stop
+
+
+def _ends_in_common(items, start, stop):
+    """True where words of another verse, whole ones, end the verse (Amen): no melisma, unless a slur or line says so."""
+    before, first = items[start - 1], items[start]
+    if stop < len(items) and items[stop].wanted == first.wanted and items[stop].note.measure >= items[stop - 1].note.measure:
+        return False
+    if before.lyric is None or _carries_on(before.lyric) or first.note.slurred or first.note.tie_stop:
+        return False
+    texts = [next(iter(item.note.lyrics), None) for item in items[start:stop]]
+    words = [text for text in texts if text]
+    return texts[0] is not None and texts[0].syllabic in ("single", "begin") and words[-1].syllabic in ("single", "end")
 
 
 def _apart(before, item, legato):

@@ -44,7 +44,7 @@ NUMBER = r"(?:c(?:a|irca)?\.?\s*)?(\d{1,4}(?:[.,]\d{1,3})?)"
 MARK = re.compile(
     rf"(dotted[ -])?(?<![^\W\d_])({'|'.join(sorted(SIGNS, key=len, reverse=True))})(?: ?note)?\s*([.𝅭\uecb7])?\s*[=≈]\s*{NUMBER}"
 )
-PLAIN_MARK = re.compile(rf"(?:m\.? ?m\.?|tempo|bpm)\s*[:=]?\s*{NUMBER}|{NUMBER}\s*bpm\b|^\s*=\s*{NUMBER}")
+PLAIN_MARK = re.compile(rf"(?:m\.? ?m\.?\s*[:=]?|(?:tempo|bpm)\s*[:=])\s*{NUMBER}|{NUMBER}\s*bpm\b|^\s*=\s*{NUMBER}")
 HOW = "(?:poco a poco |molto |poco )?"
 SLOWER = HOW + r"(?:rit(?:ard|en|\b)|rall|allarg|slarg|calando|morendo|smorz|zögernd|langsamer|cédez|slower)"
 FASTER = HOW + r"(?:accel|string|affrett|stretto|schneller|beschleun|pressez|faster)"

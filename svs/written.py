@@ -38,12 +38,14 @@ class Lyric:
 
     verse: 1, 2, … from top to bottom. syllabic: "single", "begin", "middle" or "end".
     extend: True where a line after the syllable says that it is held over the notes that follow.
+    hyphened: True where the hyphen to the next syllable stood in the text.
     """
 
     verse: int
     text: str
     syllabic: str = "single"
     extend: bool = False
+    hyphened: bool = False
 
 
 @dataclass

@@ -330,6 +330,24 @@ def test_an_elision_keeps_both_syllables_on_the_note(read):
     assert (first.lyric, first.syllabic) == ("do‿I", "end")
 
 
+@pytest.mark.parametrize("sign", ["_", "~", "⁀", "‿"])
+def test_an_elision_may_be_typed_into_the_syllable(sign):
+    assert clean_lyric(f"glo{sign}e").text == "glo‿e"
+
+
+def test_a_syllable_in_several_fonts_is_one_syllable(read):
+    fonts = '<lyric><syllabic>single</syllabic><text font-weight="bold">L</text><text>ord</text></lyric>'
+    assert sung(read(note("A4", 4, after=fonts))) == ["Lord"]
+
+
+def test_hyphens_that_only_the_text_has_join_the_word(read):
+    texts = ("A-", "ma-", "zing", "grace")
+    bare = "".join(note("A4", 1, after=f"<lyric><text>{text}</text></lyric>") for text in texts)
+    for bar in (bare, "".join(note("A4", 1, text) for text in texts)):  # without <syllabic>, and with a wrong one
+        found = [(n.lyric, n.syllabic) for n in read(bar).parts[0].notes]
+        assert found == [("A", "begin"), ("ma", "middle"), ("zing", "end"), ("grace", "single")]
+
+
 def test_chords_are_sung_at_the_top_and_cues_and_crosses_not_at_all(read):
     measure = (
         note("C4", 1, "one")
@@ -351,6 +369,19 @@ def test_of_two_voices_on_a_staff_the_one_with_words_is_sung(read):
         + note("F4", 2, voice=2)
     )
     assert line(read(both)) == [("high", 0.0, 2.0, 7200.0)]
+
+
+def test_a_lower_voice_takes_the_words_above_it_where_both_move_together(read):
+    def two(above, below):
+        return above + "<backup><duration>16</duration></backup>" + below
+
+    score = read(
+        two(note("C5", 4, "peace"), note("rest", 4, voice=2)),
+        two(note("C5", 4, "on"), note("E4", 4, voice=2)),
+        two(note("rest", 4), note("E4", 4, "earth", voice=2)),
+        two(note("D5", 4, "good"), note("E4", 4, "will", voice=2)),
+    )
+    assert [[n.lyric for n in part.notes] for part in score.parts] == [["peace", "on", "good"], ["on", "earth", "will"]]
 
 
 def test_two_singers_on_a_staff_are_two_parts(read):
@@ -442,6 +473,47 @@ def test_verses_without_repeat_signs_are_chosen_or_sung_in_turn(read):
 
 def test_all_verses_are_sung_once_when_the_repeat_sings_them(read):
     assert sung(read(note("A4", 4, verses=("one", "two")) + END, options={"verse": "all"})) == ["one", "two"]
+
+
+def test_no_verse_is_sung_twice_because_the_repeat_was_for_two(read):
+    song = note("A4", 4, verses=("one", "two", "three")) + END
+    assert sung(read(song)) == ["one", "two"]
+    assert sung(read(song, options={"verse": 2})) == ["two", "three"]
+    assert sung(read(song, options={"verse": 3})) == ["three"]
+    assert sung(read(song, options={"verse": "all"})) == ["one", "two", "three"]
+
+
+def test_a_verse_alone_goes_into_the_last_volta(read):
+    song = (
+        note("A4", 4, verses=("one", "two")),
+        left_ending(1) + note("B4", 4, "again") + right_ending(1),
+        left_ending(2) + note("C5", 4, "end") + right_ending(2, repeat=False),
+    )
+    assert sung(read(*song)) == ["one", "again", "two", "end"]
+    assert sung(read(*song, options={"verse": 2})) == ["two", "end"]
+
+
+def test_an_amen_after_the_last_verse_is_no_melisma_of_it(read):
+    verses = note("A4", 4, verses=("one", "two"))
+    amen = note("B4", 2, "A", syllabic="begin") + note("C5", 2, "men", syllabic="end")
+    assert sung(read(verses, amen, options={"verse": "all"})) == ["one", "A", "men", "two", "A", "men"]
+    assert sung(read(verses, amen + END)) == ["one", "A", "men", "two", "A", "men"]
+    slurred = note("B4", 2, "e", syllabic="single", after=slur("start")) + note("C5", 2, "ven", after=slur("stop"))
+    held = note("A4", 4, verses=("one", "two"), after=slur("start").replace('number="1"', 'number="2"'))
+    assert sung(read(held, slurred, options={"verse": 2})) == ["two", None, None]
+
+
+def test_a_repeat_inside_a_bar_repeats_from_its_sign_in_all_parts(read):
+    start = '<barline location="middle"><repeat direction="forward"/></barline>'
+    stop = '<barline location="middle"><repeat direction="backward"/></barline>'
+    score = read(
+        '<sound tempo="60"/>' + note("A4", 2, "come") + start + note("B4", 2, verses=("one", "two")),
+        note("C5", 2, verses=("and", "or")) + stop + '<sound tempo="120"/>' + note("D5", 2, "end"),
+    )
+    assert sung(score) == ["come", "one", "and", "two", "or", "end"]
+    assert [n.onset for n in score.parts[0].notes] == [0, 2, 4, 6, 8, 10]
+    assert [n.bar for n in score.parts[0].notes] == [1, 1, 2, 1, 2, 2]
+    assert score.parts[0].notes[-1].duration == 1.0
 
 
 def test_a_verse_with_fewer_syllables_slurs_where_another_has_more(read):
@@ -629,6 +701,16 @@ def test_numbers_of_verses_and_footnotes_are_not_sung(text, sung):
 
 
 @pytest.mark.parametrize(
+    "text, sung",
+    [("①A", "A"), ("1ª A", "A"), ("II. O", "O"), ("1\u202fA", "A"), ("Refrain: Glo", "Glo"), ("[Chorus] sing", "sing"),
+     ("Ref.: O", "O"), ("[Verse 2]", None), ("(oh)", "(oh)"), ("[HH OW1]", "[HH OW1]"), ("I", "I"), ("I. ", "I."), ("2nd", "2nd"),
+     ("Bridge", "Bridge"), ("it&#39;s", "it's"), ("you &amp; I", "you & I"), ("&lt;oh&gt;", "<oh>")],
+)  # fmt: skip
+def test_numbers_and_labels_of_any_kind_are_not_sung_and_entities_are_their_signs(text, sung):
+    assert getattr(clean_lyric(text), "text", None) == sung
+
+
+@pytest.mark.parametrize(
     "text, sung", [("lo\u00adve", "love"), ("\u200blove\ufeff", "love"), ("ah\u00ad", "ah"), ("&", "&"), ("…", None)]
 )
 def test_what_is_not_seen_is_not_sung(text, sung):
@@ -675,6 +757,17 @@ def test_archives_that_explode_or_climb_out_are_refused(tmp_path):
         read_score(archive(tmp_path, **{"..__a.xml": document(note("A4", 4, "la"))}))
     with pytest.raises(ScoreError, match="without a score inside"):
         read_score(archive(tmp_path, **{"a.txt": "la"}))
+
+
+@pytest.mark.parametrize(
+    "named, content", [("a.mid", "MThd"), ("a.xml", "<opus/>"), ("a.png", b"\x89PNG"), (None, "<settings/>")]
+)
+def test_the_score_is_found_among_other_files_of_an_archive(tmp_path, named, content):
+    files = {named or "a.xml": content, "z.xml": document(note("A4", 4, "la"))}
+    if named:
+        container = f'<container><rootfiles><rootfile full-path="{named}"/></rootfiles></container>'
+        files["META-INF__container.xml"] = container
+    assert sung(read_score(archive(tmp_path, **files))) == ["la"]
 
 
 def test_a_timewise_score_is_sung_like_a_partwise_one(read):

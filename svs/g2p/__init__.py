@@ -15,6 +15,7 @@ Words reach it as joined from the score's syllables.
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 
 LANGUAGES = {
@@ -26,6 +27,14 @@ LANGUAGES = {
     "ja": "svs.g2p.japanese",
     "la": "svs.g2p.latin",
 }
+
+
+APOSTROPHES = re.compile("[’‘ʼ‛`´′ʹʻʽˈˊ＇]")
+
+
+def straight(text: str) -> str:
+    """With the typewriter's apostrophe for all that stand for it: curly, reversed, primes, accents without a letter."""
+    return APOSTROPHES.sub("'", text)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from svs.g2p import Context, Pronouncer
+from svs.g2p import Context, Pronouncer, straight
 from svs.g2p import load as load_language
 from svs.g2p.heteronyms import choose
 from svs.inventory import ARPABET, adapt
@@ -203,7 +203,7 @@ def variants(dictionary: dict[str, str], word: str) -> list[tuple[str, ...]]:
 
 def normalize(word: str) -> str:
     """Lower case, plain apostrophes, no accents, no punctuation around; apostrophes and final points stay."""
-    text = re.sub("[’‘ʼ‛`´′]", "'", word)  # before NFKC, which takes ´ for an accent upon a space
+    text = straight(word)  # before NFKC, which takes ´ for an accent upon a space
     text = unicodedata.normalize("NFKC", text).lower()
     text = "".join(LETTERS.get(letter, letter) for letter in text)
     text = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))

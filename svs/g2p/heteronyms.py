@@ -14,7 +14,7 @@ import math
 import re
 from pathlib import Path
 
-from svs.g2p import Context
+from svs.g2p import Context, straight
 
 
 def _set(words: str) -> frozenset[str]:
@@ -130,7 +130,7 @@ def evidence(word: str, context: Context, options: tuple[str, str]) -> dict[str,
 def _token(context: Context, offset: int) -> str:
     """A neighbour in lower case, numbers all alike; "^" beyond the line, "," for a mark that stands alone."""
     word = context.neighbour(offset)
-    plain = re.sub(r"[^\w'-]", "", word.lower().replace("’", "'"))
+    plain = re.sub(r"[^\w'-]", "", straight(word.lower()))
     return re.sub(r"\d+", "0", plain) or ("," if word else "^")
 
 
@@ -154,7 +154,7 @@ def around(context: Context, offset: int) -> str:
         edge = context.neighbour(place if step > 0 else place - 1)
         if re.search(r"[.,;:!?)\"]\W*$", edge):
             return ""
-    return re.sub(r"[^\w'-]", "", context.neighbour(offset).lower().replace("’", "'"))
+    return re.sub(r"[^\w'-]", "", straight(context.neighbour(offset).lower()))
 
 
 def verbness(word: str, context: Context) -> float:

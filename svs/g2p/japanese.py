@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from svs.g2p import Context, Pronouncer
+from svs.g2p import Context, Pronouncer, straight
 
 CONSONANTS = {
     "": "", "k": "K", "g": "G", "s": "S", "z": "Z", "t": "T", "d": "D", "n": "N", "h": "HH", "b": "B", "p": "P",
@@ -67,11 +67,11 @@ class Japanese(Pronouncer):
 
 def hiragana(word: str) -> str:
     """Lower case, full width, hiragana for katakana, without what is not sung."""
-    text = unicodedata.normalize("NFKC", word).lower()
+    text = unicodedata.normalize("NFKC", straight(word)).lower()
     text = "".join(chr(ord(c) - 0x60) if "ァ" <= c <= "ヶ" else c for c in text)
     for long, short in zip("āīūēōâîûêô", "aiueoaiueo", strict=True):
         text = text.replace(long, short + "ー")
-    return re.sub(r"[^\w'ー]|_", "", text.replace("~", "ー").replace("〜", "ー").replace("’", "'"))
+    return re.sub(r"[^\w'ー]|_", "", text.replace("~", "ー").replace("〜", "ー"))
 
 
 def morae(text: str, before: str | None) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def split(word: str) -> list[str]:
 
 @functools.lru_cache(65536)
 def _split(word: str) -> tuple[str, ...]:
-    plain = unicodedata.normalize("NFC", word.lower().replace("’", "'"))
+    plain = unicodedata.normalize("NFC", g2p.straight(word.lower()))
     text = re.sub(r"[^\w']", " ", plain)
     if not any(letter.isalpha() for letter in text):
         return (word,)
