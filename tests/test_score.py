@@ -845,6 +845,32 @@ def test_abc_is_sung_with_its_words(tmp_path):
     assert [n.onset for n in score.parts[0].notes] == [0, 1, 2, 3, 4, 8, 9, 10, 11, 12]
 
 
+ABC = "X:1\nT:Tune\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\n"
+
+
+@pytest.mark.parametrize(
+    "tune, words",
+    [
+        ("C D E F|G A B c|]\nw: A-men|so la\n", ["A", "men", None, None, "so", "la", None, None]),  # | goes on to the next bar
+        ("C D E F|G A B c|]\nw: A-ma-zing grace\n+: how sweet the sound\n", "A ma zing grace how sweet the sound".split()),
+        ("C D E F|\\\nG A B c|]\nw: A-ma-zing grace how sweet the sound\n", "A ma zing grace how sweet the sound".split()),
+        ("|:C D E F|G4:|\nw: one and all do sing\nw: 2.~two and all do sing\n", "one and all do sing two and all do sing".split()),
+    ],
+)  # fmt: skip
+def test_words_of_abc_go_on_over_bars_lines_and_repeats(tune, words, tmp_path):
+    path = tmp_path / "tune.abc"
+    path.write_text(ABC + tune)
+    score = read_score(path)
+    assert sung(score) == words
+    assert score.parts[0].notes[0].bar == 1
+
+
+def test_voices_of_abc_keep_their_names(tmp_path):
+    path = tmp_path / "duet.abc"
+    path.write_text(ABC + 'V:1 name="Soprano"\nC D E F|\nw: do re mi fa\nV:2 nm="Bass"\nC, D, E, F,|\nw: la la la la\n')
+    assert [part.name for part in read_score(path).parts] == ["Soprano", "Bass"]
+
+
 HUMDRUM = """**kern	**kern	**text	**text
 *M4/4	*M4/4	*	*
 *MM60	*MM60	*	*
