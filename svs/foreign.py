@@ -111,7 +111,7 @@ def _lay_words(stream, text) -> list[str]:
                 f"voice {voice or 1}: {sum(map(sum, counts[voice]))} notes in the text but {len(notes)} read, "
                 "so its words cannot be placed; export the score as MusicXML instead"
             )
-        start, inside = 0, {}
+        start, inside = 0, dict[int, bool]()
         for bars, verses in zip(counts[voice], words[voice], strict=False):
             for verse, line in enumerate(verses, 1):
                 syllables, inside[verse] = _syllables(line, inside.get(verse, False), bars)

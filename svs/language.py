@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import groupby
 
 from svs.g2p import straight
 
@@ -29,7 +30,7 @@ MARGIN = 1.25  # how far another language must lead English
 def detect(words: Iterable[str]) -> str | None:
     """Language code of some lyrics; None where they are too few, or none of the languages known here."""
     plain = [re.sub(r"[^\w']", "", straight(word.lower())) for word in words]
-    plain = [word for word in plain if word]
+    plain = [word for word, _ in groupby(filter(None, plain))]  # la la la is one
     kana = sum(any("\u3040" <= c <= "\u30ff" for c in word) for word in plain)
     if kana and kana * 2 >= len(plain):
         return "ja"

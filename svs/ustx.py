@@ -1,7 +1,8 @@
 """OpenUtau projects (.ustx): YAML; notes in ticks, tones in semitones.
 
-A lyric "+" sings the next syllable of the word before, "+~" or "+*" holds its vowel; "R", "SP" and "AP" are rests. A
-phonetic hint in brackets after the word, "read[r eh d]", is not taken over, since its alphabet is the voicebank's own.
+A lyric "+" (or "+2") sings the next syllable of the word before, "+~" or "+*" holds its vowel; "R", "SP" and "AP" are rests. A
+phonetic hint in brackets after the word, "read[r eh d]", is not taken over, since its alphabet is the voicebank's own. Of kana as
+voicebanks name their sounds, "a か" or "- か_F4", only the kana are sung.
 https://github.com/stakira/OpenUtau/wiki
 """
 
@@ -119,12 +120,23 @@ def fill(part: WrittenPart, starts: list[Fraction], notes) -> None:
         part.notes.append(note)
 
 
+KANA = "[\u3041-\u309f\u30a1-\u30ff]"
+
+
+def _plain(text: str) -> str:
+    """A lyric without phonetic hints and without what a voicebank adds to kana: the vowel before, pitch, "R" at the end."""
+    text = re.sub(r"(?<=[^\s\[])\s*\[[^\]]*\]$", "", text.strip())
+    if found := re.fullmatch(rf"(?:[aiueonN-]\s+)?({KANA}+)[_ ]?(?:[A-G][#b♯♭]?\d)?[↑↓’']?(?:\s+[R-])?", text):
+        return found[1]
+    return "R" if re.fullmatch(r"[aiueonN]\s+[R-]", text) else text
+
+
 def editor_lyrics(texts: list[str]):
     """For each note its Lyric, None where it holds the vowel before, or "rest"."""
     lyrics: list = []
     place = 0
     while place < len(texts):
-        text = re.sub(r"(?<=[^\s\[])\s*\[[^\]]*\]$", "", texts[place].strip())
+        text = _plain(texts[place])
         if text in RESTS:
             lyrics.append("rest")
         elif text in ("+~", "+*", "-", "ー") or (text.startswith("+") and not lyrics) or not text:
@@ -133,8 +145,8 @@ def editor_lyrics(texts: list[str]):
             notes = 1  # that sing a syllable of this word; those between only hold it
             stop = place + 1
             held = []
-            while stop < len(texts) and texts[stop].strip() in ("+", "+~", "+*"):
-                held.append(texts[stop].strip() != "+")
+            while stop < len(texts) and re.fullmatch(r"\s*\+(~|\*|\d{0,2})\s*", texts[stop]):
+                held.append(texts[stop].strip()[1:] in ("~", "*"))
                 notes += not held[-1]
                 stop += 1
             pieces = iter(spell(text, notes))

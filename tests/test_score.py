@@ -854,7 +854,7 @@ ABC = "X:1\nT:Tune\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\n"
         ("C D E F|G A B c|]\nw: A-men|so la\n", ["A", "men", None, None, "so", "la", None, None]),  # | goes on to the next bar
         ("C D E F|G A B c|]\nw: A-ma-zing grace\n+: how sweet the sound\n", "A ma zing grace how sweet the sound".split()),
         ("C D E F|\\\nG A B c|]\nw: A-ma-zing grace how sweet the sound\n", "A ma zing grace how sweet the sound".split()),
-        ("|:C D E F|G4:|\nw: one and all do sing\nw: 2.~two and all do sing\n", "one and all do sing two and all do sing".split()),
+        ("|:C D E F|G4:|\nw: one or all do sing\nw: 2.~two or all do sing\n", "one or all do sing two or all do sing".split()),
     ],
 )  # fmt: skip
 def test_words_of_abc_go_on_over_bars_lines_and_repeats(tune, words, tmp_path):
