@@ -30,6 +30,12 @@ HERE = Path(__file__).parent
 VOICELESS = {"P", "T", "K", "F", "TH", "S", "SH", "CH", "HH"}
 SIBILANT = {"S", "Z", "SH", "ZH", "CH", "JH"}
 SPOKEN = {"st.": "saint", "dr.": "doctor", "dr": "doctor", "&": "and"}  # on one note too, which "drive" would fit
+# syllables of refrains, longer ones before those that begin them
+NONSENSE = {
+    "shoop": "SH UW1 P", "shoo": "SH UW1", "sha": "SH AA1", "tra": "T R AA1", "fa": "F AA1", "la": "L AA1", "na": "N AA1",
+    "ra": "R AA1", "ta": "T AA1", "da": "D AA1", "ba": "B AA1", "doo": "D UW1", "dum": "D AH1 M", "dee": "D IY1",
+    "bop": "B AA1 P", "wop": "W AA1 P", "bee": "B IY1", "be": "B IY1", "hey": "HH EY1", "ho": "HH OW1", "oh": "OW1",
+}  # fmt: skip
 LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "ð": "th", "þ": "th"}
 
 
@@ -54,8 +60,8 @@ class English(Pronouncer):
         text = normalize(word)
         if context is not None:
             text = SPOKEN.get(text, text)
-        if re.search("[èé]d$", word.lower()) and (stem := self.words(text[:-2]) or self.words(text[:-1])):
-            return [(*phones, "AH0", "D") for phones in stem]
+        if re.search(r"[èé]d\W*$", unicodedata.normalize("NFC", word.lower())) and (found := self.with_ed_apart(text)):
+            return found
         if not re.search("[a-z0-9&]", text):
             raise self.unreadable(word)
         found = self.known(text)
@@ -66,11 +72,20 @@ class English(Pronouncer):
                 found = list(dict.fromkeys([*self.foreign(word, accented=True), *found, *self.foreign(word)]))
         return found if context is None else self.sung(text, found, context)
 
+    def with_ed_apart(self, text: str) -> list[tuple[str, ...]]:
+        """A word whose accent asks for its -ed as a syllable, blessèd; [] where its stem is not known."""
+        if whole := self.known(text):
+            return [phones if phones[-2:-1] in (("AH0",), ("IH0",)) else (*phones[:-1], "AH0", "D") for phones in whole]
+        stem = self.known(text[:-1]) or self.known(text[:-2]) or self.words(text[:-1]) or self.words(text[:-2])
+        return [(*phones, "AH0", "D") for phones in stem]
+
     def known(self, text: str) -> list[tuple[str, ...]]:
-        """Pronunciations of a word that stands in CMUdict or the lexicon, [] otherwise."""
+        """Pronunciations of a word that stands in CMUdict or the lexicon, or of initials (D.J.), [] otherwise."""
         for form in dict.fromkeys((text, text.rstrip("."))):
             if found := variants(self.cmudict, form) + variants(self.lexicon, form):
                 return list(dict.fromkeys(found))
+        if re.fullmatch(r"(?:[a-z]\.)+[a-z]\.?", text):
+            return combine([variants(self.cmudict, f"{letter}.") for letter in text.replace(".", "")])
         return []
 
     def sung(self, text: str, found: list[tuple[str, ...]], context: Context) -> list[tuple[str, ...]]:
@@ -128,20 +143,22 @@ class English(Pronouncer):
             return combine([self.known(clipped[1]), self.formed(clipped[2])])
         if text[0] == "'" or text[-1] == "'":
             return self.formed(text.strip("'"))
-        if text.endswith(("'d", "'t")) and (stems := self.words(text[:-2]) or self.words(text[:-2] + "e")):
-            return [past(phones, sung_apart=False) for phones in stems]
+        if text.endswith(("'d", "'t")):
+            forms = sorted((text[:-2], text[:-2] + "e"), key=lambda form: form not in self.lexicon)
+            if stems := self.words(forms[0]) or self.words(forms[1]):
+                return [past(phones, sung_apart=False) for phones in stems]
         if text.endswith("'st") and (stems := self.words(text[:-3])):
             return [(*phones, "S", "T") for phones in stems]
         for ending, phones in {"'ll": ("L",), "'ve": ("V",), "'re": ("R",), "'m": ("M",)}.items():
             if text.endswith(ending):
                 return [stem + phones for stem in self.formed(text[: -len(ending)])]
-        for vowel in ("e", "o", "i", "a", "u", "ee", "v", ""):
-            full = text.replace("'", vowel, 1)
-            found = self.contracted(full) if "'" in full else self.words(full)
-            if found:
-                place, spelled = vowel_groups(text[: text.index("'")]), vowel_groups(text)
-                elided = [phones if nuclei(phones) <= spelled else elide(phones, place) for phones in found]
-                return sorted(elided, key=lambda phones: nuclei(phones) != spelled)
+        forms = [text.replace("'", vowel, 1) for vowel in ("e", "o", "i", "a", "u", "ee", "v", "")]
+        for find in (self.known, self.words):  # mem'ry is memory, before it is meme·ry
+            for full in forms:
+                if found := self.contracted(full) if "'" in full else find(full):
+                    place, spelled = vowel_groups(text[: text.index("'")]), vowel_groups(text)
+                    elided = [phones if nuclei(phones) <= spelled else elide(phones, place) for phones in found]
+                    return sorted(elided, key=lambda phones: nuclei(phones) != spelled)
         return self.formed(text.replace("'", ""))
 
     def words(self, text: str) -> list[tuple[str, ...]]:
@@ -177,6 +194,9 @@ class English(Pronouncer):
         if repeated := re.fullmatch(r"((?:la|na|da|ha|ba|do|doo|ho|he|hey|wo|ya|ye)h?)\1+", text):
             once = self.known(repeated[1])
             return [phones * (len(text) // len(repeated[1])) for phones in once]
+        sounds = "|".join(NONSENSE)
+        if re.fullmatch(f"(?:{sounds}){{2,}}", text):  # tralala, shoobedoo
+            return [tuple(" ".join(NONSENSE[sound] for sound in re.findall(sounds, text)).split())]
         return []
 
 
@@ -208,7 +228,7 @@ def normalize(word: str) -> str:
     text = "".join(LETTERS.get(letter, letter) for letter in text)
     text = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
     text = re.sub(r"^[^a-z0-9'&]+|[^a-z0-9'.&]+$", "", text)
-    if text.startswith("'") and text.endswith("'") and len(text) > 2:
+    if text.startswith("'") and text.endswith("'") and len(text) > 2 and text != "'n'":
         text = text[1:-1]
     return re.sub(r"[^a-z0-9'.&]+$", "", text)
 
