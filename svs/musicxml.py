@@ -80,6 +80,8 @@ TYPE_QUARTERS = {
     "512th": Fraction(1, 128),
     "1024th": Fraction(1, 256),
 }
+NUMERALS = {"three": 3, "four": 4, "five": 5, "six": 6}
+TIMES = rf"\(?(?:play|sing|repeat)?\s*([2-9]|{'|'.join(NUMERALS)})\s*(?:x|×|times|mal|fois|volte|veces)[.)]*"
 UNPITCHED_HEADS = ("x", "cross", "circle-x")
 # Semitones of the accidentals that are quarter-tones: Stein's and Tartini's signs, and those with arrows. Turkish and
 # Persian signs have no single size and need an <alter>.
@@ -238,6 +240,7 @@ def parse_musicxml(data: bytes, file: str) -> WrittenScore:
     changes = _cut_measures(score, cuts, tempos, changes)
     score.tempos = [(index, offset, bpm) for (index, offset), bpm in sorted(tempos.items())]
     settle_changes(score, changes, of_words(score.tempo_words) or DEFAULT_TEMPO)
+    _settle_plays(score.measures)
     _settle_endings(score.measures)
     _settle_codas(score.measures)
     return score
@@ -288,6 +291,15 @@ def _cut_measures(score, cuts, tempos, changes):
             marks.update(moved)
         changes = {(*place(measure, at), kind) for measure, at, kind in changes}
     return changes
+
+
+def _settle_plays(measures):
+    """Give "3x" to the repeat that it stands at, at either end."""
+    for index, measure in enumerate(measures):
+        if measure.plays and (measure.repeat_start or measure.repeat_end):
+            closing = next((m for m in measures[index:] if m.repeat_end), None)
+            if closing is not None and closing.repeat_end == 2:
+                closing.repeat_end = measure.plays
 
 
 def _settle_endings(measures):
@@ -544,14 +556,18 @@ class _PartWalk:
             elif kind.tag == "segno" and "dalsegno" not in said:
                 self.here.segno.add((sound.get("segno") if sound is not None else None) or "segno")
             elif kind.tag == "coda" and not said & {"tocoda", "coda"}:
-                if offset > 0 and offset * 2 >= (self.bar_length or 0):
-                    self.here.to_coda = "coda"
-                else:
-                    self.here.coda.add("coda")
+                self.coda_sign(offset)
         for kind in element.iterfind("direction-type"):  # several <words> in one are a text of several fonts
             pieces = [SYMBOLS.get(piece.text or "", "") if piece.tag == "symbol" else piece.text or "" for piece in kind]
             if kind.find("words") is not None:
                 self.words(" ".join(pieces), offset, said)
+
+    def coda_sign(self, offset):
+        """The sign at which the coda begins, or, late in its bar, from which one goes there."""
+        if offset > 0 and offset * 2 >= (self.bar_length or 0):
+            self.here.to_coda = "coda"
+        else:
+            self.here.coda.add("coda")
 
     def words(self, text, offset, said):
         """What is only written out: tempo, swells, and jumps such as D.C., D.S., to coda, Fine."""
@@ -574,10 +590,16 @@ class _PartWalk:
             self.here.dal_segno = "segno"
         elif re.fullmatch(r"(to|al|alla|da) coda\W*", text, re.I):
             self.here.to_coda = "coda"
-        elif re.fullmatch(r"coda\W*", text, re.I) and offset == 0:
+        elif re.fullmatch(r"(segno|[𝄋\ue047])\W*", text, re.I):
+            self.here.segno.add("segno")
+        elif re.fullmatch(r"[𝄌\ue048]", text):
+            self.coda_sign(offset)
+        elif re.fullmatch(r"[𝄌\ue048 ]*coda\W*", text, re.I) and offset == 0:
             self.here.coda.add("coda")
         elif re.fullmatch(r"fine\W*", text, re.I):
             self.here.fine = True
+        elif times := re.fullmatch(TIMES, text, re.I):
+            self.here.plays = int(times[1]) if times[1].isdigit() else NUMERALS[times[1].lower()]
         elif re.match(r"(port|portamento|portando|gliss|glissando)\b", text, re.I):
             self.glides.add((self.index, offset))
         elif offset == 0 and self.index == 0 and text and not of_words(self.score.tempo_words):
@@ -658,6 +680,11 @@ class _PartWalk:
 
     def barline(self, element):
         ending, repeat = element.find("ending"), element.find("repeat")
+        double = "-" in (element.findtext("bar-style") or "") or repeat is not None
+        if double and element.get("location", "right") == "left":
+            self.here.section = True
+        elif double and self.index + 1 < len(self.score.measures) and element.get("location") != "middle":
+            self.score.measures[self.index + 1].section = True
         if ending is not None:
             if ending.get("type") == "start":
                 self.here.ending_starts = True

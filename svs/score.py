@@ -516,6 +516,7 @@ class _Item:
     lyric: Lyric | None = None
     tie_start: bool = False
     ending: bool = False
+    section: bool = False
 
     @property
     def end(self):
@@ -537,6 +538,8 @@ def choose_verses(score, lines, playing, verse):
         for note in line:
             texts.setdefault(note.measure, set()).update(lyric.verse for lyric in note.lyrics)
     bound = {index for index, verses_there in texts.items() if len(verses_there) > 1}
+    common = _common_lines(lines) if len(verses) > 1 else set()
+    verses = [v for v in verses if v not in common] or verses
     pending = list(verses) if verse == "all" and verses else [verses[0] if verse == "all" and verses else verse]
     while pending:
         first = pending[0]
@@ -545,7 +548,7 @@ def choose_verses(score, lines, playing, verse):
             playing = play_order(score.measures, max(1, verses[-1] - first + 1), bound)
         for (_, part, line), items in zip(lines, sung, strict=False):
             new = _play(score, line, playing, first, order)
-            _assign_lyrics(new, first, part.legato)
+            _assign_lyrics(new, first, part.legato, common)
             heard |= {item.lyric.verse for item in new if item.lyric and item.lyric.verse == item.wanted}
             items += new
         order += playing
@@ -568,7 +571,7 @@ def _play(score, line, playing, first, before):
             wanted = first + passing - 1
             begin, end = (score.swung(index, offset) for offset in (note.offset, note.offset + note.duration))
             item = _Item(start + begin, end - begin, note, place, wanted, bar, tie_start=note.tie_start)
-            item.ending = bool(endings)
+            item.ending, item.section = bool(endings), score.measures[index].section
             items.append(item)
         if len(items) > MOST_NOTES:
             bar = score.measures[index].number
@@ -580,7 +583,19 @@ def _play(score, line, playing, first, before):
     return items
 
 
-def _assign_lyrics(items, first, legato):
+def _common_lines(lines) -> set[int]:
+    """Lines of lyrics under which no other stands at any note, but others elsewhere: refrains for all verses."""
+    alone: dict[int, bool] = {}
+    several = False
+    for _, _, line in lines:
+        for note in line:
+            several |= len(note.lyrics) > 1
+            for lyric in note.lyrics:
+                alone[lyric.verse] = alone.get(lyric.verse, True) and len(note.lyrics) == 1
+    return {verse for verse, is_alone in alone.items() if is_alone and several}
+
+
+def _assign_lyrics(items, first, legato, common=frozenset()):
     """Each note the syllable of its verse; stretches printed for one verse only, such as refrains, are sung in all."""
     i = 0
     while i < len(items):
@@ -593,7 +608,8 @@ def _assign_lyrics(items, first, legato):
         while stop < len(items) and items[stop].note.lyric(items[stop].wanted) is None:
             stop += 1
         start = i
-        if i > 0 and not _ends_in_common(items, i, stop):
+        refrain = any(lyric.verse in common for lyric in item.note.lyrics)
+        if i > 0 and not refrain and not _ends_in_common(items, i, stop):
             # up to the next rest, verse or volta it may be a melisma of the syllable before
             apart = next((j for j in range(i, stop) if _apart(items[j - 1], items[j], legato)), stop)
             if sum(bool(x.note.lyrics) for x in items[i:apart]) < FEW_SYLLABLES:
@@ -620,8 +636,10 @@ def _ends_in_common(items, start, stop):
 
 
 def _apart(before, item, legato):
-    """True where the verse of the note before has no say: after a rest, in another verse, in a volta of its own."""
+    """True where the verse of the note before has no say: after a rest or a double bar, in another verse, in a volta."""
     rests = item.onset > before.end + legato
+    if item.section and item.place != before.place and not _carries_on(before.lyric):
+        return True
     return rests or item.wanted != before.wanted or (item.ending and item.place != before.place)
 
 

@@ -91,6 +91,7 @@ class Measure:
     number: as printed. length: quarters.
     repeat_end: how often the section is played in all (2 for a plain repeat), None without a repeat sign.
     endings: passes on which this measure is played (volta brackets), empty when on all.
+    section: True where a double bar or a repeat sign stands before it. plays: how often its repeat is played by words ("3x").
     dal_segno, to_coda: label of the sign to jump to. da_capo, fine: True at the end of this measure.
     """
 
@@ -99,6 +100,8 @@ class Measure:
     repeat_start: bool = False
     repeat_end: int | None = None
     repeat_after_jump: bool = False
+    plays: int | None = None
+    section: bool = False
     endings: frozenset[int] = frozenset()
     ending_starts: bool = False
     ending_stops: bool = False

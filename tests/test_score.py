@@ -503,6 +503,53 @@ def test_an_amen_after_the_last_verse_is_no_melisma_of_it(read):
     assert sung(read(held, slurred, options={"verse": 2})) == ["two", None, None]
 
 
+def test_a_refrain_on_a_line_of_its_own_belongs_to_every_verse_and_is_none(read):
+    refrain = "".join(
+        note("B4", 1, after=f'<lyric number="3"><syllabic>{place}</syllabic><text>{text}</text></lyric>')
+        for text, place in (("glo", "begin"), ("ri", "middle"), ("a", "end"))
+    )
+    score = read(
+        note("A4", 4, verses=("one", "two")),
+        refrain,
+        note("A4", 4, verses=("three", "four")),
+        options={"verse": "all"},
+    )
+    assert sung(score) == ["one", "glo", "ri", "a", "three", "two", "glo", "ri", "a", "four"]
+
+
+def test_a_double_bar_parts_the_refrain_from_the_verse(read):
+    double = '<barline location="right"><bar-style>light-light</bar-style></barline>'
+    refrain = note("B4", 2, "o", syllabic="begin") + note("C5", 2, "men", syllabic="end")
+
+    def second_verse(barline):
+        verse = note("A4", 4, verses=("one", "two"))
+        return sung(read(verse + barline, refrain, note("A4", 4, verses=("three", "four")), options={"verse": 2}))
+
+    assert second_verse(double) == ["two", "o", "men", "four"]
+    assert second_verse("") == ["two", None, None, "four"]
+
+
+@pytest.mark.parametrize("text", ["3x", "3 ×", "(3 times)", "Play three times", "3 mal"])
+def test_a_repeat_may_say_in_words_how_often(read, text):
+    words = f"<direction><direction-type><words>{text}</words></direction-type></direction>"
+    song = note("A4", 4, verses=("one", "two", "three")) + words + END, note("A4", 4, "end")
+    assert sung(read(*song)) == ["one", "two", "three", "end"]
+
+
+def test_signs_of_jumps_may_be_written_as_text(read):
+    def text(words):
+        return f"<direction><direction-type><words>{words}</words></direction-type></direction>"
+
+    bars = (
+        note("A4", 4, "a"),
+        text("𝄋") + note("A4", 4, "b"),
+        note("A4", 4, "c") + text("𝄌"),
+        note("A4", 4, "d") + text("D.S. al Coda"),
+        text("𝄌 Coda") + note("A4", 4, "e"),
+    )
+    assert sung(read(*bars)) == list("abcdbce")
+
+
 def test_a_repeat_inside_a_bar_repeats_from_its_sign_in_all_parts(read):
     start = '<barline location="middle"><repeat direction="forward"/></barline>'
     stop = '<barline location="middle"><repeat direction="backward"/></barline>'
