@@ -59,6 +59,7 @@ DYNAMICS_DB = {
 }
 ACCENTS_DB = {"sf": 3.0, "sfz": 3.0, "sffz": 4.0, "fz": 3.0, "rf": 2.0, "rfz": 2.0, "sfp": 3.0, "fp": 3.0, "sfpp": 3.0}
 MEZZO_FORTE, DB_OF_VELOCITY = 80.0, 0.19  # by which scores' players write p (49), mf (80), f (96), ff (112)
+SWELL_QUARTERS = 16.0  # within which a swell that only a word asks for has grown by a step
 SWELL = r"(?:poco a poco |molto |sempre |poco )*(cresc|decresc|dim\b|dimin)"
 SYMBOLS = {"metNoteWhole": "𝅝", "metNoteHalfUp": "𝅗𝅥", "metNoteQuarterUp": "♩", "metNote8thUp": "♪", "metAugmentationDot": "."}
 WEDGE_DB = 3.0  # one dynamic step, when a hairpin leads to no written dynamic
@@ -346,6 +347,7 @@ class _PartWalk:
         self.slurs: dict[str, dict] = {}
         self.changes: set[tuple[int, Fraction, str | Sudden]] = set()
         self.cuts: dict[tuple[int, Fraction], Measure] = {}
+        self.hyphenates = False  # <syllabic> says which syllables are of one word
         self.quarter_tones: dict[tuple, float] = {}  # semitones by (step, octave), until the barline
         self.glides: set[tuple] = set()  # (measure, offset) of notes that words say to glide from
         self.dynamics: list[tuple] = []  # (measure, offset, "level"|"wedge"|"stop"|"accent", dB or direction)
@@ -529,6 +531,7 @@ class _PartWalk:
             digits = re.search(r"(\d{1,4})\D*$", lyric.get("number") or "")
             verse = int(digits[1]) if digits else position
             parsed = read_lyric(lyric, verse)
+            self.hyphenates |= any((s.text or "").strip() in ("begin", "middle", "end") for s in lyric.iterfind("syllabic"))
             if parsed is not None:
                 found.setdefault(verse, parsed)
             elif any(unicodedata.category(c) == "So" for c in "".join(lyric.itertext())):  # punctuation is not missed
@@ -710,7 +713,8 @@ class _PartWalk:
 
         Levels of loudness hold until the next, hairpins run linearly in dB.
         """
-        join_hyphened(self.part.notes)
+        if not self.hyphenates:
+            join_hyphened(self.part.notes)
         for note in self.part.notes:
             if (note.measure, note.offset) in self.glides and "glide" not in note.marks:
                 note.marks += ("glide",)
@@ -735,11 +739,12 @@ class _PartWalk:
                 continue
             if wedge is not None:  # whatever comes next ends the hairpin
                 began, direction = wedge
-                ahead = next((v for t, k, v in events if k == "level" and time <= t <= time + 2), None)
+                until = min(time, began + SWELL_QUARTERS) if opened == "swell" else time  # and held from there
+                ahead = next((v for t, k, v in events if k == "level" and until <= t <= until + 2), None)
                 base = levels[-1][1]
                 target = ahead if ahead is not None and (ahead - base) * direction > 0 else base + direction * WEDGE_DB
                 target = min(12.0, max(-24.0, target))
-                levels += [(began, base), (time, target)]
+                levels += [(began, base), (until, target)]
                 wedge = None
             if kind == "level":
                 levels += [(time, levels[-1][1]), (time, value)]
@@ -862,7 +867,10 @@ def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: boo
 
 
 def join_hyphened(notes: list[WrittenNote]) -> None:
-    """Carry words on over hyphens that are only written in their texts ("A-" "ma-" "zing"), in place, line by line."""
+    """Carry words on over hyphens that are only written in their texts ("A-" "ma-" "zing"), in place, line by line.
+
+    For files whose <syllabic> says nothing of it; in others a hyphen at the end of a text is the poet's dash.
+    """
     before: dict[tuple[str, int], Lyric] = {}
     for note in notes:
         joined = []

@@ -119,21 +119,27 @@ def settle_changes(score: WrittenScore, changes: Iterable[tuple[int, Fraction, s
         return
     fixed = sorted(marks)
     settled, before = dict(marks), None  # before: the tempo that "a tempo" goes back to
+    steady, last = None, Fraction(0)  # the tempo that gradual changes began with; the place of the last event
     for at in sorted(events):
         kind = events[at]
         current = _tempo_at(settled, at, default)
+        if any(last < place <= at for place in fixed):
+            steady = None
+            before = before if kind == "back" else None
+        last = at
         if isinstance(kind, Sudden):
             before = (before or current) if kind.factor else None
             if at not in marks:
                 first = _tempo_at(settled, Fraction(0), default)
-                settled[at] = current * kind.factor if kind.factor else kind.quarters or first
+                settled[at] = (steady or current) * kind.factor if kind.factor else kind.quarters or first
+            steady = None
             continue
         if kind == "back":
             if at not in marks:
                 settled[at] = before or current
-            before = None
+            before = steady = None
             continue
-        before = before or current
+        before, steady = before or current, steady or current
         following = min((place for place in [*fixed, *events] if place > at), default=None)
         end = starts[-1] if following is None else following
         stop = min(end, at + LONGEST)
@@ -144,7 +150,7 @@ def settle_changes(score: WrittenScore, changes: Iterable[tuple[int, Fraction, s
         while place < stop:
             settled[place] = current + (goal - current) * float((place + STEP / 2 - at) / (stop - at))
             place += STEP
-        if stop < end and not any(events[later] == "back" for later in events if later > at):
+        if stop < end and not any(events[later] in ("back", Sudden()) for later in events if later > at):
             settled[stop] = before
     score.tempos = [(*place_in(starts, at), bpm) for at, bpm in sorted(settled.items()) if at < starts[-1]]
 

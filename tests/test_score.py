@@ -185,6 +185,13 @@ def test_cresc_in_words_grows_until_the_next_dynamic_as_a_hairpin_does(read):
     assert loudness(words) == loudness(hairpin) == loudness(words, hairpin) == [-6, -3.75, -1.5, 0.75, 3]
 
 
+def test_a_swell_in_words_takes_four_bars_at_most(read):
+    words = "<direction><direction-type><words>cresc.</words></direction-type></direction>"
+    loud = "<direction><direction-type><dynamics><f/></dynamics></direction-type></direction>"
+    score = read(words + note("A4", 4, "la"), *[note("A4", 4, "la")] * 6, loud + note("A4", 4, "la"))
+    assert [n.loudness for n in score.parts[0].notes] == [0, 0.75, 1.5, 2.25, 3, 3, 3, 3]
+
+
 def test_dynamics_that_only_the_player_hears_are_sung(read):
     score = read('<sound dynamics="54.44"/>' + note("A4", 2, "la") + '<sound dynamics="106.67"/>' + note("A4", 2, "la"))
     assert [n.loudness for n in score.parts[0].notes] == pytest.approx([-6, 3], abs=0.3)  # p and f
@@ -343,9 +350,13 @@ def test_a_syllable_in_several_fonts_is_one_syllable(read):
 def test_hyphens_that_only_the_text_has_join_the_word(read):
     texts = ("A-", "ma-", "zing", "grace")
     bare = "".join(note("A4", 1, after=f"<lyric><text>{text}</text></lyric>") for text in texts)
-    for bar in (bare, "".join(note("A4", 1, text) for text in texts)):  # without <syllabic>, and with a wrong one
+    single = "".join(note("A4", 1, text) for text in texts)
+    for bar in (bare, single):  # without <syllabic>, and with one that is always the same
         found = [(n.lyric, n.syllabic) for n in read(bar).parts[0].notes]
         assert found == [("A", "begin"), ("ma", "middle"), ("zing", "end"), ("grace", "single")]
+    elsewhere = note("A4", 2, "glo", syllabic="begin") + note("A4", 2, "ry", syllabic="end")
+    dashes = [(n.lyric, n.syllabic) for n in read(note("A4", 2, "hope-") + note("A4", 2, "ye"), elsewhere).parts[0].notes]
+    assert dashes[1] == ("ye", "single")
 
 
 def test_chords_are_sung_at_the_top_and_cues_and_crosses_not_at_all(read):

@@ -98,6 +98,16 @@ def test_tempo_words_within_a_song_change_its_tempo(notes):
     assert [n.duration for n in sung[::2]] == pytest.approx([2, 2 / 1.15, 2, 120 / 128, 2])
 
 
+def test_a_faster_tempo_after_a_ritardando_is_faster_than_before_it(notes):
+    sung = notes(direction("", 60) + BAR, direction("rit.") + BAR, direction("più mosso") + BAR, direction("a tempo") + BAR)
+    assert [n.duration for n in sung[4::2]] == pytest.approx([2 / 1.15, 2])
+
+
+def test_a_change_after_a_new_mark_goes_back_to_that_mark(notes):
+    sung = notes(direction("", 60) + BAR, direction("rit.") + BAR, direction("", 120) + BAR, direction("rit.") + BAR, *[BAR] * 2)
+    assert sung[-1].duration == pytest.approx(1.0)
+
+
 def test_words_of_character_leave_the_tempo_and_a_mark_beside_a_word_wins(notes):
     assert sudden("ruhig") is None and sudden("legato ma non troppo") is None
     sung = notes(direction("", 60) + BAR, direction("dolce, ruhig") + BAR, direction("Allegro", 90) + BAR)
