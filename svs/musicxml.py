@@ -18,11 +18,13 @@ import re
 import unicodedata
 import xml.etree.ElementTree as ElementTree
 import zipfile
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from xml.parsers import expat
 
+from svs.g2p import LANGUAGES, parted
 from svs.tempo import DEFAULT_TEMPO, Sudden, change, number_in, of_words, settle_changes, sudden
 from svs.written import (
     MARKS,
@@ -37,6 +39,7 @@ from svs.written import (
     fifths_of,
 )
 
+LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 MAX_BYTES = 64 * 2**20
 MOST_TAGS = 5_000_000  # with attributes; each takes some hundred bytes of memory
 DYNAMICS_DB = {
@@ -220,9 +223,14 @@ def parse_musicxml(data: bytes, file: str) -> WrittenScore:
     names = {}
     for entry in root.iterfind("part-list/score-part"):
         display = "".join(t.text or "" for t in entry.iterfind("part-name-display/display-text"))
-        names[entry.get("id")] = " ".join((entry.findtext("part-name") or display or "").split())
+        others = (entry.findtext("score-instrument/instrument-name"), entry.findtext("part-abbreviation"))
+        given = next((name for name in (entry.findtext("part-name"), display, *others) if name and name.strip()), "")
+        names[entry.get("id")] = " ".join(given.split())
     title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
     score = WrittenScore(file, " ".join(title.split()))
+    tags = [element.get(LANG) for path in ("defaults/lyric-language", "part//lyric/text") for element in root.iterfind(path)]
+    named = Counter(code for tag in filter(None, tags) if (code := parted(tag)[0]) in LANGUAGES)
+    score.likely_language = named.most_common(1)[0][0] if named else None
     score.measures = [Measure() for _ in range(max(len(measures) for _, measures in parts))]
     lengths = [Fraction(0)] * len(score.measures)
     times: list[Fraction | None] = [None] * len(score.measures)
@@ -530,6 +538,8 @@ class _PartWalk:
         for position, lyric in enumerate(element.iterfind("lyric"), 1):
             digits = re.search(r"(\d{1,4})\D*$", lyric.get("number") or "")
             verse = int(digits[1]) if digits else position
+            if re.fullmatch(r"\s*\d{1,4}\s*", passing := lyric.get("time-only") or ""):
+                verse = int(passing)
             parsed = read_lyric(lyric, verse)
             self.hyphenates |= any((s.text or "").strip() in ("begin", "middle", "end") for s in lyric.iterfind("syllabic"))
             if parsed is not None:
@@ -803,7 +813,7 @@ def read_lyric(element, verse: int) -> Lyric | None:
     join = ""  # texts without a sign between them are one syllable in several fonts
     for child in element:
         if child.tag == "syllabic":
-            places.append((child.text or "single").strip())
+            places.append((child.text or "single").strip().lower())
         elif child.tag == "text" and (child.text or "").strip():
             text = text.rstrip() + join + child.text.lstrip() if join else text + child.text
             join = ""

@@ -248,7 +248,7 @@ def read_score(
             continue
         _check_bounds(notes, name, score.file)
         if notes:
-            sung_in = language or score.language or detect(_words(notes)) or "en"
+            sung_in = language or score.language or detect(_words(notes)) or score.likely_language or "en"
             if language is None and score.language is None and sung_in != "en":
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))

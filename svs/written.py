@@ -135,7 +135,8 @@ class WrittenScore:
     """All parts over common measures. tempos: (measure, offset in quarters, quarters a minute), in order.
 
     swings: (measure, offset) → (beat in quarters, share of it that the first of its two halves takes), from there on.
-    language: code of the lyrics' language where the file names it.
+    language: code of the lyrics' language where the file names it; likely_language: where it does as its makers set it by
+    default, so that words which speak of another are believed more.
     """
 
     file: str
@@ -146,6 +147,7 @@ class WrittenScore:
     swings: dict[tuple[int, Fraction], tuple[Fraction, Fraction]] = field(default_factory=dict)
     tempo_words: str = ""
     language: str | None = None
+    likely_language: str | None = None
 
     def starts(self) -> list[Fraction]:
         """Onset of every measure in written order, then the length of the whole, in quarters."""

@@ -561,6 +561,27 @@ def test_signs_of_jumps_may_be_written_as_text(read):
     assert sung(read(*bars)) == list("abcdbce")
 
 
+def test_a_lyric_for_one_pass_only_is_sung_on_that_pass(read):
+    texts = "".join(f'<lyric number="1" time-only="{n}"><text>{text}</text></lyric>' for n, text in ((1, "one"), (2, "two")))
+    assert sung(read(note("A4", 4, after=texts) + END)) == ["one", "two"]
+
+
+def test_the_language_that_the_page_names_is_believed_where_the_words_do_not_tell(read):
+    def language(*words):
+        page = document("".join(note("A4", 1, word) for word in words))
+        named = '<defaults><lyric-language xml:lang="de-AT"/></defaults><part-list>'
+        return read(xml=page.replace("<part-list>", named)).parts[0].language
+
+    assert language("Stern", "Glanz") == "de"
+    assert language(*"and we will sing of the love that you have for me".split()) == "en"
+
+
+def test_a_part_without_a_name_has_its_instruments(read):
+    instrument = '<part-name/><score-instrument id="I1"><instrument-name>Alto</instrument-name></score-instrument>'
+    nameless = document(note("A4", 4, "la"), name="").replace("<part-name></part-name>", instrument)
+    assert read(xml=nameless).parts[0].name == "Alto"
+
+
 def test_a_repeat_inside_a_bar_repeats_from_its_sign_in_all_parts(read):
     start = '<barline location="middle"><repeat direction="forward"/></barline>'
     stop = '<barline location="middle"><repeat direction="backward"/></barline>'

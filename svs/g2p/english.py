@@ -36,6 +36,7 @@ NONSENSE = {
     "ra": "R AA1", "ta": "T AA1", "da": "D AA1", "ba": "B AA1", "doo": "D UW1", "dum": "D AH1 M", "dee": "D IY1",
     "bop": "B AA1 P", "wop": "W AA1 P", "bee": "B IY1", "be": "B IY1", "hey": "HH EY1", "ho": "HH OW1", "oh": "OW1",
 }  # fmt: skip
+HUMMED = {"ng": "NG", "sh": "SH", "th": "TH", "h": "HH"}  # sounds of several letters, held without a vowel
 LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "ð": "th", "þ": "th"}
 
 
@@ -93,6 +94,8 @@ class English(Pronouncer):
         bare = text.rstrip(".")
         if bare == "the":
             return [("DH", "IY0") if self.starts_with_vowel(context.neighbour(1)) else ("DH", "AH0")]
+        if bare == "ng":  # of choirs, not the name
+            return variants(self.lexicon, bare)
         chosen = choose(bare, context)
         preferred = [tuple(chosen.split())] if chosen else variants(self.lexicon, bare)
         return list(dict.fromkeys(preferred + found))
@@ -188,6 +191,8 @@ class English(Pronouncer):
 
     def interjected(self, text: str) -> list[tuple[str, ...]]:
         """Drawn-out cries and refrains: ohhh, aaah, lalala, mmmm."""
+        if hummed := re.fullmatch(r"([bdfghlmnprsvz])\1+|(ng|sh|th)(?:g|h)*", text):
+            return [(HUMMED.get(hummed[2] or "") or HUMMED.get(hummed[1]) or hummed[1].upper(),)]
         plain = re.sub(r"(.)\1{2,}", r"\1", text)
         if plain != text and (found := self.known(plain) or self.known(re.sub(r"(.)\1{2,}", r"\1\1", text))):
             return found
