@@ -62,6 +62,8 @@ DYNAMICS_DB = {
 }
 ACCENTS_DB = {"sf": 3.0, "sfz": 3.0, "sffz": 4.0, "fz": 3.0, "rf": 2.0, "rfz": 2.0, "sfp": 3.0, "fp": 3.0, "sfpp": 3.0}
 MEZZO_FORTE, DB_OF_VELOCITY = 80.0, 0.19  # by which scores' players write p (49), mf (80), f (96), ff (112)
+LEVEL = r"(?:sub(?:ito|\.)? |sempre |molto )?(p{1,4}|mp|mf|f{1,4})(?:,? (?:sub(?:ito|\.)?|sempre|[^\W\d_]{3,}))*"
+SWING = r"(?:(?:medium|med\.|slow|fast|easy|light|up)[- ])?(?:(swing|swung|shuffle)|straight|even (?:8|eighth))\b(?! ?low)"
 SWELL_QUARTERS = 16.0  # within which a swell that only a word asks for has grown by a step
 SWELL = r"(?:poco a poco |molto |sempre |poco )*(cresc|decresc|dim\b|dimin)"
 SYMBOLS = {"metNoteWhole": "𝅝", "metNoteHalfUp": "𝅗𝅥", "metNoteQuarterUp": "♩", "metNote8thUp": "♪", "metAugmentationDot": "."}
@@ -557,6 +559,9 @@ class _PartWalk:
                 said |= {"tempo"} if self.metronome(metronome, offset) else set()
         if sound is not None:
             self.sound(sound, offset, louder=element.find("direction-type/dynamics") is None)
+            said |= {child.tag for child in sound}
+        if element.find("direction-type/dynamics") is not None:
+            said.add("dynamics")
         for kind in element.iterfind("direction-type/*"):
             if kind.tag == "dynamics":
                 self.dynamic(kind, offset)
@@ -592,6 +597,12 @@ class _PartWalk:
             elif kind := change(text) or (None if opens else sudden(text)):
                 kind = sudden(text) if kind == "back" and sudden(text) else kind
                 self.changes.add((self.index, offset, kind))
+        if "swing" not in said and (feel := re.match(SWING, text, re.I)):
+            self.score.swings[self.index, offset] = Fraction(1), Fraction(2, 3) if feel[1] else Fraction(1, 2)
+        if level := re.fullmatch(LEVEL, text):
+            if "dynamics" not in said:
+                self.dynamics.append((self.index, offset, "level", DYNAMICS_DB[level[1]]))
+            return
         if swell := re.match(SWELL, text.lower()):
             self.dynamics.append((self.index, offset, "swell", 1 if swell[1].startswith("c") else -1))
             return
@@ -682,7 +693,9 @@ class _PartWalk:
 
     def dynamic(self, element, offset):
         for sign in element:
-            name = sign.tag if sign.tag != "other-dynamics" else (sign.text or "").strip()
+            name = sign.tag if sign.tag != "other-dynamics" else " ".join((sign.text or "").split())
+            if name not in ACCENTS_DB and (level := re.fullmatch(LEVEL, name)):
+                name = level[1]
             if name in DYNAMICS_DB:
                 self.dynamics.append((self.index, offset, "level", DYNAMICS_DB[name]))
             elif name in ACCENTS_DB:

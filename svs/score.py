@@ -11,7 +11,7 @@ Conventions:
   under an extender line. Any other note without a syllable is an error, unless `missing_lyric` says what to sing.
 - An acciaccatura falls on the beat and takes 70 ms of the note that follows; an appoggiatura takes its written value,
   at most half of that note. The syllable begins with the grace note, so that the word meets the beat.
-- Where the file swings (<swing>), halves of the beat move and triplets stay.
+- Where the file swings (<swing>, or "Swing" in words, 2 to 1), halves of the beat move and triplets stay.
 - Without a tempo mark a word such as Andante gives the tempo, else a quarter note takes half a second (120 a minute);
   `Score.remarks` says so. Later words ("Allegro", "più mosso", "Tempo I") change it, and rit. and accel. are played until
   "a tempo" (svs/tempo.py).
@@ -754,10 +754,10 @@ def _perform(items, clock, part, file, shift, missing_lyric):
 
 
 def _tied(items, legato):
-    """Join tied notes as they are played, across barlines and repeats; a new syllable breaks a tie."""
+    """Join tied notes as they are played, across barlines and repeats; a new syllable or a grace note breaks a tie."""
     joined: list[_Item] = []
     for item in items:
-        before = next((j for j in reversed(joined[-4:]) if not j.note.grace), None)
+        before = joined[-1] if joined and not joined[-1].note.grace else None
         follows = before is not None and before.note.cents == item.note.cents and abs(item.onset - before.end) <= legato
         if follows and item.lyric is None and not item.note.grace and (before.tie_start or item.note.tie_stop):
             before.duration = item.end - before.onset

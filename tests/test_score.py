@@ -192,6 +192,15 @@ def test_a_swell_in_words_takes_four_bars_at_most(read):
     assert [n.loudness for n in score.parts[0].notes] == [0, 0.75, 1.5, 2.25, 3, 3, 3, 3]
 
 
+@pytest.mark.parametrize(
+    "text, decibels", [("pp dolce", -10), ("f", 3), ("sub. p", -6), ("mf, espressivo", 0), ("fine", 0), ("F", 0)]
+)
+def test_a_dynamic_may_be_written_as_words(read, text, decibels):
+    for tag in (f"<words>{text}</words>", f"<dynamics><other-dynamics>{text}</other-dynamics></dynamics>"):
+        score = read(f"<direction><direction-type>{tag}</direction-type></direction>" + note("A4", 4, "la"))
+        assert score.parts[0].notes[0].loudness == decibels
+
+
 def test_dynamics_that_only_the_player_hears_are_sung(read):
     score = read('<sound dynamics="54.44"/>' + note("A4", 2, "la") + '<sound dynamics="106.67"/>' + note("A4", 2, "la"))
     assert [n.loudness for n in score.parts[0].notes] == pytest.approx([-6, 3], abs=0.3)  # p and f
@@ -220,6 +229,13 @@ def test_a_new_syllable_breaks_a_tie(read):
         + note("D5", 2, inside=tie("stop"), verses=("", "notes"))
     )
     assert [(n.lyric, n.duration) for n in score.parts[0].notes] == [("held", 2.0)]
+
+
+def test_a_tie_over_a_grace_note_loses_no_time(read):
+    grace = note("D5", 0, before="<grace/>", after="<type>eighth</type>")
+    notes = read(note("C5", 2, "ah", inside=tie("start")) + grace + note("C5", 2, inside=tie("stop"))).parts[0].notes
+    assert [n.cents for n in notes] == [7200, 7400, 7200]
+    assert [(n.onset, n.end) for n in notes] == [(0.0, 1.0), (1.0, 1.25), (1.25, 2.0)]
 
 
 def test_a_note_without_syllable_continues_the_vowel(read):
@@ -302,6 +318,17 @@ def test_sixteenths_swing_within_the_eighth_and_a_pickup_counts_from_its_end(rea
     assert [(n.onset, n.end) for n in late.parts[0].notes] == [
         (pytest.approx(1 / 12), pytest.approx(0.25)), (0.25, pytest.approx(2.25))
     ]  # fmt: skip
+
+
+def test_swing_in_words_is_two_to_one_until_straight(read):
+    def words(text):
+        return f"<direction><direction-type><words>{text}</words></direction-type></direction>"
+
+    eighths = "".join(note("A4", 0.5, "la") for _ in range(8))
+    notes = read(words("Medium Swing") + eighths, words("Straight 8ths") + eighths).parts[0].notes
+    assert [n.duration for n in notes[:2]] == pytest.approx([1 / 3, 1 / 6])
+    assert [n.duration for n in notes[8:10]] == pytest.approx([1 / 4, 1 / 4])
+    assert [n.duration for n in read(words("Swing low") + eighths).parts[0].notes[:2]] == [0.25, 0.25]
 
 
 def test_a_swing_without_a_ratio_is_told(read):
