@@ -8,7 +8,8 @@ other formats (`svs.foreign`).
 Conventions:
 - Pass n through a repeat sings verse n where the score has one; a refrain printed once is sung every time.
 - A note without a syllable continues the vowel before it: over no rest always, over a rest only inside a word or
-  under an extender line. Any other note without a syllable is an error, unless `missing_lyric` says what to sing.
+  under an extender line. An English word of several syllables that stands whole under its first note is spread over
+  such notes. Any other note without a syllable is an error, unless `missing_lyric` says what to sing.
 - An acciaccatura falls on the beat and takes 70 ms of the note that follows; an appoggiatura takes its written value,
   at most half of that note. The syllable begins with the grace note, so that the word meets the beat.
 - Where the file swings (<swing>, or "Swing" in words, 2 to 1), halves of the beat move and triplets stay.
@@ -31,10 +32,12 @@ from pathlib import Path
 import numpy as np
 
 from svs.files import MOST_BYTES
+from svs.g2p import parted
 from svs.language import detect
 from svs.repeats import play_order
 from svs.tempo import DEFAULT_TEMPO, of_words
 from svs.units import note_name
+from svs.ustx import may_be_one_syllable, spell
 from svs.written import (
     MOST_NOTES,
     Lyric,
@@ -239,6 +242,9 @@ def read_score(
     parts = []
     most = max(_syllables(line) for _, _, line in lines)
     for (name, part, line), items in zip(lines, sung, strict=False):
+        sung_in = language or score.language or detect(_words(items)) or score.likely_language or "en"
+        if parted(sung_in)[0] == "en":
+            _spread_words(items, part.legato)
         try:
             notes = _perform(items, clock, part, score.file, 100.0 * transpose, missing_lyric)
         except ScoreError as error:
@@ -248,7 +254,6 @@ def read_score(
             continue
         _check_bounds(notes, name, score.file)
         if notes:
-            sung_in = language or score.language or detect(_words(notes)) or score.likely_language or "en"
             if language is None and score.language is None and sung_in != "en":
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
@@ -284,13 +289,13 @@ def as_verse(verse) -> int | str:
     return number
 
 
-def _words(notes) -> list[str]:
+def _words(items) -> list[str]:
     found, inside = [""], False
-    for note in notes:
-        if note.lyric is not None:
-            joins = inside and note.syllabic in ("middle", "end")
-            found[-1:] = [found[-1] + note.lyric] if joins else [found[-1], note.lyric]
-            inside = note.syllabic in ("begin", "middle")
+    for lyric in (item.lyric for item in items):
+        if lyric is not None:
+            joins = inside and lyric.syllabic in ("middle", "end")
+            found[-1:] = [found[-1] + lyric.text] if joins else [found[-1], lyric.text]
+            inside = lyric.syllabic in ("begin", "middle")
     return [word for text in found for word in re.split(r"[\s‿]+", text)]
 
 
@@ -621,6 +626,29 @@ def _assign_lyrics(items, first, legato, common=frozenset()):
             for x in run:
                 x.lyric = x.note.lyric(verse)
         i = stop
+
+
+def _spread_words(items, legato):
+    """Give an English word that stands whole under its first note its syllables, one for each note after it, in place.
+
+    Notes without words, slurs and lines take them; a word that may be one syllable (power) stays on its note.
+    """
+    for i, item in enumerate(items):
+        lyric = item.lyric
+        if lyric is None or lyric.syllabic != "single" or lyric.extend or not re.fullmatch(r"\W*[A-Za-z'’-]{4,}\W*", lyric.text):
+            continue
+        rest: list[_Item] = []
+        for before, after in itertools.pairwise(items[i:]):
+            free = not (after.lyric or after.note.lyrics or after.note.slurred or after.note.grace or after.note.tie_stop)
+            if not free or after.onset > before.end + legato or after.wanted != item.wanted:
+                break
+            rest.append(after)
+        if not rest or may_be_one_syllable(lyric.text):
+            continue
+        pieces = spell(lyric.text, 1 + len(rest))
+        for number, (note, piece) in enumerate(zip([item, *rest], pieces, strict=False)):
+            place = "begin" if number == 0 else "end" if number + 1 == len(pieces) else "middle"
+            note.lyric = replace(lyric, text=piece.strip("-"), syllabic=place if len(pieces) > 1 else "single")
 
 
 def _ends_in_common(items, start, stop):

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from svs.files import load_yaml
-from svs.g2p.syllables import split
+from svs.g2p.syllables import shortest, split
 from svs.musicxml import clean_lyric
 from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
@@ -159,6 +159,11 @@ def editor_lyrics(texts: list[str]):
             continue
         place += 1
     return lyrics
+
+
+def may_be_one_syllable(word: str) -> bool:
+    """Whether an English word has a pronunciation of one syllable, or one that poets make one of: fire, heaven, power."""
+    return shortest(word) < 2
 
 
 def spell(word: str, count: int) -> list[str]:

@@ -259,6 +259,19 @@ def test_a_slur_over_two_syllables_is_no_melisma(read):
     assert not b.melisma
 
 
+def test_a_word_that_stands_whole_under_its_first_note_is_sung_on_the_notes_after_it(read):
+    def bar(word, **first):
+        return note("A4", 1, word, **first) + note("B4", 1) + note("C5", 2)
+
+    found = [(n.lyric, n.syllabic) for n in read(bar("Amazing")).parts[0].notes]
+    assert found == [("A", "begin"), ("maz", "middle"), ("ing", "end")]
+    assert sung(read(bar("wonder"))) == ["won", "der", None]
+    assert sung(read(bar("heaven"))) == ["heaven", None, None]  # may be one syllable
+    slurred = note("A4", 1, "Amazing", after=slur("start")) + note("B4", 1) + note("C5", 2, after=slur("stop"))
+    assert sung(read(slurred)) == ["Amazing", None, None]
+    assert sung(read(bar("Wunder"), options={"language": "de"})) == ["Wunder", None, None]
+
+
 def test_a_melisma_may_breathe_inside_a_word_but_a_new_phrase_needs_words(read):
     glory = (
         note("A4", 1, "Glo", syllabic="begin") + note("rest", 1) + note("B4", 1) + note("B4", 1, "ry", syllabic="end")
