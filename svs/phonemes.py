@@ -395,8 +395,58 @@ def _spoken(word: Word, words_on: Mapping[int, int], g2p: Pronouncer, context: C
     shared = any(words_on[note] > 1 for note in word.notes)
     if shared and not any(map(is_vowel, found[0])):
         return [Syllable((), found[0][0], found[0][1:])]
-    fitting = [phones for phones in found if sum(map(is_vowel, phones)) == count]
-    return fit_syllables((fitting or found)[0], count, word.spelling)
+    as_written = any(sum(map(is_vowel, phones)) == count for phones in found) and g2p.knows(word.text)
+    if not as_written and (drawn := without_echoes(word.spelling, g2p)):
+        spelling, times = drawn
+        return [
+            note
+            for syllable, often in zip(_fitted(g2p.pronunciations("".join(spelling), context), spelling), times, strict=True)
+            for note in _stretch(syllable, often)
+        ]
+    return _fitted(found, word.spelling)
+
+
+def _fitted(found: Sequence[tuple[str, ...]], spelling: Sequence[str]) -> list[Syllable]:
+    """The first pronunciation with as many vowels as the spelling has syllables, else the first, fitted to it."""
+    fitting = [phones for phones in found if sum(map(is_vowel, phones)) == len(spelling)]
+    return fit_syllables((fitting or found)[0], len(spelling), spelling)
+
+
+VOWEL_LETTERS = "aeiouy"
+
+
+def _echoes(vowel: str, before: str) -> bool:
+    """Whether the letters of a vowel go on with those of the one before: o after oa, ou after ou, ay after a."""
+    return vowel.startswith(before) or before.startswith(vowel) or before.endswith(vowel)
+
+
+def without_echoes(spelling: Sequence[str], g2p: Pronouncer) -> tuple[list[str], list[int]] | None:
+    """(syllables, notes of each) of a known word that is engraved with its vowels again: whoa·oh·oh, lo·o·ove, ha·al·le·lu·jah.
+
+    None where no syllable echoes the one before it, or what is left is no word that `g2p` knows.
+    """
+    pieces: list[str] = []
+    times: list[int] = []
+    spare = ""  # h, w or y that only lengthens the vowel, unless the word has it: o·oh, whoa·oh
+    for syllable in spelling:
+        letters = re.sub("[^a-z']", "", unaccent(syllable))
+        begins = re.match(f"[{VOWEL_LETTERS}]+", letters)
+        ends = re.search(f"([{VOWEL_LETTERS}]+)[hw]?$", unaccent(pieces[-1])) if pieces else None
+        if not (begins and ends and _echoes(begins[0], ends[1])):
+            pieces.append(syllable)
+            times.append(1)
+            continue
+        times[-1] += 1
+        rest = "" if unaccent(pieces[-1]).endswith(letters) else letters.removeprefix(ends[1]).removeprefix(begins[0])
+        if rest in ("h", "w", "y"):
+            spare = rest
+        else:
+            pieces[-1] += rest
+    words = ["".join(pieces) + spare, "".join(pieces)] if spare else ["".join(pieces)]
+    if len(pieces) == len(spelling) or not any(map(g2p.knows, words)):
+        return None
+    pieces[-1] += spare if g2p.knows(words[0]) else ""
+    return pieces, times
 
 
 def _bracketed(word: Word) -> list[tuple[str, ...]]:

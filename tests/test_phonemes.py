@@ -161,6 +161,25 @@ def test_malformed_hyphens_lose_no_syllable(syllables, expected):
     assert [word.text for word in words(notes)] == expected
 
 
+@pytest.mark.parametrize(
+    "line, phones",
+    [
+        ("whoa-oh-oh", "W OW1 | OW0 | OW0"),
+        ("o-oh", "OW1 | OW0"),
+        ("yeah-eah", "Y AE1 | AE0"),
+        ("hey-ey-ey", "HH EH1 | EH0 | EY0"),
+        ("you-ou", "Y UW1 | UW0"),
+        ("lo-o-ove", "L AH1 | AH0 | AH0 V"),
+        ("ni-i-ight", "N AA1 | AA0 | AY0 T"),
+        ("ha-al-le-lu-jah", "HH AE2 | AE0 | L AH0 | L UW1 | Y AH0"),
+        ("glo-o-o-ri-a", "G L AO1 | AO0 | AO0 | R IY0 | AH0"),
+        ("co-op-er-ate", "K OW0 | AA1 | P ER0 | EY2 T"),
+    ],
+)
+def test_vowels_that_are_written_again_are_held(line, phones):
+    assert sung(line) == phones
+
+
 def test_words_that_share_a_note_are_both_sung():
     assert sung("do‿I do+I") == "D UW1 AY1 | D UW1 AY1"
     assert sung("ev-er‿I") == "EH1 | V ER0 AY1"

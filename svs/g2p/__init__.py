@@ -63,6 +63,10 @@ class Pronouncer:
         """The likeliest pronunciation. Raises ValueError if there is nothing to say."""
         return self.pronunciations(word, context)[0]
 
+    def knows(self, word: str) -> bool:
+        """Whether a word stands in a dictionary; languages that go by rules have none."""
+        return False
+
     def unreadable(self, word: str) -> ValueError:
         """The error of a word that holds nothing this language can read, with what to write instead."""
         if any(letter.isalpha() for letter in word):

@@ -73,6 +73,10 @@ class English(Pronouncer):
                 found = list(dict.fromkeys([*self.foreign(word, accented=True), *found, *self.foreign(word)]))
         return found if context is None else self.sung(text, found, context)
 
+    def knows(self, word: str) -> bool:
+        text = normalize(word)
+        return bool(self.words(text) or self.contracted(text))
+
     def with_ed_apart(self, text: str) -> list[tuple[str, ...]]:
         """A word whose accent asks for its -ed as a syllable, blessèd; [] where its stem is not known."""
         if whole := self.known(text):
