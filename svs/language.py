@@ -1,4 +1,4 @@
-"""Which language lyrics are in, by their commonest small words; Japanese by its script."""
+"""Which language lyrics are in, by their commonest small words; Japanese by its script, or by its morae in romaji."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ SMALL_WORDS = {
 }
 WORDS = {code: frozenset(words.split()) for code, words in SMALL_WORDS.items()}
 FEWEST_WORDS = 8  # below so many nothing is concluded
+MORA = "(?:[kgnhbpmr]y|sh|ch|ts|[kgsztdnhbpmyrwfj])?[aiueo]|n"  # of Japanese in romaji
 MARGIN = 1.25  # how far another language must lead English
 
 
@@ -36,6 +37,9 @@ def detect(words: Iterable[str]) -> str | None:
         return "ja"
     if len(plain) < FEWEST_WORDS:
         return None
+    morae = [word for word in plain if re.fullmatch(MORA, word)]
+    if len(morae) >= 0.9 * len(plain) and len(set(morae)) >= FEWEST_WORDS:  # sa ku ra ya yo i no so ra wa
+        return "ja"
     shares = {code: sum(word in known for word in plain) / len(plain) for code, known in WORDS.items()}
     best = max(shares, key=lambda code: shares[code])
     if shares[best] < 0.08:

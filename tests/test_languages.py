@@ -37,6 +37,7 @@ def said(language, word):
         ("ja", "si", "ɕ IY"),
         ("ja", "すぃ", "S IY"),
         ("ja", "さ゛", "Z a"),
+        ("ja", "桜(さくら)の", "S a K ɯ ɾ a N o"),
         ("de", "geben", "G e B ə N"),
         ("de", "gebenedeit", "G ə B e N e D AY T"),
         ("de", "beten", "B e T ə N"),
@@ -199,6 +200,11 @@ def test_a_voice_sings_the_nearest_of_what_it_lacks():
 )
 def test_the_language_of_a_song_is_known_by_its_small_words(words, language):
     assert detect(words.split()) == language
+
+
+def test_single_morae_in_romaji_are_japanese():
+    assert detect("sa ku ra ya yo i no so ra wa mi wa ta su ka gi ri".split()) == "ja"
+    assert detect("no che de paz no che de a mor to do duer me en de rre dor".split()) == "es"
 
 
 def test_a_refrain_of_la_is_in_no_language():

@@ -68,6 +68,7 @@ class Japanese(Pronouncer):
 
 def hiragana(word: str) -> str:
     """Lower case, full width, hiragana for katakana, without what is not sung."""
+    word = re.sub("[\u3400-\u9fff々]+[(（]([\u3040-\u30ff]+)[)）]", r"\1", word)  # 桜(さくら), a reading beside its kanji
     text = re.sub("[゛ﾞ]", "\u3099", re.sub("[゜ﾟ]", "\u309a", straight(word)))  # voicing marks that stand alone
     text = unicodedata.normalize("NFKC", text).lower().replace("ヵ", "か").replace("ヶ", "け")
     text = "".join(chr(ord(c) - 0x60) if "ァ" <= c <= "ヶ" else c for c in text)
