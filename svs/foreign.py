@@ -8,8 +8,10 @@ lines of ABC; they are laid under its notes here, those of ABC line by line as i
 from __future__ import annotations
 
 import contextlib
+import html
 import itertools
 import re
+import unicodedata
 import warnings
 from pathlib import Path
 
@@ -29,7 +31,7 @@ def read_foreign(path) -> WrittenScore:
             import music21
 
             if format == "abc":
-                text = _first_tune(path.read_text(encoding="utf-8", errors="replace"))
+                text = _by_voices(_first_tune(path.read_text(encoding="utf-8", errors="replace")))
                 with _bars_of_any_number():
                     stream = music21.converter.parse(text, format="abc")
                 voices = _lay_words(stream, text)
@@ -76,10 +78,28 @@ def _bars_of_any_number():
         handler.definesMeasures = plain
 
 
+ACCENTS = {
+    "`": "\u0300", "'": "\u0301", "^": "\u0302", '"': "\u0308", "~": "\u0303", "o": "\u030a", "u": "\u0306", "v": "\u030c",
+    "=": "\u0304", ",": "\u0327", ";": "\u0328",
+}  # fmt: skip
+LIGATURES = {"ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ"}
+
+
+def _without_mnemonics(line: re.Match) -> str:
+    """A text of ABC with its accents as letters: caf\\'e, na\\"ive, &eacute; (standard 2.1, 8.2)."""
+    text = html.unescape(line[0])
+    text = re.sub(r"\\(ss|ae|AE|oe|OE)", lambda found: LIGATURES[found[1]], text)
+    return re.sub(
+        r"\\([`'^\"~ouv=,;])([A-Za-z])", lambda found: unicodedata.normalize("NFC", found[2] + ACCENTS[found[1]]), text
+    )
+
+
 def _first_tune(text):
     """The header of a file and its first tune, without the one-letter decorations that make music21 lose their note."""
     tunes = re.split(r"(?m)^(?=X:)", text)
     text = tunes[0] + tunes[1] if len(tunes) > 1 else text
+    text = re.sub(r"(?m)^(?=[wWT]:|\+:).*$", _without_mnemonics, text)
+    text = re.sub(r"(?m)^\[V:\s*([^\]\n]*)\][ \t]*", r"V:\1\n", text)  # a line of music for one voice
     text = re.sub(r"[ \t]*\n\+:", "", text.replace("\r\n", "\n"))  # a field goes on
     text = re.sub(r"(?m)(^w:.*)\\[ \t]*\nw:", r"\1 ", text)
     text = re.sub(r"(?m)^(?![A-Za-z+]:)([^%\n]*)\\[ \t]*(?:%.*)?\n(?![A-Za-z+]:|%|\s*$)", r"\1 ", text)  # and a line of music
@@ -88,6 +108,29 @@ def _first_tune(text):
         "\n".join(line if re.match(r"[A-Za-z+]:|%", line) else decoration.sub("", line) for line in text.splitlines())
         + "\n"
     )
+
+
+def _by_voices(text: str) -> str:
+    """A tune whose lines change between voices with each voice by itself and numbered, as music21 reads them."""
+    every = text.splitlines()
+    start = next((i for i, line in enumerate(every, 1) if line.startswith("K:")), len(every))
+    definition: dict[str, str] = {}
+    lines: dict[str, list[str]] = {}
+    voice = ""
+    for line in [*(line for line in every[:start] if line.startswith("V:")), *every[start:]]:
+        if (field := re.match(r"V:\s*(\S+)(.*)", line)) is None:
+            lines.setdefault(voice, []).append(line)
+            continue
+        voice = field[1]
+        definition[voice] = definition.get(voice) or field[2]
+    music = {voice: found for voice, found in lines.items() if any(re.match(r"(?![A-Za-z+]:|%)\s*\S", line) for line in found)}
+    if len(music) < 2:
+        return text
+    whole = [line for line in every[:start] if not line.startswith("V:")]
+    for number, (voice, found) in enumerate(music.items(), 1):
+        name = "" if re.search(r"\b(name|nm)=", definition.get(voice, "")) or voice.isdecimal() else f' name="{voice}"'
+        whole += [f"V:{number}{definition.get(voice, '')}{name}", *found]
+    return "\n".join(whole) + "\n"
 
 
 def _lay_words(stream, text) -> list[str]:

@@ -62,7 +62,7 @@ DYNAMICS_DB = {
 }
 ACCENTS_DB = {"sf": 3.0, "sfz": 3.0, "sffz": 4.0, "fz": 3.0, "rf": 2.0, "rfz": 2.0, "sfp": 3.0, "fp": 3.0, "sfpp": 3.0}
 MEZZO_FORTE, DB_OF_VELOCITY = 80.0, 0.19  # by which scores' players write p (49), mf (80), f (96), ff (112)
-LEVEL = r"(?:sub(?:ito|\.)? |sempre |molto )?(p{1,4}|mp|mf|f{1,4})(?:,? (?:sub(?:ito|\.)?|sempre|[^\W\d_]{3,}))*"
+LEVEL = r"(?:sub(?:ito|\.)? |sempre |molto )?(p{1,4}|mp|mf|f{1,4})(?:,? (?:sub\.|[^\W\d_]{3,}))*"
 SWING = r"(?:(?:medium|med\.|slow|fast|easy|light|up)[- ])?(?:(swing|swung|shuffle)|straight|even (?:8|eighth))\b(?! ?low)"
 SWELL_QUARTERS = 16.0  # within which a swell that only a word asks for has grown by a step
 SWELL = r"(?:poco a poco |molto |sempre |poco )*(cresc|decresc|dim\b|dimin)"
@@ -853,7 +853,7 @@ def _syllabic(places):
 
 HYPHENS = "-\u2010\u2011\u2043\u2212\ufe63\u00ad_"
 ELISION = re.compile(r"(?<=[A-Za-zÀ-ɏ'’])[_~⁀](?=['’]?[A-Za-zÀ-ɏ])")  # as they are typed inside a syllable
-NUMBER_OF_VERSE = re.compile(r"[(\[]?\d+(?:[ªº°]|\s*[.):\]]+)+\s*(?=\D|$)|[①-⒛❶-❿⓪]\s*(?=\D)|[IVX]{1,5}\.\s+(?=\S)")
+NUMBER_OF_VERSE = re.compile(r"[(\[]?\d+(?:[ªº°] ?[.):\]]*| ?[.):\]]+) ?(?=\D|$)|[①-⒛❶-❿⓪]\s*(?=\D)|[IVX]{1,5}\.\s+(?=\S)")
 SECTIONS = (
     "verse|vers|strophe|stanza|strofa|estrofa|couplet|pre-?chorus|chorus|refrain|refr|kehrvers|ritornello|estribillo|coro|bridge"
 )
@@ -870,7 +870,7 @@ def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: boo
     """
     if re.search(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|amp|quot|apos|lt|gt|nbsp);", text):
         text = html.unescape(text)
-    text = re.sub(r"\s", " ", text).strip()  # no-break and narrow spaces too
+    text = " ".join(text.split())  # no-break and narrow spaces too
     text = NUMBER_OF_VERSE.sub("", text, count=1) if NUMBER_OF_VERSE.match(text) else text
     text = LABEL.sub("", text, count=1) if LABEL.match(text) else text
     if re.match(rf"{verse} [^\W\d_]", text):

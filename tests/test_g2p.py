@@ -4,6 +4,7 @@ import csv
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,13 @@ def test_a_spelled_ending_that_is_sung_apart_is_a_syllable():
 def test_without_a_line_words_have_their_citation_form():
     assert ENGLISH.phones("the") == ("DH", "AH0")
     assert ENGLISH.phones("and") == ("AH0", "N", "D")
+
+
+@pytest.mark.parametrize("word", ["be" * 300 + "x", "n'" * 40 + "n", "a." * 300, "un" * 200, "oh" * 200 + "x"])
+def test_a_word_that_is_none_is_answered_at_once(word):
+    began = time.process_time()
+    assert ENGLISH.pronunciations(word)
+    assert time.process_time() - began < 3.0  # seconds
 
 
 def test_unknown_words_come_from_the_network():

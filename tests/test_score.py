@@ -984,6 +984,21 @@ def test_words_of_abc_go_on_over_bars_lines_and_repeats(tune, words, tmp_path):
     assert score.parts[0].notes[0].bar == 1
 
 
+def test_voices_of_abc_may_change_from_line_to_line(tmp_path):
+    path = tmp_path / "duet.abc"
+    lines = ("[V:S] C D E F|", "w: one two three four", "[V:B] C, D, E, F,|", "w: la le li lo") * 2
+    path.write_text(ABC + "\n".join(lines) + "\n")
+    parts = read_score(path).parts
+    assert [part.name for part in parts] == ["S", "B"]
+    assert [[n.lyric for n in part.notes] for part in parts] == ["one two three four".split() * 2, "la le li lo".split() * 2]
+
+
+def test_accents_of_abc_are_letters(tmp_path):
+    path = tmp_path / "tune.abc"
+    path.write_text(ABC + "C D E F|]\nw: caf\\'e na\\\"ive gro\\ss &eacute;t\\'e\n")
+    assert sung(read_score(path)) == ["café", "naïve", "groß", "été"]
+
+
 def test_voices_of_abc_keep_their_names(tmp_path):
     path = tmp_path / "duet.abc"
     path.write_text(ABC + 'V:1 name="Soprano"\nC D E F|\nw: do re mi fa\nV:2 nm="Bass"\nC, D, E, F,|\nw: la la la la\n')

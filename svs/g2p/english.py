@@ -159,6 +159,8 @@ class English(Pronouncer):
         for ending, phones in {"'ll": ("L",), "'ve": ("V",), "'re": ("R",), "'m": ("M",)}.items():
             if text.endswith(ending):
                 return [stem + phones for stem in self.formed(text[: -len(ending)])]
+        if text.count("'") > MOST_APOSTROPHES:
+            return self.formed(text.replace("'", ""))
         forms = [text.replace("'", vowel, 1) for vowel in ("e", "o", "i", "a", "u", "ee", "v", "")]
         for find in (self.known, self.words):  # mem'ry is memory, before it is meme·ry
             for full in forms:
@@ -174,6 +176,8 @@ class English(Pronouncer):
 
     def derived(self, text: str) -> list[tuple[str, ...]]:
         """A known stem with an ending or prefix: makest, leadeth, defiled, gladness, unharmed."""
+        if len(text) > LONGEST_WORD:
+            return []
         for ending, spoken in ENDINGS:
             if text.endswith(ending) and len(text) - len(ending) >= 2:
                 for stem in stems(text[: -len(ending)], ending):
@@ -242,6 +246,8 @@ def normalize(word: str) -> str:
     return re.sub(r"[^a-z0-9'.&]+$", "", text)
 
 
+LONGEST_WORD = 45  # letters; longer ones are no words that are formed of others
+MOST_APOSTROPHES = 2  # inside a word, each of which may stand for any vowel: fo'c'sle
 LONGEST_NUMBER = 12  # digits; longer ones are read out digit by digit
 YEAR = re.compile("1[1-9][1-9][0-9]|20[1-9][0-9]")  # read as two numbers
 ONES = (
