@@ -1,9 +1,12 @@
-"""Which language lyrics are in, by their commonest small words; Japanese by its script."""
+"""Which language lyrics are in, by their commonest small words; Japanese by its script, or by its morae in romaji."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import groupby
+
+from svs.g2p import straight
 
 SMALL_WORDS = {
     "en": "the and of to in my is you that it thy with for on me be your all we are thee not this no when so his "
@@ -21,18 +24,22 @@ SMALL_WORDS = {
 }
 WORDS = {code: frozenset(words.split()) for code, words in SMALL_WORDS.items()}
 FEWEST_WORDS = 8  # below so many nothing is concluded
+MORA = "(?:[kgnhbpmr]y|sh|ch|ts|[kgsztdnhbpmyrwfj])?[aiueo]|n"  # of Japanese in romaji
 MARGIN = 1.25  # how far another language must lead English
 
 
 def detect(words: Iterable[str]) -> str | None:
     """Language code of some lyrics; None where they are too few, or none of the languages known here."""
-    plain = [re.sub(r"[^\w']", "", word.lower().replace("’", "'")) for word in words]
-    plain = [word for word in plain if word]
+    plain = [re.sub(r"[^\w']", "", straight(word.lower())) for word in words]
+    plain = [word for word, _ in groupby(filter(None, plain))]  # la la la is one
     kana = sum(any("\u3040" <= c <= "\u30ff" for c in word) for word in plain)
     if kana and kana * 2 >= len(plain):
         return "ja"
     if len(plain) < FEWEST_WORDS:
         return None
+    morae = [word for word in plain if re.fullmatch(MORA, word)]
+    if len(morae) >= 0.9 * len(plain) and len(set(morae)) >= FEWEST_WORDS:  # sa ku ra ya yo i no so ra wa
+        return "ja"
     shares = {code: sum(word in known for word in plain) / len(plain) for code, known in WORDS.items()}
     best = max(shares, key=lambda code: shares[code])
     if shares[best] < 0.08:

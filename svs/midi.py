@@ -25,6 +25,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
+from svs.g2p import straight
 from svs.language import detect
 from svs.musicxml import HYPHENS, clean_lyric
 from svs.written import Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
@@ -41,11 +42,16 @@ MELODY_NAMES = re.compile(r"vocal|voice|voc\b|melod|lead|solo|sing|sopran|words|
 
 @dataclass
 class _Line:
-    """One track and channel: (start tick, end tick, key, velocity) of its notes, one at a time."""
+    """One track and channel: (start tick, end tick, key, velocity) of its notes, one at a time.
+
+    bends: (tick, cents) that its keys are tuned away from there on, by pitch wheel and tuning.
+    """
 
     track: int
     name: str
     notes: list[tuple[int, int, int, int]]
+    channel: int = 0
+    bends: list[tuple[int, float]] = field(default_factory=list)
     lyrics: list[dict[int, list[tuple[str, str]]]] = field(default_factory=list)
 
     def __post_init__(self):
@@ -79,8 +85,15 @@ def read_midi(path, language: str | None = None) -> WrittenScore:
     score.tempos = [(index, offset, bpm) for (index, offset), bpm in tempos.items()]
 
     lines = [line for number, track in enumerate(tracks) for line in _lines(number, track)]
-    texts, score.title = _lyric_tracks(tracks)
-    language = language or detect(text.strip("/\\ ") for _, events in texts for _, text in events) or "en"
+    bends = _bends(tracks)
+    for line in lines:
+        line.bends = bends.get(line.channel, [])
+    onsets = {note[0] for line in lines for note in line.notes}
+    texts, score.title = _lyric_tracks(tracks, onsets)
+    if (named := _language_header(tracks)) != "en":  # makers of karaoke leave ENGL in songs of any language
+        score.language = named
+    found = score.language or detect(text.strip("/\\ ") for _, events in texts for _, text in events)
+    language = language or found or "en"
     unplaced = _attach(lines, texts, beat, language)
     for number, line in enumerate(lines, 1):
         part = WrittenPart(line.name or f"Track {line.track + 1}", f"P{number}", legato=LEGATO)
@@ -163,8 +176,44 @@ def _lines(number, track):
         if channel != DRUMS:
             label = " ".join(name.strip(": ").split())
             label = label if len(names) == 1 or not label else f"{label} (channel {channel + 1})"
-            lines.append(_Line(number, label or f"Channel {channel + 1}", _top_line(notes[channel])))
+            lines.append(_Line(number, label or f"Channel {channel + 1}", _top_line(notes[channel]), channel))
     return lines
+
+
+def _bends(tracks) -> dict[int, list[tuple[int, float]]]:
+    """Channel → [(tick, cents)] of its pitch wheel and of the tuning that registered parameters set."""
+    events: dict[int, list] = {}
+    for track in tracks:
+        for tick, message in track:
+            if message.type in ("pitchwheel", "control_change"):
+                events.setdefault(message.channel, []).append((tick, message))
+    found: dict[int, list[tuple[int, float]]] = {}
+    for channel, messages in events.items():
+        parameter, values = [127, 127], {}  # values: (parameter, coarse or fine byte)
+        wheel = 0
+        for tick, message in sorted(messages, key=lambda event: event[0]):
+            if message.type == "pitchwheel":
+                wheel = message.pitch
+            elif message.control in (100, 101):
+                parameter[message.control == 100] = message.value
+                continue
+            elif message.control in (6, 38) and parameter[0] == 0 and parameter[1] in (0, 1, 2):
+                values[parameter[1], message.control] = message.value
+            else:
+                continue
+            reach = 100.0 * values.get((0, 6), 2) + values.get((0, 38), 0)  # cents; two semitones unless the file says
+            fine = 100.0 * ((values.get((1, 6), 64) << 7) + values.get((1, 38), 0) - 8192) / 8192
+            coarse = 100.0 * (values.get((2, 6), 64) - 64)
+            found.setdefault(channel, []).append((tick, wheel / 8192 * reach + fine + coarse))
+    return found
+
+
+def _bent(bends, begin, end) -> float | None:
+    """Cents that a note is tuned away throughout; None where the wheel moves under it, as a player's expression does."""
+    last = bisect_right(bends, begin, key=lambda bend: bend[0])
+    cents = bends[last - 1][1] if last else 0.0
+    moves = any(abs(value - cents) > 1.0 for tick, value in bends[last:] if tick < end)
+    return None if moves else cents
 
 
 def _top_line(notes):
@@ -198,19 +247,45 @@ def _decode(tracks) -> None:
                 break
 
 
-def _lyric_tracks(tracks):
-    """([(track number, [(tick, text)])], title) of tracks with lyric events, or else with karaoke text."""
+LANGUAGES = {
+    "EN": "en", "GE": "de", "DE": "de", "FR": "fr", "IT": "it", "SP": "es", "ES": "es", "JA": "ja", "JP": "ja", "LA": "la",
+}  # fmt: skip
+
+
+def _language_header(tracks) -> str | None:
+    """The language that a karaoke file names: @LGERM is "de"."""
+    headers = (m.text.strip() for track in tracks for _, m in track if m.type == "text")
+    return next((LANGUAGES.get(header[2:4].upper()) for header in headers if header.startswith("@L")), None)
+
+
+def _sung_texts(track) -> list[tuple[int, str]]:
+    """Lyric events as they are meant. Yamaha's XF parts lines with < and /, and writes ^ for a space."""
+    events = [(tick, m.text) for tick, m in track if m.type == "lyrics" and not re.fullmatch(r"\s*(\{[@#].*\}|@.*)\s*", m.text)]
+    if sum("^" in text or text[:1] in "<>" for _, text in events) > 0.1 * len(events):
+        events = [(tick, re.sub("[<>/%]+$", "\n", re.sub("^[<>%]+", "/", text.replace("^", " ")))) for tick, text in events]
+    return [(tick, text) for tick, text in events if text]
+
+
+def _lyric_tracks(tracks, onsets):
+    """([(track number, [(tick, text)])], title) of tracks with lyric events, or else with karaoke text.
+
+    onsets: ticks of all notes. Texts that mostly begin with notes are words, whatever their track says of itself.
+    """
     title = ""
     lyrics, texts = [], []
     for number, track in enumerate(tracks):
-        sung = [(tick, m.text) for tick, m in track if m.type == "lyrics"]
+        sung = _sung_texts(track)
         written = [(tick, m.text) for tick, m in track if m.type == "text"]
         headers = [text for _, text in written if text.startswith("@")]
         title = title or next((h[2:].strip() for h in headers if h.startswith("@T")), "")
-        lyrics.append((number, [e for e in sung if not e[1].startswith("@")]))
+        lyrics.append((number, sung))
         name = next((m.name for _, m in track if m.type == "track_name"), "")
         text = [(tick, t) for tick, t in written if not t.startswith("@") and (tick > 0 or t[:1] in "/\\")]
-        if headers or re.search(r"words|lyric", name, re.I) or len(text) >= 8:
+        with_notes = len(text) >= 2 and sum(tick in onsets for tick, _ in text) >= 0.75 * len(text)
+        first = [(tick, t) for tick, t in written if tick == 0 and t[:1] not in "@/\\"]
+        if with_notes and 0 in onsets and len(first) == 1 and len(first[0][1].split()) == 1:
+            text = first + text
+        if headers or re.search(r"words|lyric", name, re.I) or len(text) >= 8 or with_notes:
             texts.append((number, text))
     count = sum(len(events) for _, events in lyrics)
     words = sum(len(events) for _, events in texts)
@@ -366,7 +441,7 @@ def _likeliest_words(tokens):
 
 
 def _plain(token):
-    letters = unicodedata.normalize("NFD", token.lower().replace("’", "'"))
+    letters = unicodedata.normalize("NFD", straight(token.lower()))
     return "".join(c for c in letters if c.isalpha() or c == "'")
 
 
@@ -471,13 +546,17 @@ def _written(line, place, beat, part):
                 )
                 continue
             reach = end
+        bent = _bent(line.bends, begin, end)
+        if bent is None:
+            what = "bends of the pitch wheel"
+            part.skipped[what] = part.skipped.get(what, 0) + 1
         loudness = max(-9.0, min(9.0, 20.0 * math.log10(velocity / median)))
         notes.append(
             WrittenNote(
                 measure,
                 offset,
                 Fraction(end - begin, beat),
-                100.0 * key,
+                100.0 * key + (bent or 0.0),
                 ordinal=ordinals[measure],
                 lyrics=lyrics,
                 loudness=loudness,

@@ -12,16 +12,20 @@ leave the archive are refused.
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import unicodedata
 import xml.etree.ElementTree as ElementTree
 import zipfile
+from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from xml.parsers import expat
 
-from svs.tempo import DEFAULT_TEMPO, change, of_words, settle_changes
+from svs.g2p import LANGUAGES, parted
+from svs.tempo import DEFAULT_TEMPO, Sudden, change, number_in, of_words, settle_changes, sudden
 from svs.written import (
     MARKS,
     MOST_NOTES,
@@ -35,6 +39,7 @@ from svs.written import (
     fifths_of,
 )
 
+LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 MAX_BYTES = 64 * 2**20
 MOST_TAGS = 5_000_000  # with attributes; each takes some hundred bytes of memory
 DYNAMICS_DB = {
@@ -56,6 +61,12 @@ DYNAMICS_DB = {
     "pf": 3.0,
 }
 ACCENTS_DB = {"sf": 3.0, "sfz": 3.0, "sffz": 4.0, "fz": 3.0, "rf": 2.0, "rfz": 2.0, "sfp": 3.0, "fp": 3.0, "sfpp": 3.0}
+MEZZO_FORTE, DB_OF_VELOCITY = 80.0, 0.19  # by which scores' players write p (49), mf (80), f (96), ff (112)
+LEVEL = r"(?:sub(?:ito|\.)? |sempre |molto )?(p{1,4}|mp|mf|f{1,4})(?:,? (?:sub\.|[^\W\d_]{3,}))*"
+SWING = r"(?:(?:medium|med\.|slow|fast|easy|light|up)[- ])?(?:(swing|swung|shuffle)|straight|even (?:8|eighth))\b(?! ?low)"
+SWELL_QUARTERS = 16.0  # within which a swell that only a word asks for has grown by a step
+SWELL = r"(?:poco a poco |molto |sempre |poco )*(cresc|decresc|dim\b|dimin)"
+SYMBOLS = {"metNoteWhole": "𝅝", "metNoteHalfUp": "𝅗𝅥", "metNoteQuarterUp": "♩", "metNote8thUp": "♪", "metAugmentationDot": "."}
 WEDGE_DB = 3.0  # one dynamic step, when a hairpin leads to no written dynamic
 NUMBER = re.compile(r"[-+]?(\d{1,12}(\.\d{0,12})?|\.\d{1,12})(/\d{1,9}|[eE][-+]?\d{1,2})?")
 LARGEST = 10**9
@@ -75,6 +86,8 @@ TYPE_QUARTERS = {
     "512th": Fraction(1, 128),
     "1024th": Fraction(1, 256),
 }
+NUMERALS = {"three": 3, "four": 4, "five": 5, "six": 6}
+TIMES = rf"\(?(?:play|sing|repeat)?\s*([2-9]|{'|'.join(NUMERALS)})\s*(?:x|×|times|mal|fois|volte|veces)[.)]*"
 UNPITCHED_HEADS = ("x", "cross", "circle-x")
 # Semitones of the accidentals that are quarter-tones: Stein's and Tartini's signs, and those with arrows. Turkish and
 # Persian signs have no single size and need an <alter>.
@@ -113,16 +126,15 @@ def unpack(data: bytes, file: str) -> bytes:
         names = archive.namelist()
         if any(name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) for name in names):
             raise ScoreError(f"{file}: the archive holds a path outside itself; refused. Export the score anew")
-        root = None
+        named = []
         if "META-INF/container.xml" in names:
             container = _tree(_member(archive, "META-INF/container.xml", file), file)
-            files = [element for element in container.iter() if _tag(element) == "rootfile"]
-            root = next((f.get("full-path") for f in files if "pdf" not in (f.get("media-type") or "")), None)
-        if root not in names:
-            scores = [n for n in names if n.lower().endswith((".musicxml", ".xml")) and not n.startswith("META-INF")]
-            if not scores:
-                raise ScoreError(f"{file}: an archive without a score inside ({', '.join(names[:3]) or 'empty'})")
-            root = scores[0]
+            named = [f.get("full-path") for f in container.iter() if _tag(f) == "rootfile"]
+        others = [n for n in names if n.lower().endswith((".musicxml", ".xml")) and not n.startswith(("META-INF", "__MACOSX"))]
+        scores = list(dict.fromkeys([*(n for n in named if n in names), *others]))
+        if not scores:
+            raise ScoreError(f"{file}: an archive without a score inside ({', '.join(names[:3]) or 'empty'})")
+        root = next((name for name in scores if _is_score(archive, name)), scores[0])
         return _member(archive, root, file)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
         if isinstance(error, ScoreError):
@@ -130,6 +142,12 @@ def unpack(data: bytes, file: str) -> bytes:
         raise ScoreError(f"{file}: a damaged .mxl archive ({error}); export the score anew") from None
     except Exception as error:  # zlib.error and lzma.LZMAError share no base class
         raise ScoreError(f"{file}: a damaged .mxl archive ({error}); export the score anew") from None
+
+
+def _is_score(archive, name) -> bool:
+    """Whether a member of an archive begins as a score does: neither an opus, nor a MIDI file, nor a picture."""
+    with archive.open(name) as member:
+        return b"<score-" in member.read(8192).replace(b"\0", b"")  # of UTF-16 too
 
 
 def _member(archive, name, file):
@@ -207,25 +225,33 @@ def parse_musicxml(data: bytes, file: str) -> WrittenScore:
     names = {}
     for entry in root.iterfind("part-list/score-part"):
         display = "".join(t.text or "" for t in entry.iterfind("part-name-display/display-text"))
-        names[entry.get("id")] = " ".join((entry.findtext("part-name") or display or "").split())
+        others = (entry.findtext("score-instrument/instrument-name"), entry.findtext("part-abbreviation"))
+        given = next((name for name in (entry.findtext("part-name"), display, *others) if name and name.strip()), "")
+        names[entry.get("id")] = " ".join(given.split())
     title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
     score = WrittenScore(file, " ".join(title.split()))
+    tags = [element.get(LANG) for path in ("defaults/lyric-language", "part//lyric/text") for element in root.iterfind(path)]
+    named = Counter(code for tag in filter(None, tags) if (code := parted(tag)[0]) in LANGUAGES)
+    score.likely_language = named.most_common(1)[0][0] if named else None
     score.measures = [Measure() for _ in range(max(len(measures) for _, measures in parts))]
     lengths = [Fraction(0)] * len(score.measures)
     times: list[Fraction | None] = [None] * len(score.measures)
     tempos: dict[tuple[int, Fraction], float] = {}
-    changes: set[tuple[int, Fraction, str]] = set()
+    changes: set[tuple[int, Fraction, str | Sudden]] = set()
+    cuts: dict[tuple[int, Fraction], Measure] = {}
     for identity, measures in parts:
         walk = _PartWalk(score, WrittenPart(names.get(identity) or identity, identity), lengths, times, tempos)
-        walk.changes = changes
+        walk.changes, walk.cuts = changes, cuts
         for index, element in enumerate(measures):
             walk.measure(index, element)
         walk.finish()
         score.parts.append(walk.part)
     for index, measure in enumerate(score.measures):
         measure.length = lengths[index]  # one without notes or rests only shows a sign, as other readers have it too
+    changes = _cut_measures(score, cuts, tempos, changes)
     score.tempos = [(index, offset, bpm) for (index, offset), bpm in sorted(tempos.items())]
-    settle_changes(score, list(changes), of_words(score.tempo_words) or DEFAULT_TEMPO)
+    settle_changes(score, changes, of_words(score.tempo_words) or DEFAULT_TEMPO)
+    _settle_plays(score.measures)
     _settle_endings(score.measures)
     _settle_codas(score.measures)
     return score
@@ -240,6 +266,51 @@ def _partwise(root):
             element.extend(list(part))
             parts.setdefault(part.get("id") or "P1", []).append(element)
     return list(parts.items())
+
+
+def _cut_measures(score, cuts, tempos, changes):
+    """Make two measures of each that has a repeat sign inside, all parts alike; returns the changes of tempo.
+
+    cuts: (measure, offset) → what the barline there says.
+    """
+    for (index, offset), sign in sorted(cuts.items(), key=lambda cut: cut[0], reverse=True):
+        first = score.measures[index]
+        if not 0 < offset < first.length:  # at an edge it is that edge's sign
+            first.repeat_start |= sign.repeat_start and offset == 0
+            first.repeat_end = sign.repeat_end if offset else first.repeat_end
+            continue
+        second = replace(first, length=first.length - offset, repeat_start=sign.repeat_start, segno=set(), coda=set())
+        second.ending_starts = False
+        score.measures[index] = replace(
+            first, length=offset, repeat_end=sign.repeat_end, repeat_after_jump=sign.repeat_after_jump, ending_stops=False,
+            dal_segno=None, da_capo=False, to_coda=None, fine=False,
+        )  # fmt: skip
+        score.measures.insert(index + 1, second)
+
+        def place(measure, at, index=index, offset=offset):
+            if measure < index or (measure == index and at < offset):
+                return measure, at
+            return measure + 1, at - offset if measure == index else at
+
+        for part in score.parts:
+            for note in part.notes:
+                note.measure, note.offset = place(note.measure, note.offset)
+            part.fermata_rests = [(*place(measure, at), quarters) for measure, at, quarters in part.fermata_rests]
+        for marks in (tempos, score.swings):
+            moved = {place(*where): mark for where, mark in marks.items()}
+            marks.clear()
+            marks.update(moved)
+        changes = {(*place(measure, at), kind) for measure, at, kind in changes}
+    return changes
+
+
+def _settle_plays(measures):
+    """Give "3x" to the repeat that it stands at, at either end."""
+    for index, measure in enumerate(measures):
+        if measure.plays and (measure.repeat_start or measure.repeat_end):
+            closing = next((m for m in measures[index:] if m.repeat_end), None)
+            if closing is not None and closing.repeat_end == 2:
+                closing.repeat_end = measure.plays
 
 
 def _settle_endings(measures):
@@ -284,7 +355,9 @@ class _PartWalk:
         self.transposition: dict[str | None, tuple[float, int]] = {}  # cents and fifths, by staff
         self.number = 0
         self.slurs: dict[str, dict] = {}
-        self.changes: set[tuple[int, Fraction, str]] = set()
+        self.changes: set[tuple[int, Fraction, str | Sudden]] = set()
+        self.cuts: dict[tuple[int, Fraction], Measure] = {}
+        self.hyphenates = False  # <syllabic> says which syllables are of one word
         self.quarter_tones: dict[tuple, float] = {}  # semitones by (step, octave), until the barline
         self.glides: set[tuple] = set()  # (measure, offset) of notes that words say to glide from
         self.dynamics: list[tuple] = []  # (measure, offset, "level"|"wedge"|"stop"|"accent", dB or direction)
@@ -467,7 +540,10 @@ class _PartWalk:
         for position, lyric in enumerate(element.iterfind("lyric"), 1):
             digits = re.search(r"(\d{1,4})\D*$", lyric.get("number") or "")
             verse = int(digits[1]) if digits else position
+            if re.fullmatch(r"\s*\d{1,4}\s*", passing := lyric.get("time-only") or ""):
+                verse = int(passing)
             parsed = read_lyric(lyric, verse)
+            self.hyphenates |= any((s.text or "").strip() in ("begin", "middle", "end") for s in lyric.iterfind("syllabic"))
             if parsed is not None:
                 found.setdefault(verse, parsed)
             elif any(unicodedata.category(c) == "So" for c in "".join(lyric.itertext())):  # punctuation is not missed
@@ -477,12 +553,15 @@ class _PartWalk:
     def direction(self, element):
         offset = self.at(element)
         sound = element.find("sound")
-        if sound is None or sound.get("tempo") is None:
-            for metronome in element.iterfind("direction-type/metronome"):
-                self.metronome(metronome, offset)
-        if sound is not None:
-            self.sound(sound, offset)
         said = set() if sound is None else set(sound.attrib)
+        if "tempo" not in said:
+            for metronome in element.iterfind("direction-type/metronome"):
+                said |= {"tempo"} if self.metronome(metronome, offset) else set()
+        if sound is not None:
+            self.sound(sound, offset, louder=element.find("direction-type/dynamics") is None)
+            said |= {child.tag for child in sound}
+        if element.find("direction-type/dynamics") is not None:
+            said.add("dynamics")
         for kind in element.iterfind("direction-type/*"):
             if kind.tag == "dynamics":
                 self.dynamic(kind, offset)
@@ -495,36 +574,63 @@ class _PartWalk:
             elif kind.tag == "segno" and "dalsegno" not in said:
                 self.here.segno.add((sound.get("segno") if sound is not None else None) or "segno")
             elif kind.tag == "coda" and not said & {"tocoda", "coda"}:
-                if offset > 0 and offset * 2 >= (self.bar_length or 0):
-                    self.here.to_coda = "coda"
-                else:
-                    self.here.coda.add("coda")
-            elif kind.tag == "words":
-                self.words(kind.text or "", offset, said)
+                self.coda_sign(offset)
+        for kind in element.iterfind("direction-type"):  # several <words> in one are a text of several fonts
+            pieces = [SYMBOLS.get(piece.text or "", "") if piece.tag == "symbol" else piece.text or "" for piece in kind]
+            if kind.find("words") is not None:
+                self.words(" ".join(pieces), offset, said)
+
+    def coda_sign(self, offset):
+        """The sign at which the coda begins, or, late in its bar, from which one goes there."""
+        if offset > 0 and offset * 2 >= (self.bar_length or 0):
+            self.here.to_coda = "coda"
+        else:
+            self.here.coda.add("coda")
 
     def words(self, text, offset, said):
-        """Jumps that are only written out: D.C., D.S., to coda, Fine."""
+        """What is only written out: tempo, swells, and jumps such as D.C., D.S., to coda, Fine."""
         text = " ".join(text.split())
-        if (kind := change(text)) and "tempo" not in said:
-            self.changes.add((self.index, offset, kind))
+        if "tempo" not in said:
+            opens = (self.index, offset) == (0, 0)
+            if bpm := number_in(text):
+                self.tempos.setdefault((self.index, offset), bpm)
+            elif kind := change(text) or (None if opens else sudden(text)):
+                kind = sudden(text) if kind == "back" and sudden(text) else kind
+                self.changes.add((self.index, offset, kind))
+        if "swing" not in said and (feel := re.match(SWING, text, re.I)):
+            self.score.swings[self.index, offset] = Fraction(1), Fraction(2, 3) if feel[1] else Fraction(1, 2)
+        if level := re.fullmatch(LEVEL, text):
+            if "dynamics" not in said:
+                self.dynamics.append((self.index, offset, "level", DYNAMICS_DB[level[1]]))
+            return
+        if swell := re.match(SWELL, text.lower()):
+            self.dynamics.append((self.index, offset, "swell", 1 if swell[1].startswith("c") else -1))
+            return
         if said & {"dacapo", "dalsegno", "tocoda", "fine"}:
             return
         if re.match(r"D\. ?C\.|D\.C\b|da capo\b", text, re.I):
             self.here.da_capo = True
         elif re.match(r"D\. ?S\.|D\.S\b|dal segno\b", text, re.I):
             self.here.dal_segno = "segno"
-        elif re.fullmatch(r"(to|al|alla) coda\W*", text, re.I):
+        elif re.fullmatch(r"(to|al|alla|da) coda\W*", text, re.I):
             self.here.to_coda = "coda"
-        elif re.fullmatch(r"coda\W*", text, re.I) and offset == 0:
+        elif re.fullmatch(r"(segno|[𝄋\ue047])\W*", text, re.I):
+            self.here.segno.add("segno")
+        elif re.fullmatch(r"[𝄌\ue048]", text):
+            self.coda_sign(offset)
+        elif re.fullmatch(r"[𝄌\ue048 ]*coda\W*", text, re.I) and offset == 0:
             self.here.coda.add("coda")
         elif re.fullmatch(r"fine\W*", text, re.I):
             self.here.fine = True
+        elif times := re.fullmatch(TIMES, text, re.I):
+            self.here.plays = int(times[1]) if times[1].isdigit() else NUMERALS[times[1].lower()]
         elif re.match(r"(port|portamento|portando|gliss|glissando)\b", text, re.I):
             self.glides.add((self.index, offset))
-        elif offset == 0 and self.index == 0 and text and not self.score.tempo_words:
-            self.score.tempo_words = text
+        elif offset == 0 and self.index == 0 and text and not of_words(self.score.tempo_words):
+            self.score.tempo_words = text if of_words(text) else self.score.tempo_words or text
 
-    def sound(self, element, offset):
+    def sound(self, element, offset, louder=True):
+        """What a <sound> asks of the player; louder: its dynamics are of no sign that is read already."""
         if element.find("offset") is not None:
             offset = self.at(element)
         tempo = element.get("tempo")
@@ -532,6 +638,10 @@ class _PartWalk:
             bpm = float(self.number_of(tempo, "sound tempo"))
             if bpm > 0:
                 self.tempos[self.index, offset] = bpm
+        if louder and (percent := element.get("dynamics")):
+            velocity = 0.9 * float(self.number_of(percent, "sound dynamics"))  # percent of MIDI velocity 90
+            level = min(12.0, max(-24.0, (velocity - MEZZO_FORTE) * DB_OF_VELOCITY))
+            self.dynamics.append((self.index, offset, "level", level))
         if (swing := element.find("swing")) is not None:
             self.swing(swing, offset)
         if element.get("segno"):
@@ -560,24 +670,32 @@ class _PartWalk:
             share = first / (first + second)
         self.score.swings[self.index, offset] = beat, share
 
-    def metronome(self, element, offset):
-        """A metronome mark, or a metric modulation such as quarter = dotted quarter, as quarters a minute."""
-        units = []
-        for child in element:
-            if child.tag == "beat-unit":
+    def metronome(self, element, offset) -> bool:
+        """A metronome mark, or a metric modulation such as quarter = dotted quarter, as quarters a minute. False for none."""
+        units, dots = [], []
+        for child in element.iter():  # <metronome-note>s of a modulation hold their signs one level below
+            if child.tag in ("beat-unit", "metronome-type"):
                 units.append(TYPE_QUARTERS.get((child.text or "").strip(), Fraction(1)))
-            elif child.tag == "beat-unit-dot" and units:
-                units[-1] *= Fraction(3, 2)
-        beats = re.search(r"\d+(\.\d+)?", element.findtext("per-minute") or "")
-        if beats and units and float(beats[0]) > 0:
-            self.tempos[self.index, offset] = float(beats[0]) * float(units[0])
-        elif len(units) == 2:
+                dots.append(0)
+            elif child.tag in ("beat-unit-dot", "metronome-dot") and units:
+                dots[-1] += 1
+        beats = [unit * (2 - Fraction(1, 2**count)) for unit, count in zip(units, dots, strict=True)]
+        minute = re.search(r"\d+([.,]\d+)?", element.findtext("per-minute") or "")
+        count = float(minute[0].replace(",", ".")) if minute else 0.0
+        if beats and count > 0:
+            self.tempos[self.index, offset] = count * float(beats[0])
+        elif len(beats) == 2 and not minute:
             before = [bpm for place, bpm in sorted(self.tempos.items()) if place < (self.index, offset)]
-            self.tempos[self.index, offset] = (before[-1] if before else 120.0) * float(units[1] / units[0])
+            self.tempos[self.index, offset] = (before[-1] if before else DEFAULT_TEMPO) * float(beats[1] / beats[0])
+        else:
+            return False
+        return True
 
     def dynamic(self, element, offset):
         for sign in element:
-            name = sign.tag if sign.tag != "other-dynamics" else (sign.text or "").strip()
+            name = sign.tag if sign.tag != "other-dynamics" else " ".join((sign.text or "").split())
+            if name not in ACCENTS_DB and (level := re.fullmatch(LEVEL, name)):
+                name = level[1]
             if name in DYNAMICS_DB:
                 self.dynamics.append((self.index, offset, "level", DYNAMICS_DB[name]))
             elif name in ACCENTS_DB:
@@ -588,6 +706,11 @@ class _PartWalk:
 
     def barline(self, element):
         ending, repeat = element.find("ending"), element.find("repeat")
+        double = "-" in (element.findtext("bar-style") or "") or repeat is not None
+        if double and element.get("location", "right") == "left":
+            self.here.section = True
+        elif double and self.index + 1 < len(self.score.measures) and element.get("location") != "middle":
+            self.score.measures[self.index + 1].section = True
         if ending is not None:
             if ending.get("type") == "start":
                 self.here.ending_starts = True
@@ -595,22 +718,26 @@ class _PartWalk:
             else:
                 self.here.ending_stops = True
         if repeat is not None:
+            inside = element.get("location") == "middle"
+            here = self.cuts.setdefault((self.index, self.cursor), Measure()) if inside else self.here
             if repeat.get("direction") == "forward":
-                self.here.repeat_start = True
+                here.repeat_start = True
             else:
                 times = repeat.get("times") or ""
-                self.here.repeat_end = max(1, int(times)) if re.fullmatch(r"\d{1,4}", times) else 2
-                self.here.repeat_after_jump = repeat.get("after-jump") == "yes"
+                here.repeat_end = max(1, int(times)) if re.fullmatch(r"\d{1,4}", times) else 2
+                here.repeat_after_jump = repeat.get("after-jump") == "yes"
         if element.find("segno") is not None or element.get("segno"):
             self.here.segno.add(element.get("segno") or "segno")
         if element.find("coda") is not None or element.get("coda"):
             self.here.coda.add(element.get("coda") or "coda")
 
     def finish(self):
-        """What is written beside the notes, given to them: glides, and loudness.
+        """What is written beside the notes, given to them: hyphens' words, glides, and loudness.
 
         Levels of loudness hold until the next, hairpins run linearly in dB.
         """
+        if not self.hyphenates:
+            join_hyphened(self.part.notes)
         for note in self.part.notes:
             if (note.measure, note.offset) in self.glides and "glide" not in note.marks:
                 note.marks += ("glide",)
@@ -626,22 +753,26 @@ class _PartWalk:
         events = sorted((quarters(m, o), kind, value) for m, o, kind, value in self.dynamics)
         levels: list[tuple[float, float]] = [(0.0, 0.0)]  # breakpoints: (quarters, dB)
         accents = {time: value for time, kind, value in events if kind == "accent"}
-        wedge = None
+        wedge, opened = None, ""  # (quarters, direction) of the hairpin or the word that is open
         for time, kind, value in events:
-            if kind == "accent":
+            if kind == "accent" or (kind == "swell" and wedge is not None and wedge[1] == value):
+                continue
+            if kind == "wedge" and wedge is not None and wedge[1] == value and opened == "swell":
+                opened = kind  # the hairpin that draws what the word says
                 continue
             if wedge is not None:  # whatever comes next ends the hairpin
                 began, direction = wedge
-                ahead = next((v for t, k, v in events if k == "level" and time <= t <= time + 2), None)
+                until = min(time, began + SWELL_QUARTERS) if opened == "swell" else time  # and held from there
+                ahead = next((v for t, k, v in events if k == "level" and until <= t <= until + 2), None)
                 base = levels[-1][1]
                 target = ahead if ahead is not None and (ahead - base) * direction > 0 else base + direction * WEDGE_DB
                 target = min(12.0, max(-24.0, target))
-                levels += [(began, base), (time, target)]
+                levels += [(began, base), (until, target)]
                 wedge = None
             if kind == "level":
                 levels += [(time, levels[-1][1]), (time, value)]
-            elif kind == "wedge":
-                wedge = (time, value)
+            elif kind in ("wedge", "swell"):
+                wedge, opened = (time, value), kind
         for note in self.part.notes:
             time = quarters(note.measure, note.offset)
             note.loudness = _level_at(levels, time) + accents.get(time, 0.0)
@@ -692,14 +823,14 @@ def read_lyric(element, verse: int) -> Lyric | None:
     stands in its word and ends where the last does.
     """
     text, places = "", []
-    join = ""
+    join = ""  # texts without a sign between them are one syllable in several fonts
     for child in element:
         if child.tag == "syllabic":
-            places.append((child.text or "single").strip())
+            places.append((child.text or "single").strip().lower())
         elif child.tag == "text" and (child.text or "").strip():
-            text += (join if text else "") + child.text.strip()
-            join = " "
-        elif child.tag == "elision":
+            text = text.rstrip() + join + child.text.lstrip() if join else text + child.text
+            join = ""
+        elif child.tag == "elision" and text:
             join = (child.text or "").strip() or "‿"
     if not text and element.find("humming") is not None:
         return Lyric(verse, "mm", "single", element.find("extend") is not None)
@@ -720,23 +851,56 @@ def _syllabic(places):
     ]
 
 
-HYPHENS = "-\u2010\u2011\u00ad_"
+HYPHENS = "-\u2010\u2011\u2043\u2212\ufe63\u00ad_"
+ELISION = re.compile(r"(?<=[A-Za-zÀ-ɏ'’])[_~⁀](?=['’]?[A-Za-zÀ-ɏ])")  # as they are typed inside a syllable
+NUMBER_OF_VERSE = re.compile(r"[(\[]?\d+(?:[ªº°] ?[.):\]]*| ?[.):\]]+) ?(?=\D|$)|[①-⒛❶-❿⓪]\s*(?=\D)|[IVX]{1,5}\.\s+(?=\S)")
+SECTIONS = (
+    "verse|vers|strophe|stanza|strofa|estrofa|couplet|pre-?chorus|chorus|refrain|refr|kehrvers|ritornello|estribillo|coro|bridge"
+)
+LABEL = re.compile(
+    rf"[(\[]\s*(?:{SECTIONS})\.?\s*\d*\s*[:.]?\s*[)\]]\s*|(?:{SECTIONS}|ref)\s*\d*\s*(?:\.\s*:|[.:])\s+(?=\S)", re.I
+)
 
 
 def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: bool = False) -> Lyric | None:
-    """A syllable without its verse number and engraver's hyphens, which say where it stands in its word.
+    """A syllable without its verse number, label and engraver's hyphens, which say where it stands in its word.
 
-    Characters that are not seen (soft hyphens, joiners) are dropped. None where no letter or digit is left to sing.
+    Characters that are not seen (soft hyphens, joiners) are dropped, entities that an exporter escaped twice (&amp;#39;)
+    are the signs they stand for. None where no letter or digit is left to sing.
     """
-    text = text.replace("\u00a0", " ").strip()
-    text = re.sub(r"^[(\[]?\d+\s*[.):\]]+\s*(?=\D|$)", "", text)
+    if re.search(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|amp|quot|apos|lt|gt|nbsp);", text):
+        text = html.unescape(text)
+    text = " ".join(text.split())  # no-break and narrow spaces too
+    text = NUMBER_OF_VERSE.sub("", text, count=1) if NUMBER_OF_VERSE.match(text) else text
+    text = LABEL.sub("", text, count=1) if LABEL.match(text) else text
+    if re.match(rf"{verse} [^\W\d_]", text):
+        text = text.split(" ", 1)[1]
     before, after = syllabic in ("middle", "end"), syllabic in ("begin", "middle")
+    hyphened = text[-1:] != "_" and text[-1:] in tuple(HYPHENS)
     if text[:1] and text[0] in HYPHENS:
         before = before or text[0] != "_"
     if text[-1:] and text[-1] in HYPHENS:
         extend, after = extend or text[-1] == "_", after or text[-1] != "_"
     text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip(HYPHENS + " ")
+    text = ELISION.sub("‿", text)
     if not any(character.isalnum() or character == "&" for character in text) or re.fullmatch(r"[\[(]?\.?\d+[\])]", text):
         return None  # nothing to sing, or the number of a verse or a footnote
     place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
-    return Lyric(verse, text, place[before, after], extend)
+    return Lyric(verse, text, place[before, after], extend, hyphened)
+
+
+def join_hyphened(notes: list[WrittenNote]) -> None:
+    """Carry words on over hyphens that are only written in their texts ("A-" "ma-" "zing"), in place, line by line.
+
+    For files whose <syllabic> says nothing of it; in others a hyphen at the end of a text is the poet's dash.
+    """
+    before: dict[tuple[str, int], Lyric] = {}
+    for note in notes:
+        joined = []
+        for lyric in note.lyrics:
+            last = before.get((note.voice, lyric.verse))
+            if last is not None and last.hyphened and lyric.syllabic in ("single", "begin"):
+                lyric = replace(lyric, syllabic={"single": "end", "begin": "middle"}[lyric.syllabic])
+            before[note.voice, lyric.verse] = lyric
+            joined.append(lyric)
+        note.lyrics = tuple(joined)

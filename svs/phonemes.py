@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from svs.g2p import Context, Pronouncer
+from svs.g2p import Context, Pronouncer, straight
 from svs.inventory import BR, PHONES, SIL, SPECIALS, VOWELS, Phone, features, strip_stress
 from svs.score import Note, Part, ScoreError
 from svs.units import note_name
@@ -36,12 +36,13 @@ ONSETS = frozenset(
 # (steady vowel, vowel it closes on) of diphthongs, for words sung on more notes than they have syllables.
 DIPHTHONGS = {"AY": "AA", "AW": "AA", "OY": "AO", "EY": "EH", "OW": "OW"}
 
-# The sounds an initial letter can stand for.
+# The sounds an initial letter can stand for, in English and then in other languages.
 LETTER_SOUNDS = {
-    "b": "B", "c": "K S CH SH", "d": "D JH", "f": "F", "g": "G JH ZH", "h": "HH", "j": "JH", "k": "K N", "l": "L",
-    "m": "M", "n": "N", "p": "P F", "q": "K", "r": "R", "s": "S SH Z ZH", "t": "T TH DH CH SH", "v": "V", "w": "W R HH",
-    "x": "Z K", "y": "Y", "z": "Z S ZH T",
+    "b": "B", "c": "K S CH SH TH ts", "d": "D JH DH dz", "f": "F", "g": "G JH ZH ɲ x ʎ", "h": "HH", "j": "JH Y ZH x",
+    "k": "K N", "l": "L ʎ Y", "m": "M", "n": "N", "ñ": "ɲ", "p": "P F pf", "q": "K", "r": "R r ʁ ɾ", "s": "S SH Z ZH",
+    "t": "T TH DH CH SH ts", "v": "V F B", "w": "W R HH V", "x": "Z K SH x", "y": "Y", "z": "Z S ZH T TH ts dz",
 }  # fmt: skip
+TRILLS = {"r": "R", "ʁ": "R", "ɾ": "R"}  # which cluster like the English one
 
 
 def is_vowel(phone: str) -> bool:
@@ -92,6 +93,9 @@ def syllabify(phones: Sequence[str], spelling: Sequence[str] | None = None) -> l
     """
     phones = tuple(phones)
     places = nuclei(phones)
+    if spelling is not None and len(spelling) == len(places):
+        phones = _with_r_apart(phones, places, spelling)
+        places = nuclei(phones)
     starts = [0]
     for number, (left, right) in enumerate(pairwise(places), start=1):
         cluster = phones[left + 1 : right]
@@ -104,15 +108,29 @@ def syllabify(phones: Sequence[str], spelling: Sequence[str] | None = None) -> l
     ]
 
 
+def _with_r_apart(phones: tuple[str, ...], places: list[int], spelling: Sequence[str]) -> tuple[str, ...]:
+    """ER before a vowel as the engraver parts it: a·round is AH0 - R AW1 N D, hur·ry HH ER1 - R IY0."""
+    found = list(phones)
+    for number, (left, right) in reversed(list(enumerate(pairwise(places), start=1))):
+        if strip_stress(phones[left]) == "ER" and right == left + 1 and spelling[number][:1].lower() == "r":
+            found.insert(right, "R")
+            if phones[left] == "ER0" and spelling[number - 1][-1:].lower() in tuple("aeiouy"):
+                found[left] = "AH0"
+    return tuple(found)
+
+
 def _onset_length(cluster: tuple[str, ...], letters: str) -> int:
+    plain = tuple(TRILLS.get(phone, phone) for phone in cluster)
     legal = [
         length
         for length in range(len(cluster), 0, -1)
-        if (cluster[-length:] in ONSETS if length > 1 else cluster[-1] != "NG")
+        if (plain[-length:] in ONSETS if length > 1 else cluster[-1] != "NG")
     ]
     sounds = LETTER_SOUNDS.get(letters[:1].lower(), "").split()
     agreeing = [length for length in legal if cluster[-length] in sounds]
-    return (agreeing or legal or [0])[0]
+    spelled = [length for length in range(1, len(cluster) + 1) if cluster[-length] in sounds]
+    engraved = [length for length in spelled if cluster[-length] != "R"]  # ver·gnü·gen, prê·te-moi; but glor·yous
+    return (agreeing or engraved or legal or [0])[0]
 
 
 def fit_syllables(phones: Sequence[str], count: int, spelling: Sequence[str] | None = None) -> list[Syllable]:
@@ -191,6 +209,9 @@ def _ends_in_ed(phones: tuple[str, ...]) -> bool:
 
 def _grow(vowel: str, cluster: tuple[str, ...], letters: str, final: bool) -> tuple[str, ...] | None:
     """The consonants after a vowel with the vowel that the spelled syllable `letters` asks for, or None."""
+    alone = bool(re.fullmatch("[aeo]", letters)) and not final
+    if alone and cluster and strip_stress(vowel) in ("AY", "AW", "OY", "EY", "IY", "OW", "UW"):
+        return ("AH0", *cluster)  # di·a·mond, where speech has two syllables
     for place, phone in enumerate(cluster):
         if phone == "Y" and letters[:1] not in "y":
             return (*cluster[:place], "IY0", *cluster[place + 1 :])
@@ -280,7 +301,7 @@ def _owners(syllables: list[Syllable], count: int, spelling: Sequence[str] | Non
 
 
 def unaccent(text: str) -> str:
-    plain = unicodedata.normalize("NFD", text.lower().replace("’", "'"))
+    plain = unicodedata.normalize("NFD", straight(text.lower()))
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
@@ -374,8 +395,58 @@ def _spoken(word: Word, words_on: Mapping[int, int], g2p: Pronouncer, context: C
     shared = any(words_on[note] > 1 for note in word.notes)
     if shared and not any(map(is_vowel, found[0])):
         return [Syllable((), found[0][0], found[0][1:])]
-    fitting = [phones for phones in found if sum(map(is_vowel, phones)) == count]
-    return fit_syllables((fitting or found)[0], count, word.spelling)
+    as_written = any(sum(map(is_vowel, phones)) == count for phones in found) and g2p.knows(word.text)
+    if not as_written and (drawn := without_echoes(word.spelling, g2p)):
+        spelling, times = drawn
+        return [
+            note
+            for syllable, often in zip(_fitted(g2p.pronunciations("".join(spelling), context), spelling), times, strict=True)
+            for note in _stretch(syllable, often)
+        ]
+    return _fitted(found, word.spelling)
+
+
+def _fitted(found: Sequence[tuple[str, ...]], spelling: Sequence[str]) -> list[Syllable]:
+    """The first pronunciation with as many vowels as the spelling has syllables, else the first, fitted to it."""
+    fitting = [phones for phones in found if sum(map(is_vowel, phones)) == len(spelling)]
+    return fit_syllables((fitting or found)[0], len(spelling), spelling)
+
+
+VOWEL_LETTERS = "aeiouy"
+
+
+def _echoes(vowel: str, before: str) -> bool:
+    """Whether the letters of a vowel go on with those of the one before: o after oa, ou after ou, ay after a."""
+    return vowel.startswith(before) or before.startswith(vowel) or before.endswith(vowel)
+
+
+def without_echoes(spelling: Sequence[str], g2p: Pronouncer) -> tuple[list[str], list[int]] | None:
+    """(syllables, notes of each) of a known word that is engraved with its vowels again: whoa·oh·oh, lo·o·ove, ha·al·le·lu·jah.
+
+    None where no syllable echoes the one before it, or what is left is no word that `g2p` knows.
+    """
+    pieces: list[str] = []
+    times: list[int] = []
+    spare = ""  # h, w or y that only lengthens the vowel, unless the word has it: o·oh, whoa·oh
+    for syllable in spelling:
+        letters = re.sub("[^a-z']", "", unaccent(syllable))
+        begins = re.match(f"[{VOWEL_LETTERS}]+", letters)
+        ends = re.search(f"([{VOWEL_LETTERS}]+)[hw]?$", unaccent(pieces[-1])) if pieces else None
+        if not (begins and ends and _echoes(begins[0], ends[1])):
+            pieces.append(syllable)
+            times.append(1)
+            continue
+        times[-1] += 1
+        rest = "" if unaccent(pieces[-1]).endswith(letters) else letters.removeprefix(ends[1]).removeprefix(begins[0])
+        if rest in ("h", "w", "y"):
+            spare = rest
+        else:
+            pieces[-1] += rest
+    words = ["".join(pieces) + spare, "".join(pieces)] if spare else ["".join(pieces)]
+    if len(pieces) == len(spelling) or not any(map(g2p.knows, words)):
+        return None
+    pieces[-1] += spare if g2p.knows(words[0]) else ""
+    return pieces, times
 
 
 def _bracketed(word: Word) -> list[tuple[str, ...]]:

@@ -6,11 +6,16 @@ play, unless the repeat sign itself asks for it.
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from svs.written import Measure
 
 
-def play_order(measures: list[Measure]) -> list[int]:
-    """Indices of the measures as they are played; a plain score gives 0, 1, …, n − 1."""
+def play_order(measures: list[Measure], most: int | None = None, bound: Set[int] = frozenset()) -> list[int]:
+    """Indices of the measures as they are played; a plain score gives 0, 1, …, n − 1.
+
+    most: how often a section with a measure of `bound` is played at most; the last time goes into its last volta.
+    """
     order: list[int] = []
     taken: set[int] = set()
     section, done, passing = 0, -1, 1  # start of the section being repeated; last repeat already done; which pass
@@ -20,13 +25,14 @@ def play_order(measures: list[Measure]) -> list[int]:
         measure = measures[i]
         if measure.repeat_start and i != section and not (order and order[-1] > i):
             section, passing = i, 1
-        if measure.endings and not _plays(measures, i, passing, jumped):
+        last = most is not None and passing >= most and not bound.isdisjoint(range(section, i + 1))
+        if measure.endings and not _plays(measures, i, passing, jumped or last):
             i = _end_of_ending(measures, i) + 1
             continue
         order.append(i)
 
         if measure.repeat_end and i > done and (not jumped or measure.repeat_after_jump):
-            if passing < _passes(measures, i):
+            if passing < _passes(measures, i) and not last:
                 passing += 1
                 i = section
                 continue

@@ -8,12 +8,14 @@ other formats (`svs.foreign`).
 Conventions:
 - Pass n through a repeat sings verse n where the score has one; a refrain printed once is sung every time.
 - A note without a syllable continues the vowel before it: over no rest always, over a rest only inside a word or
-  under an extender line. Any other note without a syllable is an error, unless `missing_lyric` says what to sing.
+  under an extender line. An English word of several syllables that stands whole under its first note is spread over
+  such notes. Any other note without a syllable is an error, unless `missing_lyric` says what to sing.
 - An acciaccatura falls on the beat and takes 70 ms of the note that follows; an appoggiatura takes its written value,
   at most half of that note. The syllable begins with the grace note, so that the word meets the beat.
-- Where the file swings (<swing>), halves of the beat move and triplets stay.
+- Where the file swings (<swing>, or "Swing" in words, 2 to 1), halves of the beat move and triplets stay.
 - Without a tempo mark a word such as Andante gives the tempo, else a quarter note takes half a second (120 a minute);
-  `Score.remarks` says so. rit. and accel. are played until "a tempo" (svs/tempo.py).
+  `Score.remarks` says so. Later words ("Allegro", "più mosso", "Tempo I") change it, and rit. and accel. are played until
+  "a tempo" (svs/tempo.py).
 """
 
 from __future__ import annotations
@@ -30,10 +32,12 @@ from pathlib import Path
 import numpy as np
 
 from svs.files import MOST_BYTES
+from svs.g2p import parted
 from svs.language import detect
 from svs.repeats import play_order
 from svs.tempo import DEFAULT_TEMPO, of_words
 from svs.units import note_name
+from svs.ustx import may_be_one_syllable, spell
 from svs.written import (
     MOST_NOTES,
     Lyric,
@@ -224,7 +228,7 @@ def read_score(
     if not any((index, offset) == (0, 0) for index, offset, _ in score.tempos):
         spelled = of_words(score.tempo_words)
         score.tempos.insert(0, (0, Fraction(0), spelled or DEFAULT_TEMPO))
-        if len(score.tempos) == 1:
+        if spelled or len(score.tempos) == 1:
             gives = "is taken so" if spelled else "gives none"
             words = f" (“{score.tempo_words}” {gives})" if score.tempo_words else ""
             remarks.append(f"no tempo mark{words}: {spelled or DEFAULT_TEMPO:g} quarter notes a minute")
@@ -238,6 +242,9 @@ def read_score(
     parts = []
     most = max(_syllables(line) for _, _, line in lines)
     for (name, part, line), items in zip(lines, sung, strict=False):
+        sung_in = language or score.language or detect(_words(items)) or score.likely_language or "en"
+        if parted(sung_in)[0] == "en":
+            _spread_words(items, part.legato)
         try:
             notes = _perform(items, clock, part, score.file, 100.0 * transpose, missing_lyric)
         except ScoreError as error:
@@ -247,7 +254,6 @@ def read_score(
             continue
         _check_bounds(notes, name, score.file)
         if notes:
-            sung_in = language or score.language or detect(_words(notes)) or "en"
             if language is None and score.language is None and sung_in != "en":
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
@@ -283,13 +289,13 @@ def as_verse(verse) -> int | str:
     return number
 
 
-def _words(notes) -> list[str]:
+def _words(items) -> list[str]:
     found, inside = [""], False
-    for note in notes:
-        if note.lyric is not None:
-            joins = inside and note.syllabic in ("middle", "end")
-            found[-1:] = [found[-1] + note.lyric] if joins else [found[-1], note.lyric]
-            inside = note.syllabic in ("begin", "middle")
+    for lyric in (item.lyric for item in items):
+        if lyric is not None:
+            joins = inside and lyric.syllabic in ("middle", "end")
+            found[-1:] = [found[-1] + lyric.text] if joins else [found[-1], lyric.text]
+            inside = lyric.syllabic in ("begin", "middle")
     return [word for text in found for word in re.split(r"[\s‿]+", text)]
 
 
@@ -436,7 +442,28 @@ def _lines_of(part: WrittenPart, remarks):
                 break
         else:
             lines.append((voice if lines else "", notes))
-    return [(label, _top_notes(notes)) for label, notes in lines]
+    tops = [(label, _top_notes(notes)) for label, notes in lines]
+    return [*tops[:1], *((label, _with_shared_words(notes, tops[0][1])) for label, notes in tops[1:])]
+
+
+def _with_shared_words(notes, main):
+    """A lower line whose words stand under the main one wherever both move together: it takes them from there.
+
+    Only notes that would have none: those of a phrase that begins without a syllable.
+    """
+    beside = {(note.measure, note.offset, note.grace): note.lyrics for note in main}
+    found: list[WrittenNote] = []
+    wordless = True  # no vowel of its own goes on here
+    end = (-1, Fraction(0))
+    for note in notes:
+        follows = (note.measure == end[0] and note.offset <= end[1]) or (note.measure == end[0] + 1 and note.offset == 0)
+        wordless = not note.lyrics and (wordless or not follows)
+        shared = beside.get((note.measure, note.offset, note.grace), ())
+        if wordless and shared and not (note.tie_stop or note.slurred):
+            note = replace(note, lyrics=shared)
+        end = (note.measure, note.offset + note.duration)
+        found.append(note)
+    return found
 
 
 def _outside(notes, line):
@@ -494,6 +521,7 @@ class _Item:
     lyric: Lyric | None = None
     tie_start: bool = False
     ending: bool = False
+    section: bool = False
 
     @property
     def end(self):
@@ -510,13 +538,22 @@ def choose_verses(score, lines, playing, verse):
         )
     sung = [[] for _ in lines]
     order: list[int] = []
+    texts: dict[int, set[int]] = {}  # measure → verses that it has words of
+    for _, _, line in lines:
+        for note in line:
+            texts.setdefault(note.measure, set()).update(lyric.verse for lyric in note.lyrics)
+    bound = {index for index, verses_there in texts.items() if len(verses_there) > 1}
+    common = _common_lines(lines) if len(verses) > 1 else set()
+    verses = [v for v in verses if v not in common] or verses
     pending = list(verses) if verse == "all" and verses else [verses[0] if verse == "all" and verses else verse]
     while pending:
         first = pending[0]
         heard = {first}
+        if first > 1 and verses:  # no verse is sung twice because the repeat was meant for more of them
+            playing = play_order(score.measures, max(1, verses[-1] - first + 1), bound)
         for (_, part, line), items in zip(lines, sung, strict=False):
             new = _play(score, line, playing, first, order)
-            _assign_lyrics(new, first, part.legato)
+            _assign_lyrics(new, first, part.legato, common)
             heard |= {item.lyric.verse for item in new if item.lyric and item.lyric.verse == item.wanted}
             items += new
         order += playing
@@ -539,7 +576,7 @@ def _play(score, line, playing, first, before):
             wanted = first + passing - 1
             begin, end = (score.swung(index, offset) for offset in (note.offset, note.offset + note.duration))
             item = _Item(start + begin, end - begin, note, place, wanted, bar, tie_start=note.tie_start)
-            item.ending = bool(endings)
+            item.ending, item.section = bool(endings), score.measures[index].section
             items.append(item)
         if len(items) > MOST_NOTES:
             bar = score.measures[index].number
@@ -551,7 +588,19 @@ def _play(score, line, playing, first, before):
     return items
 
 
-def _assign_lyrics(items, first, legato):
+def _common_lines(lines) -> set[int]:
+    """Lines of lyrics under which no other stands at any note, but others elsewhere: refrains for all verses."""
+    alone: dict[int, bool] = {}
+    several = False
+    for _, _, line in lines:
+        for note in line:
+            several |= len(note.lyrics) > 1
+            for lyric in note.lyrics:
+                alone[lyric.verse] = alone.get(lyric.verse, True) and len(note.lyrics) == 1
+    return {verse for verse, is_alone in alone.items() if is_alone and several}
+
+
+def _assign_lyrics(items, first, legato, common=frozenset()):
     """Each note the syllable of its verse; stretches printed for one verse only, such as refrains, are sung in all."""
     i = 0
     while i < len(items):
@@ -564,7 +613,9 @@ def _assign_lyrics(items, first, legato):
         while stop < len(items) and items[stop].note.lyric(items[stop].wanted) is None:
             stop += 1
         start = i
-        if i > 0:  # up to the next rest, verse or volta it may be a melisma of the syllable before
+        refrain = any(lyric.verse in common for lyric in item.note.lyrics)
+        if i > 0 and not refrain and not _ends_in_common(items, i, stop):
+            # up to the next rest, verse or volta it may be a melisma of the syllable before
             apart = next((j for j in range(i, stop) if _apart(items[j - 1], items[j], legato)), stop)
             if sum(bool(x.note.lyrics) for x in items[i:apart]) < FEW_SYLLABLES:
                 start = apart
@@ -577,9 +628,46 @@ def _assign_lyrics(items, first, legato):
         i = stop
 
 
+def _spread_words(items, legato):
+    """Give an English word that stands whole under its first note its syllables, one for each note after it, in place.
+
+    Notes without words, slurs and lines take them; a word that may be one syllable (power) stays on its note.
+    """
+    for i, item in enumerate(items):
+        lyric = item.lyric
+        if lyric is None or lyric.syllabic != "single" or lyric.extend or not re.fullmatch(r"\W*[A-Za-z'’-]{4,}\W*", lyric.text):
+            continue
+        rest: list[_Item] = []
+        for before, after in itertools.pairwise(items[i:]):
+            free = not (after.lyric or after.note.lyrics or after.note.slurred or after.note.grace or after.note.tie_stop)
+            if not free or after.onset > before.end + legato or after.wanted != item.wanted:
+                break
+            rest.append(after)
+        if not rest or may_be_one_syllable(lyric.text):
+            continue
+        pieces = spell(lyric.text, 1 + len(rest))
+        for number, (note, piece) in enumerate(zip([item, *rest], pieces, strict=False)):
+            place = "begin" if number == 0 else "end" if number + 1 == len(pieces) else "middle"
+            note.lyric = replace(lyric, text=piece.strip("-"), syllabic=place if len(pieces) > 1 else "single")
+
+
+def _ends_in_common(items, start, stop):
+    """True where words of another verse, whole ones, end the verse (Amen): no melisma, unless a slur or line says so."""
+    before, first = items[start - 1], items[start]
+    if stop < len(items) and items[stop].wanted == first.wanted and items[stop].note.measure >= items[stop - 1].note.measure:
+        return False
+    if before.lyric is None or _carries_on(before.lyric) or first.note.slurred or first.note.tie_stop:
+        return False
+    texts = [next(iter(item.note.lyrics), None) for item in items[start:stop]]
+    words = [text for text in texts if text]
+    return texts[0] is not None and texts[0].syllabic in ("single", "begin") and words[-1].syllabic in ("single", "end")
+
+
 def _apart(before, item, legato):
-    """True where the verse of the note before has no say: after a rest, in another verse, in a volta of its own."""
+    """True where the verse of the note before has no say: after a rest or a double bar, in another verse, in a volta."""
     rests = item.onset > before.end + legato
+    if item.section and item.place != before.place and not _carries_on(before.lyric):
+        return True
     return rests or item.wanted != before.wanted or (item.ending and item.place != before.place)
 
 
@@ -694,10 +782,10 @@ def _perform(items, clock, part, file, shift, missing_lyric):
 
 
 def _tied(items, legato):
-    """Join tied notes as they are played, across barlines and repeats; a new syllable breaks a tie."""
+    """Join tied notes as they are played, across barlines and repeats; a new syllable or a grace note breaks a tie."""
     joined: list[_Item] = []
     for item in items:
-        before = next((j for j in reversed(joined[-4:]) if not j.note.grace), None)
+        before = joined[-1] if joined and not joined[-1].note.grace else None
         follows = before is not None and before.note.cents == item.note.cents and abs(item.onset - before.end) <= legato
         if follows and item.lyric is None and not item.note.grace and (before.tie_start or item.note.tie_stop):
             before.duration = item.end - before.onset

@@ -2,10 +2,12 @@
 
     : 64 3 4 When       a note: first beat, beats, semitones from C4, syllable; * marks a golden one
     F 70 2 0  oh        freestyle, spoken; R and G are rap: left out
-    - 88                end of a line of words;  P1, P2: the singers of a duet;  E: end
+    - 88                end of a line of words;  P1, P2: the singers of a duet, P3 both;  E: end
+    B 96 150.5          from this beat on so many beats a minute
 
 A syllable with a space before or after it begins or ends a word; "~" holds the vowel, "~n" closes the word on a note of
-its own. #GAP, the milliseconds of sound before beat 0, is kept: the notes fall where they do in the recording.
+its own; a text without any space at a syllable parts its words by hyphens. #GAP, the milliseconds of sound before beat 0, is
+kept: the notes fall where they do in the recording.
 https://usdx.eu/format
 """
 
@@ -19,6 +21,7 @@ from svs.musicxml import clean_lyric
 from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
 NOTE = re.compile(r"\s*([:*FRG])\s*(-?\d{1,9})\s+(\d{1,9})\s+(-?\d{1,4})(?: (.*))?$")
+TEMPO = re.compile(r"\s*B\s*(\d{1,9})\s+(\S{1,20})\s*$")
 SPOKEN = {"F": "spoken notes", "R": "rapped notes", "G": "rapped notes"}
 LANGUAGES = {
     "english": "en",
@@ -49,18 +52,23 @@ def read_ultrastar(path) -> WrittenScore:
     lead = (gap or 0) * bpm / 60_000  # quarters
     relative = tags.get("RELATIVE", "").lower() == "yes"
     singers: dict[str, list] = {}
-    singer, base = "P1", 0
+    tempos = {0: bpm}  # beat → #BPM from there on
+    voices, base = ["P1"], 0
     for number, line in enumerate(text.splitlines(), 1):
         note = NOTE.match(line)
         if note:
             kind, beat, beats, semitone, syllable = note.groups()
             row = (number, kind, base + int(beat), int(beats), int(semitone), syllable or "")
-            singers.setdefault(singer, []).append(row)
+            for each in voices:
+                singers.setdefault(each, []).append(row)
         elif pause := re.match(r"-\s*(-?\d{1,9}\b)(?:\s+(-?\d{1,9}\b))?", line):
-            singers.setdefault(singer, []).append(None)
+            for each in voices:
+                singers.setdefault(each, []).append(None)
             base += int(pause[2] or pause[1]) if relative else 0
         elif voice := re.match(r"P\s*([123])\s*$", line):
-            singer, base = f"P{voice[1]}", 0
+            voices, base = ["P1", "P2"] if voice[1] == "3" else [f"P{voice[1]}"], 0
+        elif later := TEMPO.match(line):
+            tempos[base + int(later[1])] = _number(later[2], "BPM", path)
         elif line.strip() == "E":
             break
         elif line.strip() and line[0] in ":*FRG":
@@ -68,11 +76,14 @@ def read_ultrastar(path) -> WrittenScore:
     if not any(row for rows in singers.values() for row in rows):
         raise ScoreError(f"{path.name}: no notes; an UltraStar text has lines such as ': 64 3 4 When'")
 
-    score = WrittenScore(path.name, tags.get("TITLE", ""), language=LANGUAGES.get(tags.get("LANGUAGE", "").lower()))
+    named = re.split(r"[,;/( ]", tags.get("LANGUAGE", "").lower())[0]
+    score = WrittenScore(path.name, tags.get("TITLE", ""), language=LANGUAGES.get(named))
     ends = [lead + Fraction(row[2] + row[3], BEATS) for rows in singers.values() for row in rows if row]
     score.measures = regular_measures({}, max(ends), path.name)
-    score.tempos = [(0, Fraction(0), float(bpm))]
     starts = score.starts()
+    for beat, quarters in sorted(tempos.items()):
+        where = place_in(starts, lead + Fraction(beat, BEATS)) if beat > 0 else (0, Fraction(0))
+        score.tempos.append((*where, float(quarters or bpm)))
     for number, (singer, rows) in enumerate(sorted(singers.items()), 1):
         name = tags.get(f"DUETSINGER{singer}") or tags.get(singer) or ("Voice" if len(singers) == 1 else singer)
         part = WrittenPart(name, singer, legato=Fraction(0))
@@ -99,6 +110,8 @@ def is_ultrastar(head: bytes) -> bool:
 def _words(rows):
     """(kind, beat, beats, semitone, Lyric or None, slurred) of the notes; None in rows ends a line of words."""
     apart = True  # the next syllable begins a word
+    texts = [row[5] for row in rows if row]
+    hyphened = not any(text[:1].isspace() or text[-1:].isspace() for text in texts) and any(text[-1:] == "-" for text in texts)
     plain: list[list] = []
     for row in rows:
         if row is None:
@@ -107,10 +120,12 @@ def _words(rows):
         _, kind, beat, beats, semitone, text = row
         bare = text.strip()
         held = bare.startswith("~") and bool(plain)
+        if held and plain[-1][0] in SPOKEN:
+            kind = plain[-1][0]  # what holds a spoken syllable is spoken
         bare = bare.strip("~").strip()
         begins = (apart or text[:1].isspace()) and not held
         plain.append([kind, beat, beats, semitone, bare, begins, held])
-        apart = text[-1:].isspace() or (apart and held and not bare)
+        apart = text[-1:].isspace() or (apart and held and not bare) or (hyphened and bool(bare) and bare[-1] != "-")
     following = False  # the next note with a syllable goes on in this word
     goes_on_after, goes_on = [], False  # whether the next syllable is of the same word
     for _, _, _, _, bare, begins, _ in reversed(plain):

@@ -1,7 +1,8 @@
 """OpenUtau projects (.ustx): YAML; notes in ticks, tones in semitones.
 
-A lyric "+" sings the next syllable of the word before, "+~" or "+*" holds its vowel; "R", "SP" and "AP" are rests. A
-phonetic hint in brackets after the word, "read[r eh d]", is not taken over, since its alphabet is the voicebank's own.
+A lyric "+" (or "+2") sings the next syllable of the word before, "+~" or "+*" holds its vowel; "R", "SP" and "AP" are rests. A
+phonetic hint in brackets after the word, "read[r eh d]", is not taken over, since its alphabet is the voicebank's own. Of kana as
+voicebanks name their sounds, "a か" or "- か_F4", only the kana are sung.
 https://github.com/stakira/OpenUtau/wiki
 """
 
@@ -13,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from svs.files import load_yaml
-from svs.g2p.syllables import split
+from svs.g2p.syllables import shortest, split
 from svs.musicxml import clean_lyric
 from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
@@ -119,12 +120,23 @@ def fill(part: WrittenPart, starts: list[Fraction], notes) -> None:
         part.notes.append(note)
 
 
+KANA = "[\u3041-\u309f\u30a1-\u30ff]"
+
+
+def _plain(text: str) -> str:
+    """A lyric without phonetic hints and without what a voicebank adds to kana: the vowel before, pitch, "R" at the end."""
+    text = re.sub(r"(?<=[^\s\[])\s*\[[^\]]*\]$", "", text.strip())
+    if found := re.fullmatch(rf"(?:[aiueonN-]\s+)?({KANA}+)[_ ]?(?:[A-G][#b♯♭]?\d)?[↑↓’']?(?:\s+[R-])?", text):
+        return found[1]
+    return "R" if re.fullmatch(r"[aiueonN]\s+[R-]", text) else text
+
+
 def editor_lyrics(texts: list[str]):
     """For each note its Lyric, None where it holds the vowel before, or "rest"."""
     lyrics: list = []
     place = 0
     while place < len(texts):
-        text = re.sub(r"(?<=[^\s\[])\s*\[[^\]]*\]$", "", texts[place].strip())
+        text = _plain(texts[place])
         if text in RESTS:
             lyrics.append("rest")
         elif text in ("+~", "+*", "-", "ー") or (text.startswith("+") and not lyrics) or not text:
@@ -133,8 +145,8 @@ def editor_lyrics(texts: list[str]):
             notes = 1  # that sing a syllable of this word; those between only hold it
             stop = place + 1
             held = []
-            while stop < len(texts) and texts[stop].strip() in ("+", "+~", "+*"):
-                held.append(texts[stop].strip() != "+")
+            while stop < len(texts) and re.fullmatch(r"\s*\+(~|\*|\d{0,2})\s*", texts[stop]):
+                held.append(texts[stop].strip()[1:] in ("~", "*"))
                 notes += not held[-1]
                 stop += 1
             pieces = iter(spell(text, notes))
@@ -147,6 +159,11 @@ def editor_lyrics(texts: list[str]):
             continue
         place += 1
     return lyrics
+
+
+def may_be_one_syllable(word: str) -> bool:
+    """Whether an English word has a pronunciation of one syllable, or one that poets make one of: fire, heaven, power."""
+    return shortest(word) < 2
 
 
 def spell(word: str, count: int) -> list[str]:

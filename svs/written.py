@@ -38,12 +38,14 @@ class Lyric:
 
     verse: 1, 2, … from top to bottom. syllabic: "single", "begin", "middle" or "end".
     extend: True where a line after the syllable says that it is held over the notes that follow.
+    hyphened: True where the hyphen to the next syllable stood in the text.
     """
 
     verse: int
     text: str
     syllabic: str = "single"
     extend: bool = False
+    hyphened: bool = False
 
 
 @dataclass
@@ -89,6 +91,7 @@ class Measure:
     number: as printed. length: quarters.
     repeat_end: how often the section is played in all (2 for a plain repeat), None without a repeat sign.
     endings: passes on which this measure is played (volta brackets), empty when on all.
+    section: True where a double bar or a repeat sign stands before it. plays: how often its repeat is played by words ("3x").
     dal_segno, to_coda: label of the sign to jump to. da_capo, fine: True at the end of this measure.
     """
 
@@ -97,6 +100,8 @@ class Measure:
     repeat_start: bool = False
     repeat_end: int | None = None
     repeat_after_jump: bool = False
+    plays: int | None = None
+    section: bool = False
     endings: frozenset[int] = frozenset()
     ending_starts: bool = False
     ending_stops: bool = False
@@ -130,7 +135,8 @@ class WrittenScore:
     """All parts over common measures. tempos: (measure, offset in quarters, quarters a minute), in order.
 
     swings: (measure, offset) → (beat in quarters, share of it that the first of its two halves takes), from there on.
-    language: code of the lyrics' language where the file names it.
+    language: code of the lyrics' language where the file names it; likely_language: where it does as its makers set it by
+    default, so that words which speak of another are believed more.
     """
 
     file: str
@@ -141,6 +147,7 @@ class WrittenScore:
     swings: dict[tuple[int, Fraction], tuple[Fraction, Fraction]] = field(default_factory=dict)
     tempo_words: str = ""
     language: str | None = None
+    likely_language: str | None = None
 
     def starts(self) -> list[Fraction]:
         """Onset of every measure in written order, then the length of the whole, in quarters."""

@@ -53,6 +53,26 @@ def test_spoken_and_rapped_notes_are_left_out_and_said(song):
     assert any("1 rapped notes left out" in remark for remark in score.remarks)
 
 
+def test_what_holds_a_spoken_syllable_is_spoken_too(song):
+    score = song(": 0 2 0 sing\nF 4 2 0  oh\n: 8 2 0 ~\n: 10 2 0  on\n")
+    assert [n.lyric for n in score.parts[0].notes] == ["sing", "on"]
+
+
+def test_words_may_be_parted_by_hyphens_alone(song):
+    notes = song(": 0 2 0 A-\n: 2 2 0 ma-\n: 4 2 0 zing\n: 6 2 0 grace\n").parts[0].notes
+    assert [(n.lyric, n.syllabic) for n in notes] == [("A", "begin"), ("ma", "middle"), ("zing", "end"), ("grace", "single")]
+
+
+def test_a_tempo_within_an_ultrastar_text_holds_from_its_beat_on(song):
+    notes = song(": 0 4 0 One\nB 8 60\n: 8 4 0  two\n").parts[0].notes
+    assert [(n.onset, n.duration) for n in notes] == [(1.0, 0.5), (2.0, 1.0)]  # 15 s / 120, then 15 s / 60 a beat
+
+
+def test_both_singers_of_a_duet_sing_what_is_for_both(song):
+    score = song("P1\n: 0 4 0 me\nP2\n: 4 4 4 you\nP3\n: 8 4 0 us\n")
+    assert [[n.lyric for n in part.notes] for part in score.parts] == [["me", "us"], ["you", "us"]]
+
+
 def test_a_duet_is_two_parts(song):
     score = song("P1\n: 0 4 0 me\nP2\n: 4 4 4 you\n")
     assert [(part.name, part.notes[0].lyric) for part in score.parts] == [("P1", "me"), ("P2", "you")]
@@ -128,6 +148,15 @@ def test_a_bad_project_is_refused_in_one_line(tmp_path, text, message):
     with pytest.raises(ScoreError, match=message) as caught:
         read_written(path)
     assert "\n" not in str(caught.value)
+
+
+def test_of_kana_named_as_in_voicebanks_only_the_kana_are_sung():
+    sung = editor_lyrics(["- か", "a な", "a ー", "い_F4", "n きゃ", "a R", "う", "- "])
+    assert [s if s in (None, "rest") else s.text for s in sung] == ["か", "な", None, "い", "きゃ", "rest", "う", None]
+
+
+def test_a_numbered_plus_sign_is_the_next_syllable():
+    assert [s.text for s in editor_lyrics(["wonderful", "+2", "+3"])] == ["won", "der", "ful"]
 
 
 def test_plus_signs_share_out_the_syllables_of_a_word():

@@ -4,6 +4,7 @@ import csv
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,23 @@ def test_an_unknown_language_is_answered_with_those_there_are():
         ("ling'ring", "L IH1 NG G R IH0 NG"),
         ("bless'd", "B L EH1 S T"),
         ("blessèd", "B L EH1 S AH0 D"),
+        ("Blessèd,", "B L EH1 S AH0 D"),
+        ("ceasèd", "S IY1 S AH0 D"),
+        ("bele\u0300d", "B EH1 L AH0 D"),  # an accent of its own after its letter
+        ("belov'd", "B IH0 L AH1 V D"),
+        ("mem'ry", "M EH1 M R IY0"),
+        ("oʹer", "AO1 R"),
+        ("heavʻn", "HH EH1 V N"),
+        ("'n'", "AH0 N"),
+        ("D.J.", "D IY1 JH EY1"),
+        ("tralala", "T R AA1 L AA1 L AA1"),
+        ("nnn", "N"),
+        ("zzz", "Z"),
+        ("ng", "NG"),
+        ("shhh", "SH"),
+        ("shoobedoo", "SH UW1 B IY1 D UW1"),
+        ("Sabaoth", "S AE1 B EY0 AA2 TH"),
+        ("Venite", "V EH0 N IY1 T EY0"),
         ("lovin'", "L AH1 V IH0 N"),
         ("heartbeatin'", "HH AA1 R T B IY2 T IH0 N"),
         ("John’s", "JH AA1 N Z"),
@@ -150,6 +168,11 @@ def test_function_words_have_their_sung_form(line, phones):
         ("I present my heart", "present", "P R IY0 Z EH1 N T"),
         ("a present from my love", "present", "P R EH1 Z AH0 N T"),
         ("the white dove", "dove", "D AH1 V"),
+        ("a bow of ribbons", "bow", "B OW1"),
+        ("nine lives", "lives", "L AY1 V Z"),
+        ("content to be thine", "content", "K AH0 N T EH1 N T"),
+        ("I object to that", "object", "AH0 B JH EH1 K T"),
+        ("a psalm of joy", "psalm", "S AA1 M"),
         ("a perfect day", "perfect", "P ER1 F IH2 K T"),
         ("blessed be the name", "blessed", "B L EH1 S AH0 D"),
         ("I am blessed with you", "blessed", "B L EH1 S T"),
@@ -173,6 +196,13 @@ def test_a_spelled_ending_that_is_sung_apart_is_a_syllable():
 def test_without_a_line_words_have_their_citation_form():
     assert ENGLISH.phones("the") == ("DH", "AH0")
     assert ENGLISH.phones("and") == ("AH0", "N", "D")
+
+
+@pytest.mark.parametrize("word", ["be" * 300 + "x", "n'" * 40 + "n", "a." * 300, "un" * 200, "oh" * 200 + "x"])
+def test_a_word_that_is_none_is_answered_at_once(word):
+    began = time.process_time()
+    assert ENGLISH.pronunciations(word)
+    assert time.process_time() - began < 3.0  # seconds
 
 
 def test_unknown_words_come_from_the_network():

@@ -34,6 +34,20 @@ def said(language, word):
         ("ja", "gakkou", "G a ʔ K o ɯ"),
         ("ja", "shinbun", "ɕ IY ɴ B ɯ ɴ"),
         ("ja", "kon'ya", "K o ɴ Y a"),
+        ("ja", "si", "ɕ IY"),
+        ("ja", "すぃ", "S IY"),
+        ("ja", "さ゛", "Z a"),
+        ("ja", "桜(さくら)の", "S a K ɯ ɾ a N o"),
+        ("de", "geben", "G e B ə N"),
+        ("de", "gebenedeit", "G ə B e N e D AY T"),
+        ("de", "beten", "B e T ə N"),
+        ("de", "behüt", "B ə HH y T"),
+        ("de", "bezwingen", "B ə ts V IH NG ə N"),
+        ("fr", "dansent", "D ɑ̃ S"),
+        ("fr", "peuvent", "P œ V"),
+        ("fr", "souvent", "S UW V ɑ̃"),
+        ("fr", "présent", "P ʁ e Z ɑ̃"),
+        ("fr", "vent", "V ɑ̃"),
         ("ja", "ラーメン", "ɾ a a M e ɴ"),
         ("la", "caelum", "CH EH L UW M"),
         ("la", "agnus", "a ɲ UW S"),
@@ -114,6 +128,15 @@ def test_the_score_says_how_many_syllables_a_word_has(language, word, spelling, 
     assert " ".join(strip_stress(phone) for note in part.notes for phone in note.phonemes) == phones
 
 
+def test_after_ils_and_elles_a_word_in_ent_is_a_verb():
+    def last(line):
+        words = tuple(line.split())
+        return " ".join(map(strip_stress, g2p.load("fr").phones(words[-1], Context(words, len(words) - 1))))
+
+    assert last("ils content") == last("elles ne content") == "K ɔ̃ T"
+    assert last("cœur content") == "K ɔ̃ T ɑ̃"
+
+
 def test_french_words_are_bound_to_a_vowel_after_them():
     french = g2p.load("fr")
     assert french.phones("les", Context(("les", "oiseaux"), 0)) == ("L", "e1", "Z")
@@ -177,6 +200,16 @@ def test_a_voice_sings_the_nearest_of_what_it_lacks():
 )
 def test_the_language_of_a_song_is_known_by_its_small_words(words, language):
     assert detect(words.split()) == language
+
+
+def test_single_morae_in_romaji_are_japanese():
+    assert detect("sa ku ra ya yo i no so ra wa mi wa ta su ka gi ri".split()) == "ja"
+    assert detect("no che de paz no che de a mor to do duer me en de rre dor".split()) == "es"
+
+
+def test_a_refrain_of_la_is_in_no_language():
+    assert detect(["la"] * 20) is None
+    assert detect("la la la la la la la la la and then we sing the song of love".split()) == "en"
 
 
 def test_a_detected_language_is_said(tmp_path):

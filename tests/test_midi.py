@@ -102,6 +102,47 @@ def test_karaoke_text_begins_words_with_spaces_and_lines_with_slashes(read):
     assert score.title == "Star"
 
 
+def test_texts_that_begin_with_notes_are_words_though_nothing_says_so(read):
+    score = read(track(*notes(69, 71, 72), *lyrics("one ", "more ", "time ", kind="text"), name="Melody"))
+    assert words(score) == [("one", "single"), ("more", "single"), ("time", "single")]
+    with pytest.raises(ScoreError, match="no lyrics"):
+        read(track(*notes(69, 71, 72), *lyrics("verse", "chorus", beats=0.7, start=0.1, kind="text"), name="Melody"))
+
+
+def test_headers_among_the_lyrics_are_not_sung(read):
+    score = read(track((0, mido.MetaMessage("lyrics", text="{@LATIN}")), *notes(69, 71), *lyrics("one ", "more ")))
+    assert words(score) == [("one", "single"), ("more", "single")]
+
+
+def test_signs_of_xf_part_lines_and_words(read):
+    score = read(track(*notes(69, 71, 72, 74, 76), *lyrics("A", "ma", "zing^", "grace<", ">how^")))
+    assert words(score) == [("A", "begin"), ("ma", "middle"), ("zing", "end"), ("grace", "single"), ("how", "single")]
+
+
+def test_a_karaoke_file_may_name_its_language_and_english_is_no_name(read):
+    sung = ("\\Stil", "le", " Nacht", "/al", "les", " schläft")
+    for header, language in (("@LGER", "de"), ("@LENGL", "en")):
+        named = track((0, mido.MetaMessage("text", text=header)), *lyrics(*sung, kind="text"))
+        assert read(named, track(*notes(*range(60, 66))), name="a.kar").parts[0].language == language
+
+
+def test_tuning_and_a_still_pitch_wheel_move_every_note_and_a_moving_one_none(read):
+    def control(*pairs):
+        return [(0, mido.Message("control_change", control=number, value=value)) for number, value in pairs]
+
+    def cents(*events):
+        return [n.cents for n in read(track(*events, *notes(69, 71), *lyrics("a ", "b "))).parts[0].notes]
+
+    fine = control((101, 0), (100, 1), (6, 96), (38, 0))
+    assert cents(*fine) == [6950.0, 7150.0]
+    assert cents(*control((101, 0), (100, 2), (6, 62))) == [6700.0, 6900.0]
+    assert cents((0, mido.Message("pitchwheel", pitch=4096))) == [7000.0, 7200.0]  # of two semitones
+    reach = control((101, 0), (100, 0), (6, 12), (38, 0))
+    assert cents(*reach, (0, mido.Message("pitchwheel", pitch=-4096))) == [6300.0, 6500.0]
+    scoop = [(0, mido.Message("pitchwheel", pitch=-4096)), (100, mido.Message("pitchwheel", pitch=0))]
+    assert cents(*scoop) == [6900.0, 7100.0]
+
+
 def test_trailing_spaces_end_words(read):
     assert words(read(track(*notes(69, 71, 72, 74), *lyrics("lit", "tle ", "star ", "how ")))) == [
         ("lit", "begin"),

@@ -80,6 +80,13 @@ def test_syllables_take_the_longest_onset_english_allows(phones, syllables):
         ("S IH1 S T ER0", "sis-ter", "S IH1 S - T ER0"),
         ("AW1 T R AY1 T", "out-right", "AW1 T - R AY1 T"),
         ("IY1 S T W ER0 D", "east-ward", "IY1 S T - W ER0 D"),
+        ("ER0 AW1 N D", "a-round", "AH0 - R AW1 N D"),
+        ("HH ER1 IY0", "hur-ry", "HH ER1 - R IY0"),
+        ("S ER0 AW1 N D", "sur-round", "S ER0 - R AW1 N D"),
+        ("M ER1 M ER0 IH0 NG", "mur-mur-ing", "M ER1 - M ER0 - IH0 NG"),
+        ("F EH1 r G N y1 G ə0 N", "ver-gnü-gen", "F EH1 r - G N y1 - G ə0 N"),
+        ("UW1 V ʁ ə0 M W a1", "ou-vre-moi", "UW1 - V ʁ ə0 - M W a1"),
+        ("G L o1 r Y a1", "glo-ria", "G L o1 - r Y a1"),
     ],
 )
 def test_engraved_syllables_place_borders_inside_clusters(phones, spelling, syllables):
@@ -108,6 +115,7 @@ def test_fewer_notes_elide_what_poets_elide(phones, spelling, syllables):
         ("B L EH1 S T", "bless-ed", "B L EH1 - S AH0 D"),
         ("L AH1 V D", "lov-ed", "L AH1 - V AH0 D"),
         ("F AY1 R", "fi-re", "F AY1 - ER0"),
+        ("D AY1 M AH0 N D", "di-a-mond", "D AY1 - AH0 - M AH0 N D"),
         ("M IH1 L Y AH0 N", "mil-li-on", "M IH1 - L IY0 - AH0 N"),
         ("N EY1 SH AH0 N", "na-ti-on", "N EY1 - SH IY0 - AH0 N"),
         ("EH1 V R IY0", "ev-er-y", "EH1 - V ER0 - IY0"),
@@ -151,6 +159,25 @@ def test_a_word_joins_its_syllables_and_skips_melisma():
 def test_malformed_hyphens_lose_no_syllable(syllables, expected):
     notes = [Note(i, 1.0, 6000.0, lyric, kind) for i, (lyric, kind) in enumerate(syllables)]
     assert [word.text for word in words(notes)] == expected
+
+
+@pytest.mark.parametrize(
+    "line, phones",
+    [
+        ("whoa-oh-oh", "W OW1 | OW0 | OW0"),
+        ("o-oh", "OW1 | OW0"),
+        ("yeah-eah", "Y AE1 | AE0"),
+        ("hey-ey-ey", "HH EH1 | EH0 | EY0"),
+        ("you-ou", "Y UW1 | UW0"),
+        ("lo-o-ove", "L AH1 | AH0 | AH0 V"),
+        ("ni-i-ight", "N AA1 | AA0 | AY0 T"),
+        ("ha-al-le-lu-jah", "HH AE2 | AE0 | L AH0 | L UW1 | Y AH0"),
+        ("glo-o-o-ri-a", "G L AO1 | AO0 | AO0 | R IY0 | AH0"),
+        ("co-op-er-ate", "K OW0 | AA1 | P ER0 | EY2 T"),
+    ],
+)
+def test_vowels_that_are_written_again_are_held(line, phones):
+    assert sung(line) == phones
 
 
 def test_words_that_share_a_note_are_both_sung():

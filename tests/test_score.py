@@ -169,6 +169,43 @@ def test_dynamics_and_hairpins_become_loudness_relative_to_mezzo_forte(read):
 # ------------------------------------------------------------------------------- ties, slurs, melismas
 
 
+def test_cresc_in_words_grows_until_the_next_dynamic_as_a_hairpin_does(read):
+    def sign(inner):
+        return f"<direction><direction-type>{inner}</direction-type></direction>"
+
+    words, hairpin = sign("<words>cresc.</words>"), sign('<wedge type="crescendo"/>')
+    soft, loud = sign("<dynamics><p/></dynamics>"), sign("<dynamics><f/></dynamics>")
+    bar = "".join(note("A4", 1, "la") for _ in range(4))
+
+    def loudness(*swells):
+        score = read(soft + "".join(swells) + bar, loud + bar)
+        assert not any("cresc" in remark for remark in score.remarks)
+        return [n.loudness for n in score.parts[0].notes[:5]]
+
+    assert loudness(words) == loudness(hairpin) == loudness(words, hairpin) == [-6, -3.75, -1.5, 0.75, 3]
+
+
+def test_a_swell_in_words_takes_four_bars_at_most(read):
+    words = "<direction><direction-type><words>cresc.</words></direction-type></direction>"
+    loud = "<direction><direction-type><dynamics><f/></dynamics></direction-type></direction>"
+    score = read(words + note("A4", 4, "la"), *[note("A4", 4, "la")] * 6, loud + note("A4", 4, "la"))
+    assert [n.loudness for n in score.parts[0].notes] == [0, 0.75, 1.5, 2.25, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "text, decibels", [("pp dolce", -10), ("f", 3), ("sub. p", -6), ("mf, espressivo", 0), ("fine", 0), ("F", 0)]
+)
+def test_a_dynamic_may_be_written_as_words(read, text, decibels):
+    for tag in (f"<words>{text}</words>", f"<dynamics><other-dynamics>{text}</other-dynamics></dynamics>"):
+        score = read(f"<direction><direction-type>{tag}</direction-type></direction>" + note("A4", 4, "la"))
+        assert score.parts[0].notes[0].loudness == decibels
+
+
+def test_dynamics_that_only_the_player_hears_are_sung(read):
+    score = read('<sound dynamics="54.44"/>' + note("A4", 2, "la") + '<sound dynamics="106.67"/>' + note("A4", 2, "la"))
+    assert [n.loudness for n in score.parts[0].notes] == pytest.approx([-6, 3], abs=0.3)  # p and f
+
+
 def test_tied_notes_are_one_note_across_the_barline(read):
     score = read(
         note("A4", 3, "a") + note("D5", 1, "long", inside=tie("start")),
@@ -194,6 +231,13 @@ def test_a_new_syllable_breaks_a_tie(read):
     assert [(n.lyric, n.duration) for n in score.parts[0].notes] == [("held", 2.0)]
 
 
+def test_a_tie_over_a_grace_note_loses_no_time(read):
+    grace = note("D5", 0, before="<grace/>", after="<type>eighth</type>")
+    notes = read(note("C5", 2, "ah", inside=tie("start")) + grace + note("C5", 2, inside=tie("stop"))).parts[0].notes
+    assert [n.cents for n in notes] == [7200, 7400, 7200]
+    assert [(n.onset, n.end) for n in notes] == [(0.0, 1.0), (1.0, 1.25), (1.25, 2.0)]
+
+
 def test_a_note_without_syllable_continues_the_vowel(read):
     first, second, third = (
         read(note("A4", 1, "Glo", syllabic="begin") + note("B4", 1) + note("A4", 2, "ry", syllabic="end"))
@@ -213,6 +257,19 @@ def test_a_slur_over_two_syllables_is_no_melisma(read):
     )
     assert [n.slurred for n in (a, b, c)] == [False, True, False]
     assert not b.melisma
+
+
+def test_a_word_that_stands_whole_under_its_first_note_is_sung_on_the_notes_after_it(read):
+    def bar(word, **first):
+        return note("A4", 1, word, **first) + note("B4", 1) + note("C5", 2)
+
+    found = [(n.lyric, n.syllabic) for n in read(bar("Amazing")).parts[0].notes]
+    assert found == [("A", "begin"), ("maz", "middle"), ("ing", "end")]
+    assert sung(read(bar("wonder"))) == ["won", "der", None]
+    assert sung(read(bar("heaven"))) == ["heaven", None, None]  # may be one syllable
+    slurred = note("A4", 1, "Amazing", after=slur("start")) + note("B4", 1) + note("C5", 2, after=slur("stop"))
+    assert sung(read(slurred)) == ["Amazing", None, None]
+    assert sung(read(bar("Wunder"), options={"language": "de"})) == ["Wunder", None, None]
 
 
 def test_a_melisma_may_breathe_inside_a_word_but_a_new_phrase_needs_words(read):
@@ -276,6 +333,17 @@ def test_sixteenths_swing_within_the_eighth_and_a_pickup_counts_from_its_end(rea
     ]  # fmt: skip
 
 
+def test_swing_in_words_is_two_to_one_until_straight(read):
+    def words(text):
+        return f"<direction><direction-type><words>{text}</words></direction-type></direction>"
+
+    eighths = "".join(note("A4", 0.5, "la") for _ in range(8))
+    notes = read(words("Medium Swing") + eighths, words("Straight 8ths") + eighths).parts[0].notes
+    assert [n.duration for n in notes[:2]] == pytest.approx([1 / 3, 1 / 6])
+    assert [n.duration for n in notes[8:10]] == pytest.approx([1 / 4, 1 / 4])
+    assert [n.duration for n in read(words("Swing low") + eighths).parts[0].notes[:2]] == [0.25, 0.25]
+
+
 def test_a_swing_without_a_ratio_is_told(read):
     with pytest.raises(ScoreError, match="a swing of 0 to 1; numbers above 0 are wanted"):
         read(swing("<first>0</first><second>1</second>") + eighths(2))
@@ -309,6 +377,28 @@ def test_an_elision_keeps_both_syllables_on_the_note(read):
     assert (first.lyric, first.syllabic) == ("do‿I", "end")
 
 
+@pytest.mark.parametrize("sign", ["_", "~", "⁀", "‿"])
+def test_an_elision_may_be_typed_into_the_syllable(sign):
+    assert clean_lyric(f"glo{sign}e").text == "glo‿e"
+
+
+def test_a_syllable_in_several_fonts_is_one_syllable(read):
+    fonts = '<lyric><syllabic>single</syllabic><text font-weight="bold">L</text><text>ord</text></lyric>'
+    assert sung(read(note("A4", 4, after=fonts))) == ["Lord"]
+
+
+def test_hyphens_that_only_the_text_has_join_the_word(read):
+    texts = ("A-", "ma-", "zing", "grace")
+    bare = "".join(note("A4", 1, after=f"<lyric><text>{text}</text></lyric>") for text in texts)
+    single = "".join(note("A4", 1, text) for text in texts)
+    for bar in (bare, single):  # without <syllabic>, and with one that is always the same
+        found = [(n.lyric, n.syllabic) for n in read(bar).parts[0].notes]
+        assert found == [("A", "begin"), ("ma", "middle"), ("zing", "end"), ("grace", "single")]
+    elsewhere = note("A4", 2, "glo", syllabic="begin") + note("A4", 2, "ry", syllabic="end")
+    dashes = [(n.lyric, n.syllabic) for n in read(note("A4", 2, "hope-") + note("A4", 2, "ye"), elsewhere).parts[0].notes]
+    assert dashes[1] == ("ye", "single")
+
+
 def test_chords_are_sung_at_the_top_and_cues_and_crosses_not_at_all(read):
     measure = (
         note("C4", 1, "one")
@@ -330,6 +420,19 @@ def test_of_two_voices_on_a_staff_the_one_with_words_is_sung(read):
         + note("F4", 2, voice=2)
     )
     assert line(read(both)) == [("high", 0.0, 2.0, 7200.0)]
+
+
+def test_a_lower_voice_takes_the_words_above_it_where_both_move_together(read):
+    def two(above, below):
+        return above + "<backup><duration>16</duration></backup>" + below
+
+    score = read(
+        two(note("C5", 4, "peace"), note("rest", 4, voice=2)),
+        two(note("C5", 4, "on"), note("E4", 4, voice=2)),
+        two(note("rest", 4), note("E4", 4, "earth", voice=2)),
+        two(note("D5", 4, "good"), note("E4", 4, "will", voice=2)),
+    )
+    assert [[n.lyric for n in part.notes] for part in score.parts] == [["peace", "on", "good"], ["on", "earth", "will"]]
 
 
 def test_two_singers_on_a_staff_are_two_parts(read):
@@ -421,6 +524,115 @@ def test_verses_without_repeat_signs_are_chosen_or_sung_in_turn(read):
 
 def test_all_verses_are_sung_once_when_the_repeat_sings_them(read):
     assert sung(read(note("A4", 4, verses=("one", "two")) + END, options={"verse": "all"})) == ["one", "two"]
+
+
+def test_no_verse_is_sung_twice_because_the_repeat_was_for_two(read):
+    song = note("A4", 4, verses=("one", "two", "three")) + END
+    assert sung(read(song)) == ["one", "two"]
+    assert sung(read(song, options={"verse": 2})) == ["two", "three"]
+    assert sung(read(song, options={"verse": 3})) == ["three"]
+    assert sung(read(song, options={"verse": "all"})) == ["one", "two", "three"]
+
+
+def test_a_verse_alone_goes_into_the_last_volta(read):
+    song = (
+        note("A4", 4, verses=("one", "two")),
+        left_ending(1) + note("B4", 4, "again") + right_ending(1),
+        left_ending(2) + note("C5", 4, "end") + right_ending(2, repeat=False),
+    )
+    assert sung(read(*song)) == ["one", "again", "two", "end"]
+    assert sung(read(*song, options={"verse": 2})) == ["two", "end"]
+
+
+def test_an_amen_after_the_last_verse_is_no_melisma_of_it(read):
+    verses = note("A4", 4, verses=("one", "two"))
+    amen = note("B4", 2, "A", syllabic="begin") + note("C5", 2, "men", syllabic="end")
+    assert sung(read(verses, amen, options={"verse": "all"})) == ["one", "A", "men", "two", "A", "men"]
+    assert sung(read(verses, amen + END)) == ["one", "A", "men", "two", "A", "men"]
+    slurred = note("B4", 2, "e", syllabic="single", after=slur("start")) + note("C5", 2, "ven", after=slur("stop"))
+    held = note("A4", 4, verses=("one", "two"), after=slur("start").replace('number="1"', 'number="2"'))
+    assert sung(read(held, slurred, options={"verse": 2})) == ["two", None, None]
+
+
+def test_a_refrain_on_a_line_of_its_own_belongs_to_every_verse_and_is_none(read):
+    refrain = "".join(
+        note("B4", 1, after=f'<lyric number="3"><syllabic>{place}</syllabic><text>{text}</text></lyric>')
+        for text, place in (("glo", "begin"), ("ri", "middle"), ("a", "end"))
+    )
+    score = read(
+        note("A4", 4, verses=("one", "two")),
+        refrain,
+        note("A4", 4, verses=("three", "four")),
+        options={"verse": "all"},
+    )
+    assert sung(score) == ["one", "glo", "ri", "a", "three", "two", "glo", "ri", "a", "four"]
+
+
+def test_a_double_bar_parts_the_refrain_from_the_verse(read):
+    double = '<barline location="right"><bar-style>light-light</bar-style></barline>'
+    refrain = note("B4", 2, "o", syllabic="begin") + note("C5", 2, "men", syllabic="end")
+
+    def second_verse(barline):
+        verse = note("A4", 4, verses=("one", "two"))
+        return sung(read(verse + barline, refrain, note("A4", 4, verses=("three", "four")), options={"verse": 2}))
+
+    assert second_verse(double) == ["two", "o", "men", "four"]
+    assert second_verse("") == ["two", None, None, "four"]
+
+
+@pytest.mark.parametrize("text", ["3x", "3 ×", "(3 times)", "Play three times", "3 mal"])
+def test_a_repeat_may_say_in_words_how_often(read, text):
+    words = f"<direction><direction-type><words>{text}</words></direction-type></direction>"
+    song = note("A4", 4, verses=("one", "two", "three")) + words + END, note("A4", 4, "end")
+    assert sung(read(*song)) == ["one", "two", "three", "end"]
+
+
+def test_signs_of_jumps_may_be_written_as_text(read):
+    def text(words):
+        return f"<direction><direction-type><words>{words}</words></direction-type></direction>"
+
+    bars = (
+        note("A4", 4, "a"),
+        text("𝄋") + note("A4", 4, "b"),
+        note("A4", 4, "c") + text("𝄌"),
+        note("A4", 4, "d") + text("D.S. al Coda"),
+        text("𝄌 Coda") + note("A4", 4, "e"),
+    )
+    assert sung(read(*bars)) == list("abcdbce")
+
+
+def test_a_lyric_for_one_pass_only_is_sung_on_that_pass(read):
+    texts = "".join(f'<lyric number="1" time-only="{n}"><text>{text}</text></lyric>' for n, text in ((1, "one"), (2, "two")))
+    assert sung(read(note("A4", 4, after=texts) + END)) == ["one", "two"]
+
+
+def test_the_language_that_the_page_names_is_believed_where_the_words_do_not_tell(read):
+    def language(*words):
+        page = document("".join(note("A4", 1, word) for word in words))
+        named = '<defaults><lyric-language xml:lang="de-AT"/></defaults><part-list>'
+        return read(xml=page.replace("<part-list>", named)).parts[0].language
+
+    assert language("Stern", "Glanz") == "de"
+    assert language(*"and we will sing of the love that you have for me".split()) == "en"
+
+
+def test_a_part_without_a_name_has_its_instruments(read):
+    instrument = '<part-name/><score-instrument id="I1"><instrument-name>Alto</instrument-name></score-instrument>'
+    nameless = document(note("A4", 4, "la"), name="").replace("<part-name></part-name>", instrument)
+    assert read(xml=nameless).parts[0].name == "Alto"
+
+
+def test_a_repeat_inside_a_bar_repeats_from_its_sign_in_all_parts(read):
+    start = '<barline location="middle"><repeat direction="forward"/></barline>'
+    stop = '<barline location="middle"><repeat direction="backward"/></barline>'
+    score = read(
+        '<sound tempo="60"/>' + note("A4", 2, "come") + start + note("B4", 2, verses=("one", "two")),
+        note("C5", 2, verses=("and", "or")) + stop + '<sound tempo="120"/>' + note("D5", 2, "end"),
+    )
+    assert sung(score) == ["come", "one", "and", "two", "or", "end"]
+    assert [n.onset for n in score.parts[0].notes] == [0, 2, 4, 6, 8, 10]
+    assert [n.bar for n in score.parts[0].notes] == [1, 1, 2, 1, 2, 2]
+    assert score.parts[0].notes[-1].duration == 1.0
 
 
 def test_a_verse_with_fewer_syllables_slurs_where_another_has_more(read):
@@ -608,6 +820,16 @@ def test_numbers_of_verses_and_footnotes_are_not_sung(text, sung):
 
 
 @pytest.mark.parametrize(
+    "text, sung",
+    [("①A", "A"), ("1ª A", "A"), ("II. O", "O"), ("1\u202fA", "A"), ("Refrain: Glo", "Glo"), ("[Chorus] sing", "sing"),
+     ("Ref.: O", "O"), ("[Verse 2]", None), ("(oh)", "(oh)"), ("[HH OW1]", "[HH OW1]"), ("I", "I"), ("I. ", "I."), ("2nd", "2nd"),
+     ("Bridge", "Bridge"), ("it&#39;s", "it's"), ("you &amp; I", "you & I"), ("&lt;oh&gt;", "<oh>")],
+)  # fmt: skip
+def test_numbers_and_labels_of_any_kind_are_not_sung_and_entities_are_their_signs(text, sung):
+    assert getattr(clean_lyric(text), "text", None) == sung
+
+
+@pytest.mark.parametrize(
     "text, sung", [("lo\u00adve", "love"), ("\u200blove\ufeff", "love"), ("ah\u00ad", "ah"), ("&", "&"), ("…", None)]
 )
 def test_what_is_not_seen_is_not_sung(text, sung):
@@ -654,6 +876,17 @@ def test_archives_that_explode_or_climb_out_are_refused(tmp_path):
         read_score(archive(tmp_path, **{"..__a.xml": document(note("A4", 4, "la"))}))
     with pytest.raises(ScoreError, match="without a score inside"):
         read_score(archive(tmp_path, **{"a.txt": "la"}))
+
+
+@pytest.mark.parametrize(
+    "named, content", [("a.mid", "MThd"), ("a.xml", "<opus/>"), ("a.png", b"\x89PNG"), (None, "<settings/>")]
+)
+def test_the_score_is_found_among_other_files_of_an_archive(tmp_path, named, content):
+    files = {named or "a.xml": content, "z.xml": document(note("A4", 4, "la"))}
+    if named:
+        container = f'<container><rootfiles><rootfile full-path="{named}"/></rootfiles></container>'
+        files["META-INF__container.xml"] = container
+    assert sung(read_score(archive(tmp_path, **files))) == ["la"]
 
 
 def test_a_timewise_score_is_sung_like_a_partwise_one(read):
@@ -729,6 +962,47 @@ def test_abc_is_sung_with_its_words(tmp_path):
         ("stream", "single"),
     ]
     assert [n.onset for n in score.parts[0].notes] == [0, 1, 2, 3, 4, 8, 9, 10, 11, 12]
+
+
+ABC = "X:1\nT:Tune\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\n"
+
+
+@pytest.mark.parametrize(
+    "tune, words",
+    [
+        ("C D E F|G A B c|]\nw: A-men|so la\n", ["A", "men", None, None, "so", "la", None, None]),  # | goes on to the next bar
+        ("C D E F|G A B c|]\nw: A-ma-zing grace\n+: how sweet the sound\n", "A ma zing grace how sweet the sound".split()),
+        ("C D E F|\\\nG A B c|]\nw: A-ma-zing grace how sweet the sound\n", "A ma zing grace how sweet the sound".split()),
+        ("|:C D E F|G4:|\nw: one or all do sing\nw: 2.~two or all do sing\n", "one or all do sing two or all do sing".split()),
+    ],
+)  # fmt: skip
+def test_words_of_abc_go_on_over_bars_lines_and_repeats(tune, words, tmp_path):
+    path = tmp_path / "tune.abc"
+    path.write_text(ABC + tune)
+    score = read_score(path)
+    assert sung(score) == words
+    assert score.parts[0].notes[0].bar == 1
+
+
+def test_voices_of_abc_may_change_from_line_to_line(tmp_path):
+    path = tmp_path / "duet.abc"
+    lines = ("[V:S] C D E F|", "w: one two three four", "[V:B] C, D, E, F,|", "w: la le li lo") * 2
+    path.write_text(ABC + "\n".join(lines) + "\n")
+    parts = read_score(path).parts
+    assert [part.name for part in parts] == ["S", "B"]
+    assert [[n.lyric for n in part.notes] for part in parts] == ["one two three four".split() * 2, "la le li lo".split() * 2]
+
+
+def test_accents_of_abc_are_letters(tmp_path):
+    path = tmp_path / "tune.abc"
+    path.write_text(ABC + "C D E F|]\nw: caf\\'e na\\\"ive gro\\ss &eacute;t\\'e\n")
+    assert sung(read_score(path)) == ["café", "naïve", "groß", "été"]
+
+
+def test_voices_of_abc_keep_their_names(tmp_path):
+    path = tmp_path / "duet.abc"
+    path.write_text(ABC + 'V:1 name="Soprano"\nC D E F|\nw: do re mi fa\nV:2 nm="Bass"\nC, D, E, F,|\nw: la la la la\n')
+    assert [part.name for part in read_score(path).parts] == ["Soprano", "Bass"]
 
 
 HUMDRUM = """**kern	**kern	**text	**text

@@ -136,7 +136,7 @@ def normalise_words(text: str) -> list[str]:
     ['twas', 'two', 'wandering', 'ships', 'over', 'the', 'sea']
     """
     text = re.sub(r"\[[^\]]*\]|\([^)]*\)|[♪♫]", " ", text.lower())
-    text = re.sub("[’‘`´ʼ]", "'", text)
+    text = g2p.straight(text)
     text = re.sub(r"\b(o|e|ne)'er\b", lambda m: {"o": "over", "e": "ever", "ne": "never"}[m[1]], text)
     text = re.sub(r"(?<=[a-z])'(n|ns|nly|ry|r|rs|ring|ning|rous|rest)\b", r"e\1", text)
     text = re.sub(r"(?<=[b-df-hj-np-tv-z])'d\b", "ed", text)

@@ -15,6 +15,7 @@ Words reach it as joined from the score's syllables.
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 
 LANGUAGES = {
@@ -26,6 +27,14 @@ LANGUAGES = {
     "ja": "svs.g2p.japanese",
     "la": "svs.g2p.latin",
 }
+
+
+APOSTROPHES = re.compile("[’‘ʼ‛`´′ʹʻʽˈˊ＇]")
+
+
+def straight(text: str) -> str:
+    """With the typewriter's apostrophe for all that stand for it: curly, reversed, primes, accents without a letter."""
+    return APOSTROPHES.sub("'", text)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,10 @@ class Pronouncer:
     def phones(self, word: str, context: Context | None = None) -> tuple[str, ...]:
         """The likeliest pronunciation. Raises ValueError if there is nothing to say."""
         return self.pronunciations(word, context)[0]
+
+    def knows(self, word: str) -> bool:
+        """Whether a word stands in a dictionary; languages that go by rules have none."""
+        return False
 
     def unreadable(self, word: str) -> ValueError:
         """The error of a word that holds nothing this language can read, with what to write instead."""

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from svs.g2p import Context, Pronouncer
+from svs.g2p import Context, Pronouncer, straight
 from svs.g2p import load as load_language
 from svs.g2p.heteronyms import choose
 from svs.inventory import ARPABET, adapt
@@ -30,6 +30,13 @@ HERE = Path(__file__).parent
 VOICELESS = {"P", "T", "K", "F", "TH", "S", "SH", "CH", "HH"}
 SIBILANT = {"S", "Z", "SH", "ZH", "CH", "JH"}
 SPOKEN = {"st.": "saint", "dr.": "doctor", "dr": "doctor", "&": "and"}  # on one note too, which "drive" would fit
+# syllables of refrains, longer ones before those that begin them
+NONSENSE = {
+    "shoop": "SH UW1 P", "shoo": "SH UW1", "sha": "SH AA1", "tra": "T R AA1", "fa": "F AA1", "la": "L AA1", "na": "N AA1",
+    "ra": "R AA1", "ta": "T AA1", "da": "D AA1", "ba": "B AA1", "doo": "D UW1", "dum": "D AH1 M", "dee": "D IY1",
+    "bop": "B AA1 P", "wop": "W AA1 P", "bee": "B IY1", "be": "B IY1", "hey": "HH EY1", "ho": "HH OW1", "oh": "OW1",
+}  # fmt: skip
+HUMMED = {"ng": "NG", "sh": "SH", "th": "TH", "h": "HH"}  # sounds of several letters, held without a vowel
 LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "ð": "th", "þ": "th"}
 
 
@@ -54,8 +61,8 @@ class English(Pronouncer):
         text = normalize(word)
         if context is not None:
             text = SPOKEN.get(text, text)
-        if re.search("[èé]d$", word.lower()) and (stem := self.words(text[:-2]) or self.words(text[:-1])):
-            return [(*phones, "AH0", "D") for phones in stem]
+        if re.search(r"[èé]d\W*$", unicodedata.normalize("NFC", word.lower())) and (found := self.with_ed_apart(text)):
+            return found
         if not re.search("[a-z0-9&]", text):
             raise self.unreadable(word)
         found = self.known(text)
@@ -66,11 +73,24 @@ class English(Pronouncer):
                 found = list(dict.fromkeys([*self.foreign(word, accented=True), *found, *self.foreign(word)]))
         return found if context is None else self.sung(text, found, context)
 
+    def knows(self, word: str) -> bool:
+        text = normalize(word)
+        return bool(self.words(text) or self.contracted(text))
+
+    def with_ed_apart(self, text: str) -> list[tuple[str, ...]]:
+        """A word whose accent asks for its -ed as a syllable, blessèd; [] where its stem is not known."""
+        if whole := self.known(text):
+            return [phones if phones[-2:-1] in (("AH0",), ("IH0",)) else (*phones[:-1], "AH0", "D") for phones in whole]
+        stem = self.known(text[:-1]) or self.known(text[:-2]) or self.words(text[:-1]) or self.words(text[:-2])
+        return [(*phones, "AH0", "D") for phones in stem]
+
     def known(self, text: str) -> list[tuple[str, ...]]:
-        """Pronunciations of a word that stands in CMUdict or the lexicon, [] otherwise."""
+        """Pronunciations of a word that stands in CMUdict or the lexicon, or of initials (D.J.), [] otherwise."""
         for form in dict.fromkeys((text, text.rstrip("."))):
             if found := variants(self.cmudict, form) + variants(self.lexicon, form):
                 return list(dict.fromkeys(found))
+        if re.fullmatch(r"(?:[a-z]\.)+[a-z]\.?", text):
+            return combine([variants(self.cmudict, f"{letter}.") for letter in text.replace(".", "")])
         return []
 
     def sung(self, text: str, found: list[tuple[str, ...]], context: Context) -> list[tuple[str, ...]]:
@@ -78,6 +98,8 @@ class English(Pronouncer):
         bare = text.rstrip(".")
         if bare == "the":
             return [("DH", "IY0") if self.starts_with_vowel(context.neighbour(1)) else ("DH", "AH0")]
+        if bare == "ng":  # of choirs, not the name
+            return variants(self.lexicon, bare)
         chosen = choose(bare, context)
         preferred = [tuple(chosen.split())] if chosen else variants(self.lexicon, bare)
         return list(dict.fromkeys(preferred + found))
@@ -128,20 +150,24 @@ class English(Pronouncer):
             return combine([self.known(clipped[1]), self.formed(clipped[2])])
         if text[0] == "'" or text[-1] == "'":
             return self.formed(text.strip("'"))
-        if text.endswith(("'d", "'t")) and (stems := self.words(text[:-2]) or self.words(text[:-2] + "e")):
-            return [past(phones, sung_apart=False) for phones in stems]
+        if text.endswith(("'d", "'t")):
+            forms = sorted((text[:-2], text[:-2] + "e"), key=lambda form: form not in self.lexicon)
+            if stems := self.words(forms[0]) or self.words(forms[1]):
+                return [past(phones, sung_apart=False) for phones in stems]
         if text.endswith("'st") and (stems := self.words(text[:-3])):
             return [(*phones, "S", "T") for phones in stems]
         for ending, phones in {"'ll": ("L",), "'ve": ("V",), "'re": ("R",), "'m": ("M",)}.items():
             if text.endswith(ending):
                 return [stem + phones for stem in self.formed(text[: -len(ending)])]
-        for vowel in ("e", "o", "i", "a", "u", "ee", "v", ""):
-            full = text.replace("'", vowel, 1)
-            found = self.contracted(full) if "'" in full else self.words(full)
-            if found:
-                place, spelled = vowel_groups(text[: text.index("'")]), vowel_groups(text)
-                elided = [phones if nuclei(phones) <= spelled else elide(phones, place) for phones in found]
-                return sorted(elided, key=lambda phones: nuclei(phones) != spelled)
+        if text.count("'") > MOST_APOSTROPHES:
+            return self.formed(text.replace("'", ""))
+        forms = [text.replace("'", vowel, 1) for vowel in ("e", "o", "i", "a", "u", "ee", "v", "")]
+        for find in (self.known, self.words):  # mem'ry is memory, before it is meme·ry
+            for full in forms:
+                if found := self.contracted(full) if "'" in full else find(full):
+                    place, spelled = vowel_groups(text[: text.index("'")]), vowel_groups(text)
+                    elided = [phones if nuclei(phones) <= spelled else elide(phones, place) for phones in found]
+                    return sorted(elided, key=lambda phones: nuclei(phones) != spelled)
         return self.formed(text.replace("'", ""))
 
     def words(self, text: str) -> list[tuple[str, ...]]:
@@ -150,6 +176,8 @@ class English(Pronouncer):
 
     def derived(self, text: str) -> list[tuple[str, ...]]:
         """A known stem with an ending or prefix: makest, leadeth, defiled, gladness, unharmed."""
+        if len(text) > LONGEST_WORD:
+            return []
         for ending, spoken in ENDINGS:
             if text.endswith(ending) and len(text) - len(ending) >= 2:
                 for stem in stems(text[: -len(ending)], ending):
@@ -171,12 +199,17 @@ class English(Pronouncer):
 
     def interjected(self, text: str) -> list[tuple[str, ...]]:
         """Drawn-out cries and refrains: ohhh, aaah, lalala, mmmm."""
+        if hummed := re.fullmatch(r"([bdfghlmnprsvz])\1+|(ng|sh|th)(?:g|h)*", text):
+            return [(HUMMED.get(hummed[2] or "") or HUMMED.get(hummed[1]) or hummed[1].upper(),)]
         plain = re.sub(r"(.)\1{2,}", r"\1", text)
         if plain != text and (found := self.known(plain) or self.known(re.sub(r"(.)\1{2,}", r"\1\1", text))):
             return found
         if repeated := re.fullmatch(r"((?:la|na|da|ha|ba|do|doo|ho|he|hey|wo|ya|ye)h?)\1+", text):
             once = self.known(repeated[1])
             return [phones * (len(text) // len(repeated[1])) for phones in once]
+        sounds = "|".join(NONSENSE)
+        if re.fullmatch(f"(?:{sounds}){{2,}}", text):  # tralala, shoobedoo
+            return [tuple(" ".join(NONSENSE[sound] for sound in re.findall(sounds, text)).split())]
         return []
 
 
@@ -203,16 +236,18 @@ def variants(dictionary: dict[str, str], word: str) -> list[tuple[str, ...]]:
 
 def normalize(word: str) -> str:
     """Lower case, plain apostrophes, no accents, no punctuation around; apostrophes and final points stay."""
-    text = re.sub("[’‘ʼ‛`´′]", "'", word)  # before NFKC, which takes ´ for an accent upon a space
+    text = straight(word)  # before NFKC, which takes ´ for an accent upon a space
     text = unicodedata.normalize("NFKC", text).lower()
     text = "".join(LETTERS.get(letter, letter) for letter in text)
     text = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
     text = re.sub(r"^[^a-z0-9'&]+|[^a-z0-9'.&]+$", "", text)
-    if text.startswith("'") and text.endswith("'") and len(text) > 2:
+    if text.startswith("'") and text.endswith("'") and len(text) > 2 and text != "'n'":
         text = text[1:-1]
     return re.sub(r"[^a-z0-9'.&]+$", "", text)
 
 
+LONGEST_WORD = 45  # letters; longer ones are no words that are formed of others
+MOST_APOSTROPHES = 2  # inside a word, each of which may stand for any vowel: fo'c'sle
 LONGEST_NUMBER = 12  # digits; longer ones are read out digit by digit
 YEAR = re.compile("1[1-9][1-9][0-9]|20[1-9][0-9]")  # read as two numbers
 ONES = (

@@ -14,8 +14,9 @@ N = rf"(?!{V}|[nm]|h{V})"  # what makes the n or m before it colour the vowel
 
 # before -ent: what makes a noun, an adjective or an adverb of it; other words in -ent are verbs, whose ending is mute
 NOUNS = """
-lem nem tem mom sem cem éem uem rem iem emm amm om v uv d l c ég rg s pp rp rr al cc és cont it fr gi ri pati cli ci ul
-rud iol
+lem nem tem mom sem cem éem uem rem iem emm amm om souv couv ferv parav accid ard prud évid occid confid incid résid trid
+impud strid tal viol excell insol indol opul turbul somnol virul val noc réc déc esc fic étic ég rg prés abs pp rp rr al cc és
+cont nit fr gi ri pati cli ci bul opul virul rud iol
 """
 NOUN = ")(?<!".join(NOUNS.split())
 
@@ -163,6 +164,11 @@ oiseau oiseaux = W a Z o
 pays = P EH IY
 yeux = Y ø
 paysan = P EH IY Z ɑ̃
+vent = V ɑ̃
+avent = a V ɑ̃
+lent = L ɑ̃
+dent = D ɑ̃
+cent = S ɑ̃
 eu = y
 eut = y
 août = UW
@@ -191,13 +197,25 @@ LIAISONS = {
 LIAISON = {word: phone for phone, words in LIAISONS.items() for word in words.split()}
 
 
+BETWEEN = set("ne n' se s' me m' te t' le la les l' lui leur nous vous y en".split())  # a subject and its verb
+
+
 class French(RuleBased):
     def spoken(self, text: str, context: Context | None) -> list[str]:
+        if context is not None and re.search("(?:[^aio]|[^ao]i)ent$", text) and self.has_subject(context):
+            text = text[:-3] + "e"  # ils parlent
         phones = super().spoken(text, context)
         bound = LIAISON.get(re.split("['-]", text)[-1])
         if bound and context is not None and self.binds(context):
             phones = [*phones, bound]
         return phones
+
+    def has_subject(self, context: Context) -> bool:
+        """True where the word follows ils or elles, pronouns between them aside."""
+        offset = -1
+        while offset > -4 and self.normalize(context.neighbour(offset)) in BETWEEN:
+            offset -= 1
+        return self.normalize(context.neighbour(offset)) in ("ils", "elles")
 
     def piece(self, text: str) -> list[str]:
         """An article cut short stands before its word: l'amour, qu'en, jusqu'à."""

@@ -10,6 +10,7 @@ V = "[aeiouyäöüáéíóúà]"
 C = "[bcdfghjklmnpqrstvwxzß]"
 END = r"(?![a-zäöüß])"
 PREFIX = r"(?<![a-zäöüß])"
+GIVE = rf"(?:ben|be|be?t|best|ber){END}|bend|gen|gn"  # words in which ge is no prefix: geben, gegen, Gegner
 # a vowel is short before two consonants or a doubled one; h, a doubled vowel or one consonant and a vowel leave it long
 SHORT = (
     r"(?=(?:ch|sch|ck|tz|ng|nk|x|pf|ß(?!e)|([bdfgklmnprst])\1)"
@@ -18,8 +19,10 @@ SHORT = (
 
 TABLE = rf"""
 # prefixes and endings that carry no stress
-{PREFIX}ge(?=[bdfgjkpqwz]{C}*{V}|[lmnr]{V}|s[aeiou]|s[cpt]|t[aräu]|ha|hö|heim) = G ə
-{PREFIX}be(?=[dgkflmnrstvwz]{V}|[dgkflmnrstvwz][rl]|sch|st) = B ə
+{PREFIX}geh(?=a|ö|eim|eu|ü|o[rb]) = G ə HH
+{PREFIX}beh(?={V}) = B ə HH
+{PREFIX}ge(?!{GIVE})(?=[bdfgjkpqwz]{C}*{V}|[lmnr]{V}|s[aeiou]|s[cpt]|t[aräu]) = G ə
+{PREFIX}be(?!te[nrst]?{END}|tend|sen|sten?{END})(?=[dgkflmnrstvwz]{V}|[dgkflmnrstvwz][rl]|zw|sch|st) = B ə
 {PREFIX}ver(?=[a-z]{{2}}) = F EH r
 {PREFIX}zer(?=[a-z]{{2}}) = ts EH r
 {PREFIX}ent(?=[a-z]{{2}}) = EH N T
@@ -161,6 +164,11 @@ sprach = SH P r AA x
 hoch = HH o x
 buch = B UW x
 tuch = T UW x
+gebet = G ə B e T
+beben = B e B ə N
+beste = B EH S T ə
+besten = B EH S T ə N
+bester = B EH S T ə r
 suchen = Z UW x ə N
 sucht = Z UW x T
 """

@@ -14,7 +14,7 @@ import math
 import re
 from pathlib import Path
 
-from svs.g2p import Context
+from svs.g2p import Context, straight
 
 
 def _set(words: str) -> frozenset[str]:
@@ -27,7 +27,8 @@ DETERMINERS = (
     ARTICLES
     | POSSESSIVES
     | _set(
-        "her this that these those no any some each every another all both such one two three four many "
+        "her this that these those no any some each every another all both such one two three four five six "
+        "seven eight nine ten twelve twenty hundred thousand many "
         "several most more other own first last new old great little good same very so too what which"
     )
 )
@@ -81,7 +82,9 @@ def choose(word: str, context: Context) -> str | None:
 
 
 def _sung_otherwise(word: str, context: Context) -> bool:
-    """Words on which songs differ from the encyclopaedia that the weights come from: people live in songs."""
+    """Words on which songs differ from the encyclopaedia that the weights come from: people live in songs, and I is no number."""
+    if word in pairs() and around(context, -1) == "i":
+        return True
     return word == "lives" or (word == "live" and around(context, -1) in MODALS | SUBJECTS | {""})
 
 
@@ -130,7 +133,7 @@ def evidence(word: str, context: Context, options: tuple[str, str]) -> dict[str,
 def _token(context: Context, offset: int) -> str:
     """A neighbour in lower case, numbers all alike; "^" beyond the line, "," for a mark that stands alone."""
     word = context.neighbour(offset)
-    plain = re.sub(r"[^\w'-]", "", word.lower().replace("’", "'"))
+    plain = re.sub(r"[^\w'-]", "", straight(word.lower()))
     return re.sub(r"\d+", "0", plain) or ("," if word else "^")
 
 
@@ -154,7 +157,7 @@ def around(context: Context, offset: int) -> str:
         edge = context.neighbour(place if step > 0 else place - 1)
         if re.search(r"[.,;:!?)\"]\W*$", edge):
             return ""
-    return re.sub(r"[^\w'-]", "", context.neighbour(offset).lower().replace("’", "'"))
+    return re.sub(r"[^\w'-]", "", straight(context.neighbour(offset).lower()))
 
 
 def verbness(word: str, context: Context) -> float:
@@ -232,7 +235,7 @@ def _read(context: Context) -> str:
 def _bow(context: Context) -> str:
     knot = _set(
         "arrow arrows string strings violin fiddle ribbon archer cross tie hair long golden burning cupid "
-        "hunting quiver shot shoot rain composite yew strung bend"
+        "hunting quiver shot shoot rain composite yew strung bend ribbons bows cupid's hairs"
     )
     return "B OW1" if _near(context, knot) and verbness("bow", context) < 3 else "B AW1"
 
@@ -313,6 +316,7 @@ def _blessed(context: Context) -> str:
 
 def _content(context: Context) -> str:
     glad = around(context, -1) in BE | _set("not well so rest sweet with")
+    glad = glad or (around(context, 1) in ("to", "with") and around(context, -1) not in ARTICLES | POSSESSIVES)
     return "K AH0 N T EH1 N T" if glad else "K AA1 N T EH0 N T"
 
 

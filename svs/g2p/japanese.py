@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from svs.g2p import Context, Pronouncer
+from svs.g2p import Context, Pronouncer, straight
 
 CONSONANTS = {
     "": "", "k": "K", "g": "G", "s": "S", "z": "Z", "t": "T", "d": "D", "n": "N", "h": "HH", "b": "B", "p": "P",
@@ -30,6 +30,7 @@ ROWS = """
 ゔ vu ゃ ya ゅ yu ょ yo ゎ wa
 """
 KANA = dict(zip(ROWS.split()[::2], ROWS.split()[1::2], strict=True))
+KUNREI = {"si": "shi", "zi": "ji"}
 SMALL = {"ゃ": "ya", "ゅ": "yu", "ょ": "yo", "ぁ": "a", "ぃ": "i", "ぅ": "u", "ぇ": "e", "ぉ": "o", "ゎ": "wa"}
 MORA = re.compile(r"(ts|sh|ch|[kgnhbpmrltdfvszjc]y|[kg]w|[kgsztdnhbpmyrlwvfjc])?([aiueo])")
 
@@ -67,11 +68,13 @@ class Japanese(Pronouncer):
 
 def hiragana(word: str) -> str:
     """Lower case, full width, hiragana for katakana, without what is not sung."""
-    text = unicodedata.normalize("NFKC", word).lower()
+    word = re.sub("[\u3400-\u9fff々]+[(（]([\u3040-\u30ff]+)[)）]", r"\1", word)  # 桜(さくら), a reading beside its kanji
+    text = re.sub("[゛ﾞ]", "\u3099", re.sub("[゜ﾟ]", "\u309a", straight(word)))  # voicing marks that stand alone
+    text = unicodedata.normalize("NFKC", text).lower().replace("ヵ", "か").replace("ヶ", "け")
     text = "".join(chr(ord(c) - 0x60) if "ァ" <= c <= "ヶ" else c for c in text)
     for long, short in zip("āīūēōâîûêô", "aiueoaiueo", strict=True):
         text = text.replace(long, short + "ー")
-    return re.sub(r"[^\w'ー]|_", "", text.replace("~", "ー").replace("〜", "ー").replace("’", "'"))
+    return re.sub(r"[^\w'ー]|_", "", text.replace("~", "ー").replace("〜", "ー"))
 
 
 def morae(text: str, before: str | None) -> tuple[str, ...]:
@@ -92,11 +95,10 @@ def morae(text: str, before: str | None) -> tuple[str, ...]:
             place += 1
         elif letter in KANA:
             small = SMALL.get(text[place + 1 : place + 2])
-            roman = with_small(KANA[letter], small) if small else KANA[letter]
-            phones += spoken(roman)
+            phones += spoken(with_small(KANA[letter], small)) if small else kunrei(KANA[letter])
             place += 1 + bool(small)
         elif mora := MORA.match(rest):
-            phones += spoken(mora[0])
+            phones += kunrei(mora[0])
             place += mora.end()
         elif re.match(r"n'|n(?![aiueoy])|m(?=[bpm])", rest):
             phones.append("ɴ")
@@ -123,11 +125,15 @@ def with_small(roman: str, small: str) -> str:
     return stem + vowel
 
 
+def kunrei(roman: str) -> list[str]:
+    """Phones of one mora of romaji by Hepburn or Kunrei: si is shi. ti and tu are てぃ and とぅ, as voicebanks have them."""
+    return spoken(KUNREI.get(roman, roman))
+
+
 def spoken(roman: str) -> list[str]:
-    """Phones of one mora in romaji: shi, tsu, kya. Hepburn and Kunrei both: si is ɕ, tu from kana とぅ stays T."""
+    """Phones of one mora as its letters say: shi, tsu, kya; ti, si, tu, which kana write てぃ, すぃ, とぅ, keep T and S."""
     match = MORA.fullmatch(roman)
     if match is None:
         raise ValueError(f"{roman!r} is not a mora")
     consonant, vowel = match[1] or "", match[2]
-    kunrei = {"si": "ɕ", "zi": "dʑ", "hu": "ɸ"}.get(roman)
-    return [*(kunrei or CONSONANTS[consonant]).split(), VOWELS[vowel]]
+    return [*("ɸ" if roman == "hu" else CONSONANTS[consonant]).split(), VOWELS[vowel]]

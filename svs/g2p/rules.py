@@ -12,7 +12,7 @@ import itertools
 import re
 import unicodedata
 
-from svs.g2p import Context, Pronouncer
+from svs.g2p import Context, Pronouncer, straight
 from svs.inventory import VOWELS
 
 # letters that sound so in every language whose table says nothing else
@@ -83,7 +83,7 @@ class RuleBased(Pronouncer):
     def normalize(self, word: str) -> str:
         """Lower case, one kind of apostrophe, no punctuation around."""
         text = unicodedata.normalize("NFC", word).lower().replace("&", AND[self.language])
-        return re.sub("[’‘ʼ‛`´′]", "'", text).strip(' .,;:!?¡¿«»„“”"()[]…-–—')
+        return straight(text).strip(' .,;:!?¡¿«»„“”"()[]…-–—')
 
     def transcribe(self, text: str) -> list[str]:
         phones: list[str] = []

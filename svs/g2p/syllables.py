@@ -83,8 +83,23 @@ def split(word: str) -> list[str]:
 
 
 @functools.lru_cache(65536)
+def shortest(word: str) -> int:
+    """Syllables of the shortest pronunciation; of two vowels side by side (lion, power), or with a V, R or L between (heaven,
+    every, evil), one may be left out."""
+    try:
+        return min(_count(phones) - _loose(phones) for phones in _english().pronunciations(word))
+    except ValueError:
+        return 1
+
+
+def _loose(phones) -> int:
+    weak = [i for i, phone in enumerate(phones) if phone[-1] == "0" and i > 0]
+    return sum(strip_stress(phones[i - 1]) in (*VOWELS, "V", "R", "L") for i in weak)
+
+
+@functools.lru_cache(65536)
 def _split(word: str) -> tuple[str, ...]:
-    plain = unicodedata.normalize("NFC", word.lower().replace("’", "'"))
+    plain = unicodedata.normalize("NFC", g2p.straight(word.lower()))
     text = re.sub(r"[^\w']", " ", plain)
     if not any(letter.isalpha() for letter in text):
         return (word,)
