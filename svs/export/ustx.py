@@ -31,7 +31,8 @@ def write(takes: list[dict], title: str) -> str:
         "voice_parts": [_voice_part(take, number) for number, take in enumerate(takes)],
         "wave_parts": [],
     }
-    return yaml.safe_dump(project, allow_unicode=True, sort_keys=False, width=200)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(project, Dumper=dumper, allow_unicode=True, sort_keys=False, width=200)
 
 
 def _voice_part(take: dict, number: int) -> dict:
