@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -44,13 +45,18 @@ def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Te
 
     Those of librosa.filters.mel(fmin=30, norm=None), whose import would cost a singer a second.
     """
+    return torch.from_numpy(_mel_filters(n_fft, bands, sample_rate).copy())
+
+
+@lru_cache(16)
+def _mel_filters(n_fft: int, bands: int, sample_rate: int) -> np.ndarray:
     hz = np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
     edges = _mel_edges(bands, sample_rate)
     width = np.diff(edges)[:, None]
     rise, fall = (hz - edges[:-2, None]) / width[:-1], (edges[2:, None] - hz) / width[1:]
     filters = np.maximum(0.0, np.minimum(rise, fall)).astype(np.float32)
     filters /= filters.sum(axis=1, keepdims=True).clip(1e-8)
-    return torch.from_numpy(filters.T.copy())
+    return filters.T.copy()
 
 
 def _mel_edges(bands: int, sample_rate: int) -> np.ndarray:
@@ -222,9 +228,14 @@ class Decoder(nn.Module):
 
 def mel_interpolation(bands: int, n_fft: int) -> Tensor:
     """(bands, n_fft // 2 + 1): log-mel spectra to log spectra, by straight lines between the bands' centres."""
+    return torch.from_numpy(_lines_between(bands, n_fft).copy())
+
+
+@lru_cache(16)
+def _lines_between(bands: int, n_fft: int) -> np.ndarray:
     hz = np.fft.rfftfreq(n_fft, 1.0 / SAMPLE_RATE)
     centres = _mel_edges(bands, SAMPLE_RATE)[1:-1]
-    return torch.from_numpy(np.stack([np.interp(hz, centres, row) for row in np.eye(bands)]).astype(np.float32))
+    return np.stack([np.interp(hz, centres, row) for row in np.eye(bands)]).astype(np.float32)
 
 
 def minimum_phase(log_magnitude: Tensor, longest: int = QUEFRENCY) -> tuple[Tensor, Tensor]:
