@@ -7,8 +7,9 @@ format has a structure as its elements (benchmarks/damage.py). Each is a functio
 one. Seeds are short, since most faults are of a line or an element; one input in WHOLE begins from a whole song.
 --seeds DIR adds files of yours to begin from. --engine atheris lets coverage choose what to damage further, where
 that package is installed. What counts as a fault: any other exception, a message of several lines or of more than 2 000
-characters, more than --limit seconds of the processor (or as many times LATE of the clock), memory beyond --megabytes, and any file written, process begun or connection
-made outside the folder of the input. Faults are printed, and kept with --keep DIR.
+characters, more than --limit seconds of the processor (or as many times LATE of the clock), memory beyond --megabytes, and
+any file written, process begun or connection made outside the folder of the input. Faults are printed, and kept with --keep
+DIR.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def _let_coverage_choose(seeds: list[bytes], path: Path, tried: _Tried, further,
     with tempfile.TemporaryDirectory() as corpus:
         for number, seed in enumerate(seeds):
             (Path(corpus) / str(number)).write_bytes(seed)
-        atheris.Setup([sys.argv[0], "-rss_limit_mb=0", f"-seed={options.first + 1}", corpus], one)
+        atheris.Setup([sys.argv[0], "-rss_limit_mb=0", "-len_control=0", f"-seed={options.first + 1}", corpus], one)
         atheris.Fuzz()
 
 
@@ -295,7 +296,7 @@ def _timewise(score: bytes) -> bytes:
     """A score of one part, with its measures outside."""
     text = score.replace(b"score-partwise", b"score-timewise")
     text = re.sub(rb'<part id="P1">|</part>', b"", text)
-    return re.sub(rb'(<measure [^>]*>)(.*?)(?=</measure>)', rb'\1<part id="P1">\2</part>', text, flags=re.DOTALL)
+    return re.sub(rb"(<measure [^>]*>)(.*?)(?=</measure>)", rb'\1<part id="P1">\2</part>', text, flags=re.DOTALL)
 
 
 def _archives() -> list[bytes]:
@@ -520,9 +521,7 @@ FORMATS = {
         damage.json_tree,
         lambda: [json.dumps(_take()).encode()],
     ),
-    "facts": Format(
-        ".json", lambda: [(ROOT / "assets/voices/default/voice.json").read_bytes()], _read_facts, damage.json_tree
-    ),
+    "facts": Format(".json", lambda: [(ROOT / "assets/voices/default/voice.json").read_bytes()], _read_facts, damage.json_tree),
     "voice": Format(".voice", _voices, _read_voice, damage.voice),
 }
 

@@ -154,9 +154,7 @@ class Score:
                 raise ScoreError(f"{where}: begins at {onset:g} s, before note {number - 1} ends at {sung[-1].end:g} s")
             lyric = None if syllable is None else _clean(syllable, inside_word)
             if lyric is None and (not sung or syllable is not None):
-                raise ScoreError(
-                    f"{where}: no lyric. Give the note a syllable, or None to continue the vowel before it"
-                )
+                raise ScoreError(f"{where}: no lyric. Give the note a syllable, or None to continue the vowel before it")
             slurred = lyric is None and onset <= sung[-1].end + 1e-3
             place = lyric.syllabic if lyric else "single"
             text = lyric.text if lyric else None
@@ -454,9 +452,7 @@ def _lines_of(part: WrittenPart, remarks):
             if len(free) == len(notes) or minor:
                 line += [note for note in free if note.lyrics or len(free) == len(notes)]
                 if len(free) < len(notes):
-                    remarks.append(
-                        f"{part.name}: {len(notes) - len(free)} notes of voice {voice} below the line left out"
-                    )
+                    remarks.append(f"{part.name}: {len(notes) - len(free)} notes of voice {voice} below the line left out")
                 break
         else:
             lines.append((voice if lines else "", notes))

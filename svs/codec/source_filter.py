@@ -184,9 +184,7 @@ class Decoder(nn.Module):
             nn.init.zeros_(head.weight)
             nn.init.constant_(head.bias, -0.5 * math.log(2.0))
 
-    def filters(
-        self, latents: Tensor, spectra: tuple[Tensor, Tensor], cents: Tensor, voiced: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def filters(self, latents: Tensor, spectra: tuple[Tensor, Tensor], cents: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
         """Log-magnitude for the pulses, (batch, frames, bins), and for the noise, three a frame."""
         batch, frames, _ = latents.shape
         x = self.enter(latents).reshape(batch, 2 * frames, -1)
@@ -346,9 +344,7 @@ class SourceFilterNetwork(nn.Module):
         latents = F.pad(latents, (0, missing)) if missing else latents
         return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping, phase)
 
-    def forward(
-        self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None) -> Tensor:
         """Audio through the codec.
 
         latent_noise: (batch,) deviation of noise added to the (unit variance) latents. Where there is any, the fine ones

@@ -22,8 +22,7 @@ def write(takes: list[dict], title: str) -> str:
         "beat_per_bar": beats.meters()[0][2],
         "beat_unit": beats.meters()[0][3],
         "time_signatures": [
-            {"bar_position": index, "beat_per_bar": count, "beat_unit": unit}
-            for index, _, count, unit in beats.meters()
+            {"bar_position": index, "beat_per_bar": count, "beat_unit": unit} for index, _, count, unit in beats.meters()
         ],
         "tempos": [{"position": _tick(at), "bpm": round(bpm, 6)} for at, bpm in beats.tempos()],
         "expressions": {},

@@ -107,7 +107,6 @@ class RuleBased(Pronouncer):
                     place += 1
         return phones
 
-
     def _beginning_with(self, letter: str) -> list[tuple[bool, re.Pattern, list[str]]]:
         """The rules but for those that begin with another letter, in their order."""
         found = self.beginning.get(letter)
