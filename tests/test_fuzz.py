@@ -9,6 +9,7 @@ import pickle
 import random
 import resource
 import time
+import xml.etree.ElementTree as ElementTree
 from fractions import Fraction
 
 import pytest
@@ -422,6 +423,17 @@ def test_reading_by_first_letters_is_reading_by_all_rules():
 )
 def test_first_letters_of_a_rule(pattern, letters):
     assert first_letters(pattern) == letters
+
+
+@pytest.mark.parametrize("extra", ["", 'é<&>"\n\t ', "a b", "\ud800"])
+def test_xml_is_written_as_by_the_library(extra):
+    for score in fuzz._scores():
+        root = ElementTree.fromstring(score)
+        root[0].text, root[1].tail = extra, extra
+        root[0].set("id", extra)
+        assert damage._written(root) == ElementTree.tostring(root, encoding="us-ascii")
+    named = ElementTree.fromstring('<a xmlns="urn:x"><b/></a>')
+    assert damage._written(named) == ElementTree.tostring(named, encoding="us-ascii")
 
 
 # Dependencies --------------------------------------------------------------------------------------------------------
