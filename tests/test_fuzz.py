@@ -365,6 +365,15 @@ def test_every_format_meets_damage_without_a_fault(name, capsys):
     assert capsys.readouterr().out.startswith(f"{name}: 25 inputs")
 
 
+@pytest.mark.parametrize("name", list(fuzz.FORMATS))
+def test_every_seed_is_read_whole(name, tmp_path):
+    kind = fuzz.FORMATS[name]
+    for seed in kind.seeds() + (kind.whole() if kind.whole else []):
+        path = tmp_path / f"input{kind.suffix}"
+        path.write_bytes(seed)
+        assert fuzz.attempt(kind.read, path, 60.0) == ("read", None)
+
+
 @pytest.mark.parametrize(
     "read, told",
     [
