@@ -420,7 +420,8 @@ class Network:
         w = self.weights
         of_x = w[f"{part}_w_ih"] @ x + w[f"{part}_b_ih"]
         of_h = w[f"{part}_w_hh"] @ h + w[f"{part}_b_hh"]
-        reset, update = np.split(1 / (1 + np.exp(-(of_x + of_h)[: 2 * len(h)])), 2)
+        gates = 1 / (1 + np.exp(-(of_x + of_h)[: 2 * len(h)]))
+        reset, update = gates[: len(h)], gates[len(h) :]
         new = np.tanh(of_x[2 * len(h) :] + reset * of_h[2 * len(h) :])
         return (1 - update) * new + update * h
 
