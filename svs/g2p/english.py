@@ -95,13 +95,7 @@ class English(Pronouncer):
 
     def formed_of_known(self, text: str) -> list[tuple[str, ...]]:
         """The same without the network; [] where nothing is known."""
-        return (
-            self.known(text)
-            or self.contracted(text)
-            or self.interjected(text)
-            or self.derived(text)
-            or self.compounded(text)
-        )
+        return self.known(text) or self.contracted(text) or self.interjected(text) or self.derived(text) or self.compounded(text)
 
     def foreign(self, word: str, accented: bool = False) -> list[tuple[str, ...]]:
         """An unknown word as German and French say it, in English phones: so it is where the score has their syllables.
