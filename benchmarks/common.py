@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -46,6 +47,15 @@ def song_list(path: Path = SONGS) -> list[Path]:
     if missing:
         raise SystemExit(f"{path}: no such score: {', '.join(missing)}")
     return songs
+
+
+def opening(musicxml: bytes, bars: int) -> bytes:
+    """A partwise score cut after so many bars."""
+    root = ElementTree.fromstring(musicxml)
+    for part in root.findall("part"):
+        for measure in part.findall("measure")[bars:]:
+            part.remove(measure)
+    return ElementTree.tostring(root, encoding="utf-8")
 
 
 def renders(options):

@@ -1,20 +1,24 @@
 """Damaged files of every format that svs reads: each must be read, or refused in one line that the package owns.
 
-  python -m benchmarks.fuzz musicxml --inputs 100000 --seconds 600
+  python -m benchmarks.fuzz all --inputs 100000
 
 Inputs are seeds with pieces cut, doubled, swapped, overwritten and their numbers made extreme: as bytes, and where the
 format has a structure as its elements (benchmarks/damage.py). Each is a function of its number alone; --first repeats
-one. --seeds DIR adds files of yours to begin from. --engine atheris lets coverage choose what to damage further, where
+one. Seeds are short, since most faults are of a line or an element; one input in WHOLE begins from a whole song.
+--seeds DIR adds files of yours to begin from. --engine atheris lets coverage choose what to damage further, where
 that package is installed. What counts as a fault: any other exception, a message of several lines or of more than 2 000
-characters, more than --limit seconds, memory beyond --megabytes, and any file written, process begun or connection
-made outside the folder of the input. Faults are printed, and kept with --keep DIR.
+characters, more than --limit seconds of the processor (or as many times LATE of the clock), memory beyond --megabytes, and
+any file written, process begun or connection made outside the folder of the input. Faults are printed, and kept with --keep
+DIR.
 """
 
 from __future__ import annotations
 
 import json
+import linecache
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -31,9 +35,12 @@ from io import BytesIO
 from pathlib import Path
 
 from benchmarks import damage
-from benchmarks.common import ROOT, parser, say
+from benchmarks.common import ROOT, opening, parser, say
 
 LONGEST_MESSAGE = 2000
+WHOLE = 20
+LATE = 10  # seconds of the clock for one of the processor, on a machine that does other work too
+MEMORY = Path("/dev/shm")  # where inputs are written, if the system has it: files that no disk waits for
 RICH = Path(__file__).with_name("seeds") / "rich.musicxml"  # something of everything that the reader knows
 
 
@@ -43,12 +50,14 @@ class TooSlowError(Exception):
 
 @dataclass(frozen=True)
 class Format:
-    """seeds: whole files to begin from. read: what is done with a damaged one, at a path. wound: by its structure."""
+    """seeds: short files to begin from, whole: long ones. read: what is done with a damaged one, at a path. wound: by its
+    structure."""
 
     suffix: str
     seeds: Callable[[], list[bytes]]
     read: Callable[[Path], object]
     wound: Callable[[bytes, random.Random], bytes] | None = None
+    whole: Callable[[], list[bytes]] | None = None
 
 
 def main(arguments=None):
@@ -56,7 +65,7 @@ def main(arguments=None):
     options.add_argument("format", choices=[*FORMATS, "all"])
     options.add_argument("--inputs", type=int, default=1000)
     options.add_argument("--seconds", type=float, default=3600.0, help="of the processor, after which to stop, for each format")
-    options.add_argument("--limit", type=float, default=10.0, help="seconds that one input may take")
+    options.add_argument("--limit", type=float, default=10.0, help="processor seconds that one input may take")
     options.add_argument("--megabytes", type=int, default=3000, help="address space at most, beyond what is in use")
     options.add_argument("--first", type=int, default=0, help="number of the first input")
     options.add_argument("--seeds", type=Path, help="folder of more files to begin from")
@@ -74,30 +83,37 @@ def main(arguments=None):
 def fuzz(name: str, options) -> int:
     """Try so many inputs of a format; returns how many kinds of faults there were."""
     kind = FORMATS[name]
-    seeds = kind.seeds()
+    seeds, whole = kind.seeds(), kind.whole() if kind.whole else []
     if options.seeds:
         suffixes = SUFFIXES.get(name, (kind.suffix,))
         found = sorted(path for path in options.seeds.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
         seeds += [path.read_bytes() for path in found if path.stat().st_size < 200_000]
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
         path = Path(folder) / f"input{kind.suffix}"
-        path.write_bytes(seeds[0])
-        attempt(kind.read, path, 60.0)  # imports are not the input's fault
+        for seed in seeds + whole:
+            path.write_bytes(seed)
+            attempt(kind.read, path, 60.0)  # imports and tables are not the input's fault
+        before = resource.getrlimit(resource.RLIMIT_AS)
         _bound(options.megabytes)
-        signal.signal(signal.SIGALRM, _too_slow)
         watch = _Watch(Path(folder))
-        began, tried = time.process_time(), _Tried(name, kind, options, watch)
+        tried = _Tried(name, kind, options, watch)
 
         def further() -> bool:
-            return tried.count < options.inputs and time.process_time() - began < options.seconds
+            return tried.count < options.inputs and tried.now - tried.began < options.seconds
 
         if options.engine == "atheris":
-            _let_coverage_choose(seeds, path, tried, further, options)
+            _let_coverage_choose(seeds + whole, path, tried, further, options)
         else:
             while further():
                 rng = random.Random(f"{name}/{options.first + tried.count}")
-                path.write_bytes(damage.wounded(seeds, rng, kind.wound))
+                some = whole if whole and rng.randrange(WHOLE) == 0 else seeds
+                path.write_bytes(damage.wounded(some, rng, kind.wound))
                 tried.one(path)
+        resource.setrlimit(resource.RLIMIT_AS, before)  # the next format has imports of its own
     tried.tell()
     return len(tried.faults)
 
@@ -108,13 +124,13 @@ class _Tried:
     def __init__(self, name: str, kind: Format, options, watch: _Watch):
         self.name, self.kind, self.options, self.watch = name, kind, options, watch
         self.count, self.slowest, self.outcomes, self.faults = 0, 0.0, Counter(), Counter()
-        self.began = time.process_time()
+        self.began = self.now = time.process_time()
 
     def one(self, path: Path) -> None:
-        started = time.process_time()
         with self.watch:
             outcome, fault = attempt(self.kind.read, path, self.options.limit)
-        self.slowest = max(self.slowest, time.process_time() - started)
+        before, self.now = self.now, time.process_time()
+        self.slowest = max(self.slowest, self.now - before)
         if self.watch.seen:
             outcome, fault = "fault", self.watch.seen.pop()
             self.watch.seen.clear()
@@ -133,7 +149,7 @@ class _Tried:
         told = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.most_common())
         print(
             f"{self.name}: {self.count} inputs ({told}), {self.faults.total()} faults of {len(self.faults)} kinds, "
-            f"slowest {self.slowest:.2f} s, {time.process_time() - self.began:.0f} s of the processor",
+            f"slowest {self.slowest:.2f} s, {time.process_time() - self.began:.1f} s of the processor",
             flush=True,
         )
 
@@ -164,7 +180,7 @@ def _let_coverage_choose(seeds: list[bytes], path: Path, tried: _Tried, further,
     with tempfile.TemporaryDirectory() as corpus:
         for number, seed in enumerate(seeds):
             (Path(corpus) / str(number)).write_bytes(seed)
-        atheris.Setup([sys.argv[0], "-rss_limit_mb=0", f"-seed={options.first + 1}", corpus], one)
+        atheris.Setup([sys.argv[0], "-rss_limit_mb=0", "-len_control=0", f"-seed={options.first + 1}", corpus], one)
         atheris.Fuzz()
 
 
@@ -201,17 +217,18 @@ class _Watch:
 
 
 def attempt(read, path: Path, limit: float) -> tuple[str, str | None]:
-    """(read or refused or fault, what the fault is)."""
-    signal.setitimer(signal.ITIMER_REAL, limit)
+    """(read or refused or fault, what the fault is). limit: seconds of the processor."""
+    signal.signal(signal.SIGPROF, _too_slow)
+    signal.signal(signal.SIGALRM, _too_slow)
+    signal.setitimer(signal.ITIMER_PROF, limit)
+    signal.setitimer(signal.ITIMER_REAL, limit * LATE)  # of one that waits
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            read(path)
+        read(path)
         return "read", None
-    except TooSlowError:
-        return "fault", "too slow"
+    except TooSlowError as error:
+        return "fault", f"too slow: {_place(error)}"
     except ValueError as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _disarm()
         if not _raised_by_us(error):
             return "fault", _place(error)
         message = str(error)
@@ -219,20 +236,30 @@ def attempt(read, path: Path, limit: float) -> tuple[str, str | None]:
             return "fault", f"message of several lines, or endless: {_place(error)}"
         return "refused", None
     except BaseException as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _disarm()
         if isinstance(error, KeyboardInterrupt):
             raise
         return "fault", _place(error)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _disarm()
+
+
+def _disarm() -> None:
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _raised_by_us(error: Exception) -> bool:
     """Whether a statement of the package raises it: either an exception of its own, or a ValueError with its own words."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    if last.filename == __file__:
+    last = error.__traceback__
+    while last.tb_next is not None:
+        last = last.tb_next
+    file = last.tb_frame.f_code.co_filename
+    if file == __file__:
         return True
-    return "/svs/" in last.filename and (type(error).__module__.startswith("svs") or (last.line or "").startswith("raise"))
+    if "/svs/" not in file:
+        return False
+    return type(error).__module__.startswith("svs") or linecache.getline(file, last.tb_lineno).lstrip().startswith("raise")
 
 
 def _place(error: BaseException) -> str:
@@ -256,23 +283,43 @@ def _bound(megabytes: int) -> None:
 # Formats ----------------------------------------------------------------------------------------------------------
 
 
-def _scores() -> list[bytes]:
+def _songs() -> list[bytes]:
     names = ["twinkle_twinkle_little_star", "row_your_boat", "drink_to_me_only", "silent_night"]
-    return [RICH.read_bytes(), *((ROOT / "assets" / "scores" / f"{name}.musicxml").read_bytes() for name in names)]
+    return [(ROOT / "assets" / "scores" / f"{name}.musicxml").read_bytes() for name in names]
+
+
+def _scores() -> list[bytes]:
+    return [RICH.read_bytes(), *(opening(song, 2) for song in _songs()), _timewise(opening(_songs()[1], 2))]
+
+
+def _timewise(score: bytes) -> bytes:
+    """A score of one part, with its measures outside."""
+    text = score.replace(b"score-partwise", b"score-timewise")
+    text = re.sub(rb'<part id="P1">|</part>', b"", text)
+    return re.sub(rb"(<measure [^>]*>)(.*?)(?=</measure>)", rb'\1<part id="P1">\2</part>', text, flags=re.DOTALL)
 
 
 def _archives() -> list[bytes]:
-    found = []
-    for content in _scores()[:2]:
-        out = BytesIO()
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(
-                "META-INF/container.xml",
-                '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>',
-            )
-            archive.writestr("score.xml", content)
-        found.append(out.getvalue())
-    return found
+    return [_archive(score) for score in _scores()[:3]]
+
+
+def _archive(score: bytes) -> bytes:
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "META-INF/container.xml",
+            '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>',
+        )
+        archive.writestr("score.xml", score)
+    return out.getvalue()
+
+
+def _short_take() -> dict:
+    """The beginning of a take."""
+    take = _take()
+    notes, f0 = take["notes"][:6], take["f0"]
+    f0 |= {"cents": f0["cents"][:20], "voiced": f0["voiced"][:20]}
+    return take | {"notes": notes, "phones": [phone for phone in take["phones"] if phone["note"] in range(6)][:16]}
 
 
 def _take() -> dict:
@@ -372,10 +419,8 @@ CURVE = "seconds,cents\n" + "".join(f"{n / 100:.2f},{6000 + n}\n" for n in range
 
 def _read_score(path: Path):
     from svs.check import unsung
-    from svs.score import read_score
 
-    read_score(path)
-    return unsung(path)
+    return unsung(path)  # plays it too
 
 
 def _read_lyrics(path: Path):
@@ -460,8 +505,8 @@ def _read_facts(path: Path):
 
 SUFFIXES = {"musicxml": (".musicxml", ".xml"), "midi": (".mid", ".midi", ".kar")}
 FORMATS = {
-    "musicxml": Format(".musicxml", _scores, _read_score, damage.xml),
-    "mxl": Format(".mxl", _archives, _read_score, damage.archive),
+    "musicxml": Format(".musicxml", _scores, _read_score, damage.xml, _songs),
+    "mxl": Format(".mxl", _archives, _read_score, damage.archive, lambda: [_archive(_songs()[0])]),
     "midi": Format(".mid", _midis, _read_score, damage.midi),
     "ustx": Format(".ustx", lambda: [USTX], _read_score, damage.yaml_tree),
     "ultrastar": Format(".txt", lambda: [ULTRASTAR], _read_score),
@@ -469,10 +514,14 @@ FORMATS = {
     "settings": Format(".yaml", lambda: [SETTINGS], _read_settings, damage.yaml_tree),
     "curve": Format(".csv", lambda: [CURVE.encode()], _read_curve),
     "scale": Format(".scl", lambda: [SCALE], _read_scale),
-    "take": Format(".json", lambda: [json.dumps(_take()).encode()], _read_take, damage.json_tree),
-    "facts": Format(
-        ".json", lambda: [(ROOT / "assets/voices/default/voice.json").read_bytes()], _read_facts, damage.json_tree
+    "take": Format(
+        ".json",
+        lambda: [json.dumps(_short_take()).encode()],
+        _read_take,
+        damage.json_tree,
+        lambda: [json.dumps(_take()).encode()],
     ),
+    "facts": Format(".json", lambda: [(ROOT / "assets/voices/default/voice.json").read_bytes()], _read_facts, damage.json_tree),
     "voice": Format(".voice", _voices, _read_voice, damage.voice),
 }
 

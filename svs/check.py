@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svs.repeats import play_order
-from svs.score import as_verse, choose_verses, read_score, read_written, vocal_lines
+from svs.score import as_verse, choose_verses, played, read_written, vocal_lines
 from svs.written import ScoreError, bars_text
 
 # what the reader leaves out note by note, and why
@@ -48,19 +48,15 @@ class Unsung:
         return f"{self.where}: {self.what} ({self.why})"
 
 
-def unsung(
-    path, *, verse: int | str = 1, language: str | None = None, missing_lyric: str | None = None
-) -> list[Unsung]:
+def unsung(path, *, verse: int | str = 1, language: str | None = None, missing_lyric: str | None = None) -> list[Unsung]:
     """All that a file holds and `read_score` with the same options does not sing. Raises ScoreError where it does."""
     path = Path(path)
     score = read_written(path, language)
     lines, _ = vocal_lines(score, missing_lyric)
-    read = read_score(path, verse=verse, language=language, missing_lyric=missing_lyric)
+    read = played(score, verse=verse, language=language, missing_lyric=missing_lyric)
     kept, order = choose_verses(score, lines, play_order(score.measures), as_verse(verse))
     names = {part.name for part in read.parts}
-    items = [
-        (part.id, item) for (name, part, _), line in zip(lines, kept, strict=True) if name in names for item in line
-    ]
+    items = [(part.id, item) for (name, part, _), line in zip(lines, kept, strict=True) if name in names for item in line]
     sung = {(part, *_place(item.note), item.note.cents) for part, item in items}
     heads = {place[:-1] for place in sung}
     syllables = {(part, *_place(item.note), item.lyric.verse) for part, item in items if item.lyric}
@@ -140,9 +136,7 @@ def _signs(path: Path) -> list[Unsung]:
         root = ElementTree.fromstring(unpack(path.read_bytes(), path.name))
     except (ElementTree.ParseError, ScoreError, LookupError, ValueError):  # read by others means all the same
         return []
-    names = {
-        p.get("id"): " ".join((p.findtext("part-name") or p.get("id") or "").split()) for p in root.iter("score-part")
-    }
+    names = {p.get("id"): " ".join((p.findtext("part-name") or p.get("id") or "").split()) for p in root.iter("score-part")}
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
     for part in root.findall("part"):
         if part.find(".//lyric/text") is None:

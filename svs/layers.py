@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -117,20 +118,29 @@ def load_weights(path, make: Callable[..., nn.Module]) -> nn.Module:
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise ValueError(f"{name} is not finite")
-    network = make(**sizes)
+    with _Unfilled():  # the weights follow
+        network = make(**sizes)
     network.load_state_dict({name: value.float() for name, value in weights.items()})
     return network.eval()
 
 
 class _Unfilled(TorchFunctionMode):
-    """Leaves tensors on torch's device "meta" unfilled: to fill them wakes the compiler, a second of time and 180 MB."""
+    """Leaves tensors unfilled that would be random. On torch's device "meta" to fill them wakes the compiler, a second of
+    time and 180 MB.
+
+    shapes: of these tensors only the shapes are asked for.
+    """
+
+    def __init__(self, shapes: bool = False):
+        super().__init__()
+        self.shapes = shapes
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         if name in ("normal_", "uniform_", "xavier_uniform_"):
             return args[0] if args else kwargs["tensor"]
-        return torch.empty(*args) if name == "eye" else func(*args, **kwargs)
+        return torch.empty(*args) if name == "eye" and self.shapes else func(*args, **kwargs)
 
 
 def _planned(header: dict[str, str], tensors: int, make: Callable[..., nn.Module]) -> tuple[dict, dict[str, tuple]]:
@@ -141,9 +151,15 @@ def _planned(header: dict[str, str], tensors: int, make: Callable[..., nn.Module
         sizes = json.loads(header["sizes"])
         if any(name.endswith("depth") and value > tensors for name, value in sizes.items()):
             raise ValueError("more layers than tensors")
-        with torch.device("meta"), _Unfilled():  # shapes without memory
-            planned = make(**sizes)
+        planned = _shapes(header["sizes"], make)
     except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError, RecursionError) as error:
         shown = header["sizes"] if len(header["sizes"]) <= 200 else header["sizes"][:200] + "…"
         raise ValueError(f"the sizes {shown} in its header make no network: {error}") from None
-    return sizes, {name: tuple(value.shape) for name, value in planned.state_dict().items()}
+    return sizes, planned
+
+
+@lru_cache(8)
+def _shapes(sizes: str, make: Callable[..., nn.Module]) -> dict[str, tuple]:
+    """The shapes of the weights that make(**sizes) has, by name, without the memory for them."""
+    with torch.device("meta"), _Unfilled(shapes=True):
+        return {name: tuple(value.shape) for name, value in make(**json.loads(sizes)).state_dict().items()}

@@ -158,9 +158,7 @@ class Score:
                 raise ScoreError(f"{where}: begins at {onset:g} s, before note {number - 1} ends at {sung[-1].end:g} s")
             lyric = None if syllable is None else _clean(syllable, inside_word)
             if lyric is None and (not sung or syllable is not None):
-                raise ScoreError(
-                    f"{where}: no lyric. Give the note a syllable, or None to continue the vowel before it"
-                )
+                raise ScoreError(f"{where}: no lyric. Give the note a syllable, or None to continue the vowel before it")
             slurred = lyric is None and onset <= sung[-1].end + 1e-3
             place = lyric.syllabic if lyric else "single"
             text = lyric.text if lyric else None
@@ -215,13 +213,37 @@ def read_score(
     Parts come in score order, those with few syllables last. Raises ScoreError, one line: file, place, what to do.
     """
     path = Path(path)
+    score = read_written(path, language)
+    return played(
+        score,
+        verse=verse,
+        transpose=transpose,
+        tempo=tempo,
+        language=language,
+        fermata=fermata,
+        missing_lyric=missing_lyric,
+        title=path.stem,
+    )
+
+
+def played(
+    score: WrittenScore,
+    *,
+    verse: int | str = 1,
+    transpose: float = 0.0,
+    tempo: float = 1.0,
+    language: str | None = None,
+    fermata: float = 1.75,
+    missing_lyric: str | None = None,
+    title: str = "",
+) -> Score:
+    """A page as it is played, by the options of `read_score`. title: of a page without one. Raises ScoreError."""
     for name, value in (("tempo", tempo), ("fermata", fermata)):
         if not 1 / MOST_FACTOR <= value <= MOST_FACTOR:
             raise ScoreError(f"{name} is {value}; a factor from {1 / MOST_FACTOR:g} to {MOST_FACTOR:g} is wanted")
     if not np.isfinite(transpose):
         raise ScoreError(f"transpose is {transpose}; a number of semitones is wanted")
     verse = as_verse(verse)
-    score = read_written(path, language)
     lines, remarks = vocal_lines(score, missing_lyric)
     playing = play_order(score.measures)
     sung, order = choose_verses(score, lines, playing, verse)
@@ -258,7 +280,7 @@ def read_score(
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
     wordless = tuple(part.name for part in score.parts if part.notes and not any(n.lyrics for n in part.notes))
-    return Score(score.title or path.stem, tuple(parts), tuple(remarks), clock.grid(), 100.0 * transpose, wordless)
+    return Score(score.title or title, tuple(parts), tuple(remarks), clock.grid(), 100.0 * transpose, wordless)
 
 
 def _check_bounds(notes: Sequence[Note], name: str, file: str) -> None:
@@ -436,9 +458,7 @@ def _lines_of(part: WrittenPart, remarks):
             if len(free) == len(notes) or minor:
                 line += [note for note in free if note.lyrics or len(free) == len(notes)]
                 if len(free) < len(notes):
-                    remarks.append(
-                        f"{part.name}: {len(notes) - len(free)} notes of voice {voice} below the line left out"
-                    )
+                    remarks.append(f"{part.name}: {len(notes) - len(free)} notes of voice {voice} below the line left out")
                 break
         else:
             lines.append((voice if lines else "", notes))
@@ -702,6 +722,11 @@ class _Clock:
         start = Fraction(0)
         for index in order:
             length = score.measures[index].length
+            if length > 0 and index not in marks and index not in held:
+                seconds.append(seconds[-1] + float(length) * 60.0 / at_start[index] / tempo)
+                start += length
+                quarters.append(float(start))
+                continue
             edges = {Fraction(0), length} | {offset for offset, _ in marks.get(index, ()) if offset < length}
             edges |= {min(edge, length) for span in held.get(index, ()) for edge in span}
             bpm = at_start[index]

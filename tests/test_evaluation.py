@@ -658,7 +658,7 @@ def test_chain_benchmark_compares_what_keeps_the_teachers_timing(sung, tmp_path,
     "name",
     [
         *("pitch", "words", "codec", "codecs", "chain", "speed", "trackers", "japanese", "recogniser", "clips", "stress"),
-        *("voice", "fast", "long", "soak", "throughput", "peers", "mutation", "crash", "stages"),
+        *("voice", "fast", "long", "soak", "throughput", "peers", "mutation", "crash", "stages", "fuzz", "audit"),
     ],
 )
 def test_benchmarks_explain_themselves(name, capsys):

@@ -1,6 +1,7 @@
 """What fuzzing found, each fault once; and the fuzzer itself, which must tell a fault from a refusal."""
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -8,16 +9,19 @@ import pickle
 import random
 import resource
 import time
+import xml.etree.ElementTree as ElementTree
 from fractions import Fraction
 
 import pytest
 import torch
 from tiny_voices import write_voice
 
-from benchmarks import damage, fuzz
+from benchmarks import audit, damage, fuzz
+from svs import g2p
 from svs.evaluation import take_curve, take_notes
 from svs.export import ExportError, export
 from svs.files import load_yaml
+from svs.g2p.rules import first_letters
 from svs.hand import HandError, read_settings
 from svs.mistakes import LONGEST, Mistake
 from svs.score import ScoreError, read_score
@@ -361,6 +365,15 @@ def test_every_format_meets_damage_without_a_fault(name, capsys):
     assert capsys.readouterr().out.startswith(f"{name}: 25 inputs")
 
 
+@pytest.mark.parametrize("name", list(fuzz.FORMATS))
+def test_every_seed_is_read_whole(name, tmp_path):
+    kind = fuzz.FORMATS[name]
+    for seed in kind.seeds() + (kind.whole() if kind.whole else []):
+        path = tmp_path / f"input{kind.suffix}"
+        path.write_bytes(seed)
+        assert fuzz.attempt(kind.read, path, 60.0) == ("read", None)
+
+
 @pytest.mark.parametrize(
     "read, told",
     [
@@ -373,13 +386,89 @@ def test_every_format_meets_damage_without_a_fault(name, capsys):
 )
 def test_a_fault_is_told_from_a_refusal(read, told, monkeypatch, capsys):
     monkeypatch.setitem(fuzz.FORMATS, "scale", fuzz.Format(".scl", lambda: [b"x 1"], read))
-    faults = fuzz.fuzz("scale", options(inputs=1, limit=0.5))
+    faults = fuzz.fuzz("scale", options(inputs=1, limit=0.1))
     assert faults == (told is not None)
     assert told is None or told in capsys.readouterr().err
 
 
-def test_damage_is_the_same_for_the_same_number():
+def test_damage_is_the_same_for_the_same_number_whatever_was_damaged_before():
+    values = copy.deepcopy(damage.VALUES)
     for name, kind in fuzz.FORMATS.items():
         seeds = kind.seeds()[:2] if name != "voice" else [b"no archive"]
         once, again = (damage.wounded(seeds, random.Random(f"{name}/5"), kind.wound) for _ in range(2))
         assert once == again
+    tree = json.dumps({"notes": [[1, 2], {"a": [3]}]}).encode()
+    for number in range(2000):  # 400 of them put a list or a mapping in and wound it further
+        damage.json_tree(tree, random.Random(number))
+    assert repr(damage.VALUES) == repr(values)
+
+
+def test_reading_by_first_letters_is_reading_by_all_rules():
+    """In every language of a table, of words of any letters; the rules' first letters only spare the time of the others."""
+    rng = random.Random(0)
+    for language in ("de", "es", "fr", "it", "la"):
+        short, full = g2p.load(language), g2p.load(language)
+        assert short is full  # loaded once
+        words = ["".join(rng.choice(damage.LETTERS[0] + "äöüßéèêçñœàùâîôûïë'") for _ in range(length)) for length in range(1, 40)]
+        found = [short.transcribe(word) for word in words]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(short), "_beginning_with", lambda self, letter: self.rules)
+            assert [full.transcribe(word) for word in words] == found
+
+
+@pytest.mark.parametrize(
+    "pattern, letters",
+    [
+        ("sch", {"s"}),
+        ("ei|ai|ey", {"e", "a"}),
+        ("(?<=[a-z])h(?=aft|eit)", {"h"}),
+        ("(?:ueil|œil)(?!s)", {"u", "œ"}),
+        ("[iy]e", {"i", "y"}),
+        ("e?n", None),
+        ("([bdf])?x", None),
+        ("[^a]b", None),
+        (".", None),
+    ],
+)
+def test_first_letters_of_a_rule(pattern, letters):
+    assert first_letters(pattern) == letters
+
+
+@pytest.mark.parametrize("extra", ["", 'é<&>"\n\t ', "a b", "\ud800"])
+def test_xml_is_written_as_by_the_library(extra):
+    for score in fuzz._scores():
+        root = ElementTree.fromstring(score)
+        root[0].text, root[1].tail = extra, extra
+        root[0].set("id", extra)
+        assert damage._written(root) == ElementTree.tostring(root, encoding="us-ascii")
+    named = ElementTree.fromstring('<a xmlns="urn:x"><b/></a>')
+    assert damage._written(named) == ElementTree.tostring(named, encoding="us-ascii")
+
+
+# Dependencies --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "version, affected, told",
+    [
+        ("2.0", "<2.1,>=2.0", True),
+        ("2.1", "<2.1,>=2.0", False),
+        ("2.0.1+cpu", "==2.0.1", True),
+        ("2.0", "", False),
+        ("2.0", "of old", False),
+        ("of today", "<2.1", False),
+    ],
+)
+def test_a_version_is_within_an_advisory_or_not(version, affected, told):
+    assert audit.within(version, affected) == told
+
+
+def test_an_audit_names_what_is_installed_and_known_to_be_weak(file, capsys):
+    import numpy
+
+    about = {"id": "X-1", "specs": [f"=={numpy.__version__}", "<0.1"], "advisory": "counts\nwrong"}
+    assert audit.main([str(file("db.json", json.dumps({"$meta": {}, "NumPy": [about], "none": [about]})))]) == 1
+    out = capsys.readouterr().out
+    assert "X-1" in out and "counts wrong" in out and ": 1 are met" in out
+    assert audit.main([str(file("db.json", json.dumps({"numpy": [about | {"specs": ["<0.1"]}]})))]) == 0
+    assert ": 0 are met" in capsys.readouterr().out

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -44,13 +45,18 @@ def mel_filterbank(n_fft: int, bands: int, sample_rate: int = SAMPLE_RATE) -> Te
 
     Those of librosa.filters.mel(fmin=30, norm=None), whose import would cost a singer a second.
     """
+    return torch.from_numpy(_mel_filters(n_fft, bands, sample_rate).copy())
+
+
+@lru_cache(16)
+def _mel_filters(n_fft: int, bands: int, sample_rate: int) -> np.ndarray:
     hz = np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
     edges = _mel_edges(bands, sample_rate)
     width = np.diff(edges)[:, None]
     rise, fall = (hz - edges[:-2, None]) / width[:-1], (edges[2:, None] - hz) / width[1:]
     filters = np.maximum(0.0, np.minimum(rise, fall)).astype(np.float32)
     filters /= filters.sum(axis=1, keepdims=True).clip(1e-8)
-    return torch.from_numpy(filters.T.copy())
+    return filters.T.copy()
 
 
 def _mel_edges(bands: int, sample_rate: int) -> np.ndarray:
@@ -178,9 +184,7 @@ class Decoder(nn.Module):
             nn.init.zeros_(head.weight)
             nn.init.constant_(head.bias, -0.5 * math.log(2.0))
 
-    def filters(
-        self, latents: Tensor, spectra: tuple[Tensor, Tensor], cents: Tensor, voiced: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def filters(self, latents: Tensor, spectra: tuple[Tensor, Tensor], cents: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
         """Log-magnitude for the pulses, (batch, frames, bins), and for the noise, three a frame."""
         batch, frames, _ = latents.shape
         x = self.enter(latents).reshape(batch, 2 * frames, -1)
@@ -222,9 +226,14 @@ class Decoder(nn.Module):
 
 def mel_interpolation(bands: int, n_fft: int) -> Tensor:
     """(bands, n_fft // 2 + 1): log-mel spectra to log spectra, by straight lines between the bands' centres."""
+    return torch.from_numpy(_lines_between(bands, n_fft).copy())
+
+
+@lru_cache(16)
+def _lines_between(bands: int, n_fft: int) -> np.ndarray:
     hz = np.fft.rfftfreq(n_fft, 1.0 / SAMPLE_RATE)
     centres = _mel_edges(bands, SAMPLE_RATE)[1:-1]
-    return torch.from_numpy(np.stack([np.interp(hz, centres, row) for row in np.eye(bands)]).astype(np.float32))
+    return np.stack([np.interp(hz, centres, row) for row in np.eye(bands)]).astype(np.float32)
 
 
 def minimum_phase(log_magnitude: Tensor, longest: int = QUEFRENCY) -> tuple[Tensor, Tensor]:
@@ -335,9 +344,7 @@ class SourceFilterNetwork(nn.Module):
         latents = F.pad(latents, (0, missing)) if missing else latents
         return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping, phase)
 
-    def forward(
-        self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None) -> Tensor:
         """Audio through the codec.
 
         latent_noise: (batch,) deviation of noise added to the (unit variance) latents. Where there is any, the fine ones

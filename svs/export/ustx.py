@@ -22,8 +22,7 @@ def write(takes: list[dict], title: str) -> str:
         "beat_per_bar": beats.meters()[0][2],
         "beat_unit": beats.meters()[0][3],
         "time_signatures": [
-            {"bar_position": index, "beat_per_bar": count, "beat_unit": unit}
-            for index, _, count, unit in beats.meters()
+            {"bar_position": index, "beat_per_bar": count, "beat_unit": unit} for index, _, count, unit in beats.meters()
         ],
         "tempos": [{"position": _tick(at), "bpm": round(bpm, 6)} for at, bpm in beats.tempos()],
         "expressions": {},
@@ -31,7 +30,8 @@ def write(takes: list[dict], title: str) -> str:
         "voice_parts": [_voice_part(take, number) for number, take in enumerate(takes)],
         "wave_parts": [],
     }
-    return yaml.safe_dump(project, allow_unicode=True, sort_keys=False, width=200)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(project, Dumper=dumper, allow_unicode=True, sort_keys=False, width=200)
 
 
 def _voice_part(take: dict, number: int) -> dict:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 LANGUAGES = {
     "de": "svs.g2p.german",
@@ -90,4 +91,9 @@ def load(language: str) -> Pronouncer:
     code, region = parted(language)
     if code not in LANGUAGES:
         raise ValueError(f"language {language!r} is not supported; available: {', '.join(sorted(LANGUAGES))}")
+    return _loaded(code, region)
+
+
+@lru_cache(32)
+def _loaded(code: str, region: str) -> Pronouncer:
     return importlib.import_module(LANGUAGES[code]).load(region)

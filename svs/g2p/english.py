@@ -117,13 +117,7 @@ class English(Pronouncer):
 
     def formed_of_known(self, text: str) -> list[tuple[str, ...]]:
         """The same without the network; [] where nothing is known."""
-        return (
-            self.known(text)
-            or self.contracted(text)
-            or self.interjected(text)
-            or self.derived(text)
-            or self.compounded(text)
-        )
+        return self.known(text) or self.contracted(text) or self.interjected(text) or self.derived(text) or self.compounded(text)
 
     def foreign(self, word: str, accented: bool = False) -> list[tuple[str, ...]]:
         """An unknown word as German and French say it, in English phones: so it is where the score has their syllables.
@@ -455,7 +449,8 @@ class Network:
         w = self.weights
         of_x = w[f"{part}_w_ih"] @ x + w[f"{part}_b_ih"]
         of_h = w[f"{part}_w_hh"] @ h + w[f"{part}_b_hh"]
-        reset, update = np.split(1 / (1 + np.exp(-(of_x + of_h)[: 2 * len(h)])), 2)
+        gates = 1 / (1 + np.exp(-(of_x + of_h)[: 2 * len(h)]))
+        reset, update = gates[: len(h)], gates[len(h) :]
         new = np.tanh(of_x[2 * len(h) :] + reset * of_h[2 * len(h) :])
         return (1 - update) * new + update * h
 

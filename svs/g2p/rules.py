@@ -49,6 +49,7 @@ tt = T
 """
 WEAK = {"ə", "ɐ"}
 AND = {"de": "und", "es": "y", "fr": "et", "it": "e", "la": "et"}  # what & says
+MOST_LETTERS = 500  # whose rules are kept
 MOST_ALTERNATIVES = 5  # phones of a word that may go two ways
 
 
@@ -59,6 +60,8 @@ class RuleBased(Pronouncer):
         self.language = language
         lines = (line.strip() for line in (table + PLAIN).splitlines())
         self.rules = [_rule(line) for line in lines if line and line[0] != "#"]
+        self.first = [first_letters(pattern.pattern) for _, pattern, _ in self.rules]
+        self.beginning: dict[str, list[tuple[bool, re.Pattern, list[str]]]] = {}  # letter → the rules that it may begin
         rows = (line.split("=") for line in exceptions.strip().splitlines() if "=" in line)
         self.exceptions = {word: phones.split() for words, phones in rows for word in words.split()}
 
@@ -87,14 +90,14 @@ class RuleBased(Pronouncer):
 
     def transcribe(self, text: str) -> list[str]:
         phones: list[str] = []
-        place = 0
+        place, after_vowel = 0, False
         while place < len(text):
-            after_vowel = any(map(is_vowel, phones))
-            for needs_vowel, pattern, sounds in self.rules:
+            for needs_vowel, pattern, sounds in self._beginning_with(text[place]):
                 match = pattern.match(text, place) if after_vowel or not needs_vowel else None
                 if match and match.end() > place:
                     phones += sounds
                     place = match.end()
+                    after_vowel = after_vowel or any(map(is_vowel, sounds))
                     break
             else:
                 plain = unicodedata.normalize("NFD", text[place])[0]
@@ -103,6 +106,58 @@ class RuleBased(Pronouncer):
                 else:
                     place += 1
         return phones
+
+    def _beginning_with(self, letter: str) -> list[tuple[bool, re.Pattern, list[str]]]:
+        """The rules but for those that begin with another letter, in their order."""
+        found = self.beginning.get(letter)
+        if found is None:
+            found = [rule for rule, first in zip(self.rules, self.first, strict=True) if first is None or letter in first]
+            if len(self.beginning) < MOST_LETTERS:
+                self.beginning[letter] = found
+        return found
+
+
+def first_letters(pattern: str) -> set[str] | None:
+    """The letters that a pattern of a table can begin with; None where it may be any."""
+    found: set[str] = set()
+    for way in _alternatives(pattern):
+        while (look := re.match(r"\(\?<?[=!]", way)) or way[:1] == "^":
+            way = way[_end_of_group(way) :] if look else way[1:]
+        if group := re.match(r"\((\?:)?(?!\?)", way):
+            end = _end_of_group(way)
+            letters = first_letters(way[group.end() : end - 1])
+        elif way[:1] == "[" and way[1:2] != "^":
+            end = way.index("]") + 1
+            letters = set(way[1 : end - 1]) if re.fullmatch(r"[^\W\d_]+", way[1 : end - 1]) else None
+        else:
+            end = 1
+            letters = {way[0]} if way[:1].isalpha() else None
+        if letters is None or way[end : end + 1] in ("?", "*", "{"):
+            return None
+        found |= letters
+    return found
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The parts of a pattern between the bars that stand in no group."""
+    found, depth = [""], 0
+    for letter in pattern:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "|" and not depth:
+            found.append("")
+        else:
+            found[-1] += letter
+    return found
+
+
+def _end_of_group(pattern: str) -> int:
+    """Where the group that a pattern begins with ends."""
+    depth = 0
+    for place, letter in enumerate(pattern):
+        depth += (letter == "(") - (letter == ")")
+        if not depth:
+            return place + 1
+    return len(pattern)
 
 
 def is_vowel(phone: str) -> bool:
