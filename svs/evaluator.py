@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from svs.audio import Audio, AudioError, AudioFile, digest
 from svs.evaluation import ALL, check_lengths, judge, measure, take_curve, take_notes
 from svs.evaluation.listening import ListeningTest
@@ -28,6 +30,7 @@ from svs.units import A4_HZ, PITCH_GRID, FrameGrid
 FIGURES = ("spectrum", "espnet", "stoi", "pesq", "speaker")  # of two recordings, besides the contours'
 USUAL_FIGURES = ("spectrum", "espnet", "stoi", "pesq")
 LENGTHS_APART = 0.1  # seconds, of two recordings in step
+LATE_MATTERS = 0.03  # of the frames must agree that do not without a shift
 LONGEST_COMPARED_SECONDS = 1800.0  # those figures hold both sounds and their spectra in memory
 LONGEST_OFFSET_SECONDS = 86_400.0
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
@@ -145,6 +148,14 @@ def _against_reference(path, audio, against, tracker):
         result["trackers"] |= {name: {"missing": reason} for name, reason in missing.items()}
         result["disagreement"] = contour_disagreement(curves)
     remarks = _hum(path, audio) + _hum(against.reference, reference)
+    for name, curve in ((path, curves[first]), (against.reference, wanted[first])):
+        if not curve.voiced.any():
+            remarks.append(f"{name}: nothing is sung in it: {first} finds no voiced frame")
+    if late := _late(wanted[first], curves[first]):
+        way = "behind" if late > 0 else "before"
+        remarks.append(
+            f"{path}: lies {abs(late):.2f} s {way} its reference, and the two are compared in step: shift one of them first"
+        )
     if against.figures != () and max(audio.seconds, reference.seconds) > LONGEST_COMPARED_SECONDS:
         remarks.append(f"{path}: longer than {LONGEST_COMPARED_SECONDS / 60:.0f} minutes; only its pitch is compared")
     else:
@@ -165,6 +176,25 @@ def _measure(path, audio, tracker, grid=PITCH_GRID):
         raise
     except ValueError as error:
         raise EvaluationError(f"{path}: {error}") from None
+
+
+def _late(reference, estimate):
+    """Seconds by which the estimate's contour lies behind the reference's, to a frame; 0 where that makes little difference.
+
+    The shift, up to LENGTHS_APART, with which most frames agree: both unvoiced, or voiced within 50 cents.
+    """
+
+    def agreement(shift):
+        a, b = (curve.cents[first:] for curve, first in ((reference, max(0, -shift)), (estimate, max(0, shift))))
+        va, vb = (curve.voiced[first:] for curve, first in ((reference, max(0, -shift)), (estimate, max(0, shift))))
+        frames = min(len(a), len(b))
+        a, b, va, vb = a[:frames], b[:frames], va[:frames], vb[:frames]
+        return float(np.mean((va == vb) & (~va | (np.abs(a - b) < 50)))) if frames else 0.0
+
+    most = round(LENGTHS_APART / reference.hop_seconds)
+    shares = {shift: agreement(shift) for shift in sorted(range(-most, most + 1), key=abs)}
+    best = max(shares, key=lambda shift: shares[shift])
+    return best * reference.hop_seconds if shares[best] > shares[0] + LATE_MATTERS else 0.0
 
 
 def _hum(path, audio):

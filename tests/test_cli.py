@@ -386,6 +386,25 @@ def test_a_hum_of_the_mains_is_remarked_on(svs, sung_take, tmp_path):
     assert re.search(r"hum\.wav: hums at 50 Hz, \d+ dB below the sound", result.err), result.err
 
 
+@pytest.mark.parametrize("late", [-0.06, 0.0, 0.04, 0.08])
+def test_a_recording_out_of_step_with_its_reference_is_remarked_on(svs, sung_take, tmp_path, late):
+    sound, rate = soundfile.read(sung_take)
+    soundfile.write(tmp_path / "late.wav", np.roll(sound, round(late * rate)), rate)
+    said = svs("evaluate", tmp_path / "late.wav", "--reference", sung_take, "--figures", "none").err
+    if late:
+        assert f"lies {abs(late):.2f} s {'behind' if late > 0 else 'before'} its reference" in said
+    else:
+        assert said == ""
+
+
+def test_silence_beside_a_reference_is_told(svs, sung_take, tmp_path):
+    sound, rate = soundfile.read(sung_take)
+    soundfile.write(tmp_path / "silent.wav", 0 * sound, rate)
+    result = svs("evaluate", tmp_path / "silent.wav", "--reference", sung_take, "--figures", "none")
+    assert result.status == 0 and "voicing recall: 0" in result.out
+    assert "silent.wav: nothing is sung in it: praat finds no voiced frame" in result.err
+
+
 def test_many_takes_at_once_give_means_intervals_rows_and_pages(svs, sung_take, tmp_path):
     for name in ("one", "two"):
         for suffix in (".wav", ".json"):
