@@ -26,7 +26,7 @@ from svs.voice import Voice
 
 HERE = Path(__file__).parent
 SCORES = HERE.parent / "scores"
-SECONDS, SOUND_BYTES, PICTURE_BYTES = 12.0, 150_000, 100_000
+SECONDS, SOUND_BYTES, PICTURE_BYTES = 12.0, 200_000, 100_000
 QUALITY = 0.3  # of LAME's variable bit rate, 0 the best
 
 
