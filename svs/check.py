@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svs.repeats import play_order
-from svs.score import as_verse, choose_verses, played, read_written, vocal_lines
+from svs.score import as_verse, choose_verses, read_score, read_written, vocal_lines
 from svs.written import ScoreError, bars_text
 
 # what the reader leaves out note by note, and why
@@ -53,7 +53,7 @@ def unsung(path, *, verse: int | str = 1, language: str | None = None, missing_l
     path = Path(path)
     score = read_written(path, language)
     lines, _ = vocal_lines(score, missing_lyric)
-    read = played(score, verse=verse, language=language, missing_lyric=missing_lyric)
+    read = read_score(score, verse=verse, language=language, missing_lyric=missing_lyric)
     kept, order = choose_verses(score, lines, play_order(score.measures), as_verse(verse))
     names = {part.name for part in read.parts}
     items = [(part.id, item) for (name, part, _), line in zip(lines, kept, strict=True) if name in names for item in line]

@@ -204,6 +204,7 @@ def read_score(
 ) -> Score:
     """Read MusicXML (.musicxml, .xml, .mxl), MIDI with lyrics (.mid, .kar), or what music21 reads (.abc, .krn, .mei).
 
+    path: of the file, or the page that `read_written` has read of it.
     verse: the verse of the first pass, or "all" for every verse one after another.
     transpose: semitones, fractions allowed. tempo: factor; 2 is twice as fast.
     fermata: factor by which a held note lasts longer.
@@ -212,38 +213,13 @@ def read_score(
     slurred to the note before; None raises.
     Parts come in score order, those with few syllables last. Raises ScoreError, one line: file, place, what to do.
     """
-    path = Path(path)
-    score = read_written(path, language)
-    return played(
-        score,
-        verse=verse,
-        transpose=transpose,
-        tempo=tempo,
-        language=language,
-        fermata=fermata,
-        missing_lyric=missing_lyric,
-        title=path.stem,
-    )
-
-
-def played(
-    score: WrittenScore,
-    *,
-    verse: int | str = 1,
-    transpose: float = 0.0,
-    tempo: float = 1.0,
-    language: str | None = None,
-    fermata: float = 1.75,
-    missing_lyric: str | None = None,
-    title: str = "",
-) -> Score:
-    """A page as it is played, by the options of `read_score`. title: of a page without one. Raises ScoreError."""
     for name, value in (("tempo", tempo), ("fermata", fermata)):
         if not 1 / MOST_FACTOR <= value <= MOST_FACTOR:
             raise ScoreError(f"{name} is {value}; a factor from {1 / MOST_FACTOR:g} to {MOST_FACTOR:g} is wanted")
     if not np.isfinite(transpose):
         raise ScoreError(f"transpose is {transpose}; a number of semitones is wanted")
     verse = as_verse(verse)
+    score = path if isinstance(path, WrittenScore) else read_written(path, language)
     lines, remarks = vocal_lines(score, missing_lyric)
     playing = play_order(score.measures)
     sung, order = choose_verses(score, lines, playing, verse)
@@ -280,7 +256,7 @@ def played(
                 remarks.append(f"{name}: language taken to be {sung_in!r}; --language says otherwise")
             parts.append(Part(name, sung_in, tuple(notes)))
     wordless = tuple(part.name for part in score.parts if part.notes and not any(n.lyrics for n in part.notes))
-    return Score(score.title or title, tuple(parts), tuple(remarks), clock.grid(), 100.0 * transpose, wordless)
+    return Score(score.title or Path(score.file).stem, tuple(parts), tuple(remarks), clock.grid(), 100.0 * transpose, wordless)
 
 
 def _check_bounds(notes: Sequence[Note], name: str, file: str) -> None:
