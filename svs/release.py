@@ -110,13 +110,13 @@ def band_above(codec, shards: Sequence[Shard], whole: Sequence[Shard]) -> np.nda
     """What svs.band learns of the recordings that do not end too soon; None where all do, or none of `shards` does."""
     found: list[Iterator[np.ndarray]] = []
     lacking = False
-    for shard in (*shards, *whole):
+    for number, shard in enumerate((*shards, *whole)):
         speakers: dict[str, list[dict]] = {}
         for clip in shard.clips:
             speakers.setdefault(clip["speaker"], []).append(clip)
         for clips in speakers.values():
             if band.is_cut(_sounds(shard, clips, HEARD)):
-                lacking = lacking or shard in shards
+                lacking = lacking or number < len(shards)
             else:
                 found.append(_sounds(shard, clips, LEARNED))
     if not (found and lacking):

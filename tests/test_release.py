@@ -120,6 +120,8 @@ def test_singers_recorded_at_24_khz_get_the_band_above_from_those_who_were_not(r
     build_shard(read_manifest(manifest), tmp_path / "cut")
     cut = Shard.open(tmp_path / "cut")
     assert export(**runs, shards=[cut], out=tmp_path / "mine", whole=[whole]).band is not None
+    again = [Shard.open(tmp_path / "cut"), whole]  # a corpus that is named twice
+    assert export(**runs, shards=[cut], out=tmp_path / "mine", whole=again).band is not None
     for those in ([cut], [whole]):
         assert export(**runs, shards=those, out=tmp_path / "mine").band is None
     assert not (tmp_path / "mine" / band.FILE).exists(), "of recordings that the voice was not made of"
