@@ -573,9 +573,7 @@ def main(config, arguments: list[str] | None = None) -> None:
             parser_kwargs={"exit_on_error": False, "fit": {"exit_on_error": False}},
         )
     except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
-        if type(error) is ValueError and not _from_trainer(error):
-            raise
-        if isinstance(error, Mistake):
+        if isinstance(error, Mistake) or (type(error) is ValueError and not _from_trainer(error)):
             raise
         raise TrainingError(f"{config}: {' '.join(str(error).split())}") from None  # an accelerator that is not here, say
     except ArgumentError as error:
