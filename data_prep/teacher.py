@@ -58,6 +58,7 @@ STRAY_LIMIT = 0.15  # of vowel frames unvoiced or beyond STRAY_CENTS
 STRAY_CENTS = 500.0
 WER_LIMIT = 0.6
 ROUND = 3.0  # minutes a voice sings before the next one's turn
+CONSONANT_SCALES = (0.95, 1.75)  # times as long as spoken: voices sing consonants longer than their teachers speak them
 
 
 class Teacher(Protocol):
@@ -120,7 +121,7 @@ class SpokenDurations:
     scale: on both; singers give consonants a little more time than speakers.
     """
 
-    SHORTEST, LONGEST = 0.035, 0.2  # seconds
+    SHORTEST, LONGEST = 0.035, 0.3  # seconds
 
     def __init__(self, line: Line, natural_seconds: np.ndarray, scale: float = 1.0):
         self.spoken = [
@@ -266,7 +267,7 @@ def sing_clip(teacher: Teacher, voice: str, phrase: Phrase, take: int, seed: int
     notes = tuple(replace(note, onset=note.onset + lead) for note in notes)
     line = line_of(notes)
     spoken = teacher.natural_durations(voice, list(line.phones), list(line.word_starts))
-    spans = place(notes, SpokenDurations(line, spoken, float(rng.uniform(0.95, 1.2))), tail=float(rng.uniform(0.2, 0.4)))
+    spans = place(notes, SpokenDurations(line, spoken, float(rng.uniform(*CONSONANT_SCALES))), tail=float(rng.uniform(0.2, 0.4)))
     phones, starts = stressed(line, spans)
     curve = contour(notes, spans, draw_style(rng), int(rng.integers(2**31)))
     wanted = np.array([span.end - span.start for span in spans])

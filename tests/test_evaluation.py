@@ -519,8 +519,9 @@ def test_word_errors_add_by_words():
 
 def test_words_are_normalised_alike():
     assert normalise_words("’Twas 1,492 wand’ring ships, rais’d [Music] ♪") == (
-        "twas one thousand four hundred ninety two wandering ships raised".split()
+        "twas one thousand four hundred and ninety two wandering ships raised".split()
     )
+    assert normalise_words("a 49er, the 2nd of 105") == normalise_words("A forty-niner, the second of one hundred and five.")
     with pytest.raises(ValueError, match="no words"):
         word_error_rate("…", "hello")
 

@@ -120,6 +120,7 @@ def test_an_unknown_language_is_answered_with_those_there_are():
         ("St.", "S EY1 N T"),
         ("12", "T W EH1 L V"),
         ("21st", "T W EH1 N T IY0 F ER1 S T"),
+        ("49ers", "F AO1 R T IY0 N AY1 N ER0 Z"),
         ("1999", "N AY1 N T IY1 N N AY1 N T IY0 N AY1 N"),
         ("2001", "T UW1 TH AW1 Z AH0 N D AH0 N D W AH1 N"),
         ("1,000", "W AH1 N TH AW1 Z AH0 N D"),

@@ -19,7 +19,7 @@ import numpy as np
 
 from svs import g2p
 from svs.audio import Audio
-from svs.g2p.english import cardinal, read_out
+from svs.g2p.english import spell_numbers
 from svs.phonemes import strip_stress
 from svs.score import Note
 
@@ -140,15 +140,8 @@ def normalise_words(text: str) -> list[str]:
     text = re.sub(r"\b(o|e|ne)'er\b", lambda m: {"o": "over", "e": "ever", "ne": "never"}[m[1]], text)
     text = re.sub(r"(?<=[a-z])'(n|ns|nly|ry|r|rs|ring|ning|rous|rest)\b", r"e\1", text)
     text = re.sub(r"(?<=[b-df-hj-np-tv-z])'d\b", "ed", text)
-    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
-    text = re.sub(r"\d+", lambda m: f" {number_in_words(int(m[0]))} ", text)
-    text = text.replace("&", " and ").replace("'", "")
+    text = spell_numbers(text).replace("&", " and ").replace("'", "")
     return re.sub(r"[^\w]+|_", " ", text).split()
-
-
-def number_in_words(number: int) -> str:
-    """0 … 999 999 in English: 1492 gives "one thousand four hundred ninety two"; larger ones digit by digit."""
-    return cardinal(number).replace(" and ", " ") if number < 1_000_000 else read_out(str(number))
 
 
 def chunks(

@@ -257,11 +257,12 @@ ORDINALS = {
 
 
 def spell_numbers(text: str) -> str:
-    """Digits as words: 12 → twelve, 1st → first, 1,000 → one thousand; 1999, as a year, nineteen ninety nine."""
+    """Digits as words: 12 → twelve, 1st → first, 49ers → forty niners, 1,000 → one thousand; 1999, a year, nineteen ninety
+    nine."""
 
     def words(number: re.Match) -> str:
         whole, _, decimals = number["digits"].replace(",", "").partition(".")
-        if YEAR.fullmatch(number[0]):
+        if YEAR.fullmatch(number["digits"]) and not number["ordinal"]:
             spoken = f"{cardinal(int(whole[:2]))} {cardinal(int(whole[2:]))}"
         elif len(whole) > LONGEST_NUMBER:
             spoken = read_out(whole)
@@ -269,12 +270,15 @@ def spell_numbers(text: str) -> str:
             spoken = cardinal(int(whole))
         if decimals:
             spoken += f" point {read_out(decimals)}"
+        *before, last = spoken.split()
         if number["ordinal"]:
-            *before, last = spoken.split()
-            spoken = " ".join([*before, ORDINALS.get(last) or re.sub("y$", "ie", last) + "th"])
+            last = ORDINALS.get(last) or re.sub("y$", "ie", last) + "th"
+        elif number["person"]:
+            last = last.removesuffix("e") + number["person"]
+        spoken = " ".join([*before, last])
         return f" {spoken} "
 
-    numeral = r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?)(?P<ordinal>st|nd|rd|th)?"
+    numeral = r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?)(?:(?P<ordinal>st|nd|rd|th)|(?P<person>ers?)\b)?"
     return re.sub(numeral, words, text).replace(",", " ").strip()
 
 
