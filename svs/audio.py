@@ -154,7 +154,8 @@ def write_pieces(path, pieces: Iterable[np.ndarray], sample_rate: int) -> AudioF
 
     def save(temporary):
         try:
-            with soundfile.SoundFile(temporary, "w", sample_rate, channels=1, subtype="PCM_16", format="WAV") as file:
+            name = os.fsencode(temporary)  # as it is: soundfile refuses names that are not of the locale's letters
+            with soundfile.SoundFile(name, "w", sample_rate, channels=1, subtype="PCM_16", format="WAV") as file:
                 for samples in pieces:
                     file.write(samples)
         except soundfile.LibsndfileError as error:
@@ -196,7 +197,7 @@ def _readable(path):
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             yield file
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         reason = str(getattr(error, "error_string", "") or error).strip(". ")
@@ -210,12 +211,13 @@ def write_atomically(path, save) -> None:
     """Call save(temporary path) beside `path`, then move the result over it; raises AudioError.
 
     The temporary file is hidden, .NAME.….part. One that a killed process left behind is deleted by the next write to
-    the same path: its writer's lock is gone, and it is older than STALE_SECONDS.
+    the same path: its writer's lock is gone, and it is older than STALE_SECONDS. Where the path is a link, what it leads to
+    is written.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     sweep(path.parent, path.name)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{_beginning(path.name)}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise AudioError(f"{path}: cannot be written ({error.strerror}); choose a folder that exists and is yours") from None
     held = _locked(handle)
@@ -243,7 +245,7 @@ def write_text(path, text: str) -> None:
 
 def sweep(folder: Path, name: str | None = None) -> None:
     """Delete what killed processes left of writing to a file in a folder, or to any of its files."""
-    for left in folder.glob(f".{glob.escape(name) if name else '*'}.*.part"):
+    for left in folder.glob(f".{glob.escape(_beginning(name)) if name else '*'}.*.part"):
         with suppress(OSError):
             handle = os.open(left, os.O_RDWR)
             try:
@@ -251,6 +253,11 @@ def sweep(folder: Path, name: str | None = None) -> None:
                     left.unlink()
             finally:
                 os.close(handle)
+
+
+def _beginning(name: str) -> str:
+    """What of a file's name leaves room for more, where systems allow 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[:200])
 
 
 def _locked(handle: int) -> bool:

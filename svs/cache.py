@@ -18,7 +18,6 @@ import numpy as np
 from svs.audio import AudioError, sweep, write_atomically
 
 MEGABYTES = 512
-WEIGHTS = ("acoustic.safetensors", "codec.safetensors", "timing.safetensors", "band.safetensors")
 CODE = (  # what makes sound
     *("attention/*.py", "backbone.py", "band.py", "conditioner.py", "conditioning.py", "dit.py", "flow.py", "frames.py"),
     *("injection.py", "joint.py", "layers.py", "networks.py", "objectives.py", "rendering.py", "samplers.py", "stretches.py"),
@@ -27,10 +26,13 @@ CODE = (  # what makes sound
 
 
 def default_folder() -> Path:
-    """$SVS_CACHE, or svs/phrases in the user's folder for caches."""
-    if "SVS_CACHE" in os.environ:
-        return Path(os.environ["SVS_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "svs" / "phrases"
+    """$SVS_CACHE, or svs/phrases in the user's folder for caches; nowhere for a user without a folder."""
+    if chosen := os.environ.get("SVS_CACHE"):
+        return Path(chosen)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "svs" / "phrases"
+    except RuntimeError:  # as in a container whose user is a number
+        return Path(os.devnull) / "phrases"
 
 
 class PhraseCache:
@@ -48,11 +50,13 @@ class PhraseCache:
         """(samples,) float32 filed under a key, or None."""
         path = self._path(key)
         try:
-            found = np.load(path)
+            with open(path, "rb") as handle:
+                found = np.load(handle)
+                whole = handle.read() == _digest(found)
             os.utime(path, ns=(time.time_ns(),) * 2)
         except (OSError, ValueError, EOFError):
-            found = None
-        if found is None or found.shape != (samples,) or found.dtype != np.float32:
+            whole = False
+        if not whole or found.shape != (samples,) or found.dtype != np.float32:
             self.misses += 1
             return None
         self.hits += 1
@@ -64,6 +68,7 @@ class PhraseCache:
         def save(temporary):
             with open(temporary, "wb") as handle:
                 np.save(handle, sound)
+                handle.write(_digest(sound))
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -86,6 +91,11 @@ class PhraseCache:
             excess -= stat.st_size
 
 
+def _digest(sound: np.ndarray) -> bytes:
+    """What follows the samples in a file, and tells damage from sound."""
+    return hashlib.blake2b(sound.tobytes(), digest_size=20).digest()
+
+
 def phrase_key(voice, conditions, coloured, first: int, phase: float, sampling) -> str:
     """The digest of all that makes the sound of a phrase: hexadecimal.
 
@@ -93,7 +103,7 @@ def phrase_key(voice, conditions, coloured, first: int, phase: float, sampling) 
     """
     import torch
 
-    digest = hashlib.blake2b(_made_by(voice.folder).encode(), digest_size=20)
+    digest = hashlib.blake2b((_code() + voice.digest).encode(), digest_size=20)
     digest.update(repr((first, phase, sorted(asdict(sampling).items()), torch.get_num_threads())).encode())
     for field in fields(conditions):
         tensor = getattr(conditions, field.name)
@@ -104,14 +114,12 @@ def phrase_key(voice, conditions, coloured, first: int, phase: float, sampling) 
 
 
 @cache
-def _made_by(voice: Path) -> str:
-    """Digest of a voice's weights, of the code that sings with them and of the library that computes."""
+def _code() -> str:
+    """Digest of the code that sings and of the library that computes."""
     import torch
 
     package = Path(__file__).parent
-    paths = [path for pattern in CODE for path in sorted(package.glob(pattern))]
     digest = hashlib.blake2b(f"{torch.__version__} {torch.backends.cpu.get_cpu_capability()}".encode())
-    weights = [voice / name for name in WEIGHTS]  # no other file of the folder, whatever it may be
-    for path in (*paths, *(path for path in weights if path.is_file())):
+    for path in (path for pattern in CODE for path in sorted(package.glob(pattern))):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -9,16 +9,22 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from svs.mistakes import Mistake
+from svs.mistakes import Mistake, is_mistake, one_line
+
+if TYPE_CHECKING:
+    from svs.songs import Song
 
 app = typer.Typer(
     name="svs",
@@ -41,10 +47,8 @@ class UsageError(Mistake):
     """Options that do not fit together or name what is not there; the message says which and what to do."""
 
 
-ScoreFile = Annotated[
-    Path,
-    typer.Argument(help="MusicXML (.musicxml, .xml, .mxl), MIDI with lyrics, ABC, UltraStar, .ustx …", metavar="SCORE"),
-]
+SCORE_KINDS = "MusicXML (.musicxml, .xml, .mxl), MIDI with lyrics, ABC, UltraStar, .ustx …"
+ScoreFile = Annotated[Path, typer.Argument(help=SCORE_KINDS, metavar="SCORE")]
 PartName = Annotated[
     str | None, typer.Option("--part", help="Part by name or number; the first sung one if not given.")
 ]
@@ -66,8 +70,13 @@ Tonic = Annotated[str, typer.Option(help="Tonic of the temperament as the page h
 
 @app.command()
 def sing(
-    score: ScoreFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="WAV to write; the take goes beside it as JSON.")],
+    scores: Annotated[list[Path], typer.Argument(help=f"{SCORE_KINDS} Several are sung one by one.", metavar="SCORE...")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="WAV to write; the take goes beside it as JSON. Of several scores a folder for all theirs."
+        ),
+    ],
     voice: Annotated[str, typer.Option(help="Name of an installed voice, or its folder.")] = "default",
     singer: Annotated[
         str | None,
@@ -147,17 +156,23 @@ def sing(
     stream: Annotated[
         bool, typer.Option("--stream", help="Send the sound to standard output too, as it is sung: … | aplay -")
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Of several scores sing so many at once, by processes that share the processor's threads.")
+    ] = 1,
 ):
-    """Sing a score to OUT.wav, the take beside it.
+    """Sing a score to OUT.wav, the take beside it; or several scores to a folder, OUT/SCORE.wav each.
 
     The take, OUT.json, holds all that led to the sound: notes, phonemes in time, the commanded pitch, the seed. Of
     several parts it holds a list, `parts`, of the takes.
 
     Cents are 100 × MIDI number (A4 = 6900). A4 sounds at --tuning in every temperament. In the CSV empty cents are
-    unvoiced and seconds are those of OUT.wav; svs.hand describes the YAML.
+    unvoiced and seconds are those of OUT.wav; svs.hand describes the YAML. Of several scores one that cannot be sung does not
+    stop the others; the exit status tells that there was one.
     """
-    if not score.is_file():  # found out before anything heavy is loaded
-        raise UsageError(f"{score}: no such file")
+    if folders := [score for score in scores if score.is_dir()]:
+        raise UsageError(f"{folders[0]}: is a folder; name the scores in it, as in {folders[0] / '*.musicxml'}")
+    if len(scores) == 1 and not scores[0].is_file():  # found out before anything heavy is loaded
+        raise UsageError(f"{scores[0]}: no such file")
     for clip in (singer_from, reference):
         if clip is not None and not clip.is_file():
             raise UsageError(f"{clip}: no such file")
@@ -165,17 +180,19 @@ def sing(
         raise UsageError("--singer and --singer-from: give one of them")
     if singer is not None and "=" in singer and part != "all":
         raise UsageError(f"--singer {singer}: singers by part are for --part all; one part has one singer")
-    _writable_outputs(output)
+    songs = _songs(scores, output, stems)
+    for song in songs:
+        _writable_outputs(song.output, (*scores, settings, f0, singer_from, reference))
     if stems is not None:
         _writable_stems(stems, part)
-    if stream and (part == "all" or sys.stdout.isatty()):
-        wanted = "one part can be streamed, not all" if part == "all" else "lead it to a player, as in | aplay -"
+    if stream and (part == "all" or len(songs) > 1 or sys.stdout.isatty()):
+        several = "one song" if len(songs) > 1 else "one part"
+        wanted = "lead it to a player, as in | aplay -" if sys.stdout.isatty() else f"{several} can be streamed, not all"
         raise UsageError(f"--stream: {wanted}")
+    if f0 is not None and len(songs) > 1:
+        raise UsageError(f"{f0}: a contour drawn by hand is of one song, and these are {len(songs)}")
     from svs.expression import Expression
-    from svs.hand import beside
 
-    if settings is None and (settings := beside(score)) is not None:
-        print(f"svs: with the settings of {settings}", file=sys.stderr)
     options: dict[str, Any] = {
         "voice": voice,
         "singer": singer,
@@ -204,45 +221,97 @@ def sing(
         "reproducible": reproducible,
         "expression": Expression(breathiness, tension, formant_shift, consonants, dynamic_tilt),
     }
-    if cache:
-        from svs.cache import PhraseCache
+    work = partial(_sing_song, options=options, part=part, cache=cache, stream=stream)
+    if len(songs) == 1:
+        print(work(songs[0]), file=sys.stderr if stream else sys.stdout)
+        return
+    from svs.voice import find
 
-        options["cache"] = PhraseCache()
-    if part == "all":
-        audio, seconds_taken, likeness = _sing_parts(score, output, stems, options)
-        factor = seconds_taken / max(audio.seconds, 1e-9)
-    else:
-        from svs.sing import sing as render
+    find(voice)  # one that is not there is no fault of each score
+    _sing_songs(songs, work, workers)
 
-        if stream:
-            from svs.audio import play_to
-            from svs.units import SAMPLE_RATE
 
-            options["hear"] = play_to(sys.stdout.buffer, SAMPLE_RATE)
-        with _progress() as progress:
-            take = render(score, part=part, progress=progress, to=output, **options)
-        _write_beside(output, take.to_json())
-        audio, factor, likeness = take.audio, take.real_time_factor, take.likeness
+def _sing_songs(songs: Sequence[Song], work: Callable[..., str], workers: int) -> None:
+    """Sing several songs, and say of each what became of it."""
+    from svs.songs import outcomes
+
+    failed = []
+    for outcome in outcomes(partial(work, several=True, bar=workers == 1), songs, workers):
+        if outcome.sung:
+            print(outcome.said, flush=True)
+        else:
+            failed.append(outcome)
+            print(outcome.said if outcome.fault else f"svs: {outcome.said}", file=sys.stderr, flush=True)
+    if failed:
+        print(f"svs: {len(failed)} of {len(songs)} scores could not be sung", file=sys.stderr)
+        raise SystemExit(1 if any(outcome.fault for outcome in failed) else 2)
+
+
+def _sing_song(
+    song: Song, options: dict, part: str | None, cache: bool, stream: bool, several: bool = False, bar: bool = True
+) -> str:
+    """Sing one score, write its sound and take. Returns the line that says how it went.
+
+    several: of others before and after, by the same voice. bar: show how far it is.
+    """
+    from svs.hand import beside
+
+    options = dict(options)
+    voice, output = options["voice"], song.output
+    with warnings.catch_warnings():
+        if several:
+            warnings.simplefilter("always")  # of each song anew
+            warnings.showwarning = partial(_show_warning, song=song.score)
+            options["voice"] = _loaded(voice)
+        if options["settings"] is None and (found := beside(song.score)) is not None:
+            print(f"svs: with the settings of {found}", file=sys.stderr)
+            options["settings"] = found
+        if cache:
+            from svs.cache import PhraseCache
+
+            options["cache"] = PhraseCache()
+        if part == "all":
+            audio, seconds_taken, likeness = _sing_parts(song, options, bar)
+            factor = seconds_taken / max(audio.seconds, 1e-9)
+        else:
+            from svs.sing import sing as render
+
+            if stream:
+                from svs.audio import play_to
+                from svs.units import SAMPLE_RATE
+
+                options["hear"] = play_to(sys.stdout.buffer, SAMPLE_RATE)
+            with _progress(bar) as progress:
+                take = render(song.score, part=part, progress=progress, to=output, **options)
+            _write_beside(output, take.to_json())
+            audio, factor, likeness = take.audio, take.real_time_factor, take.likeness
     if likeness is not None:
-        print(f"svs: nearest to {singer_from}: {likeness}", file=sys.stderr)
+        print(f"svs: nearest to {options['singer_from']}: {likeness}", file=sys.stderr)
     kept = f" ({options['cache'].hits} phrases were there from before)" if cache and options["cache"].hits else ""
-    last = f"{audio.seconds:.1f} s sung at {factor:.3f} × real time by voice {voice} with seed {seed}{kept}: {output}"
-    print(last, file=sys.stderr if stream else sys.stdout)
+    return f"{audio.seconds:.1f} s sung at {factor:.3f} × real time by voice {voice} with seed {options['seed']}{kept}: {output}"
 
 
-def _sing_parts(score: Path, output: Path, stems: Path | None, options: dict):
+@lru_cache(1)
+def _loaded(voice: str):
+    """A voice that stays for the next song."""
+    from svs.onnx_runner import load
+
+    return load(voice)
+
+
+def _sing_parts(song: Song, options: dict, bar: bool):
     """Sing all parts, write the mix and the stems. Returns the mix, the seconds that rendering took and the likeness."""
     from svs.sing import mix, sing_parts
 
-    with _progress() as progress:
-        takes = sing_parts(score, progress=progress, scratch=output.parent, **options)
-    audio = mix(takes, output)
-    if stems is not None:
-        stems.mkdir(exist_ok=True)
+    with _progress(bar) as progress:
+        takes = sing_parts(song.score, progress=progress, scratch=song.output.parent, **options)
+    audio = mix(takes, song.output)
+    if song.stems is not None:
+        song.stems.mkdir(parents=True, exist_ok=True)
         for number, take in enumerate(takes, 1):
-            _write_take(stems / f"{_stem_name(number, take.part)}.wav", take.audio, take.to_json())
+            _write_take(song.stems / f"{_stem_name(number, take.part)}.wav", take.audio, take.to_json())
     facts = {"sample_rate": audio.sample_rate, "seed": options["seed"], "voice": takes[0].voice, "part": "all"}
-    _write_beside(output, {**facts, "parts": [take.to_json() for take in takes]})
+    _write_beside(song.output, {**facts, "parts": [take.to_json() for take in takes]})
     return audio, sum(take.seconds_taken for take in takes), takes[0].likeness
 
 
@@ -352,12 +421,14 @@ def evaluate(
         raise UsageError(f"{' and '.join(against)}: give one of them, that to measure against")
     if len(audio) > 1 and take:
         raise UsageError(f"--take: {len(audio)} sound files have not one take; give --take-dir")
+    takes = [path.with_suffix(".json") for path in audio]
+    read = (*audio, *takes, take, score, reference, lyrics)
     for path in (json_path, csv_path, notes_csv):
         if path is not None:
-            _writable(path)
+            _writable(path, read)
     for path in (html_path, png_path):
         if path is not None:
-            _writable_pages(path, len(audio))
+            _writable_pages(path, len(audio), read)
     if len(set(path.name for path in audio)) < len(audio) and (html_path or png_path):
         raise UsageError("two of the sound files have the same name, and so would their pages")
 
@@ -386,9 +457,9 @@ def evaluate(
         try:
             song = evaluate_file(path, beside(path), tracker)
         except (ValueError, OSError) as error:
-            if len(audio) == 1 or not _is_mistake(error):
+            if len(audio) == 1 or not is_mistake(error):
                 raise
-            results[str(path)] = {"error": _one_line(error)}
+            results[str(path)] = {"error": one_line(error)}
             continue
         for remark in song.remarks:
             _warn(remark)
@@ -438,7 +509,7 @@ def listen_test(
             raise UsageError("--score evaluates answers; give no folders with it")
         figures = score_answers([answer for path in score for answer in read_answers(_read_text(path), str(path))])
         if json_path is not None:
-            _writable(json_path)
+            _writable(json_path, score)
             _write_text(json_path, json.dumps(figures, ensure_ascii=False, indent=1))
         _print_listening(figures)
         return
@@ -469,7 +540,7 @@ def export(
     from svs.evaluator import read_object
     from svs.export import export as render
 
-    _writable(output)
+    _writable(output, [take])
     data = render(read_object(take), output, title=take.stem)
     write_atomically(output, lambda temporary: Path(temporary).write_bytes(data))
 
@@ -536,57 +607,90 @@ def train(
 def main() -> None:
     """Run the command line; a user's mistake becomes one line and status 2 (SVS_TRACEBACK=1 shows where it arose)."""
     warnings.showwarning = _show_warning
+    _end_in_order()
+    _open_streams()
     try:
-        app(prog_name="svs")
+        with _flushed():
+            app(prog_name="svs")
     except (ValueError, OSError) as error:
-        if os.environ.get("SVS_TRACEBACK") or not _is_mistake(error):
+        if os.environ.get("SVS_TRACEBACK") or not is_mistake(error):
             raise
-        print(f"svs: {_one_line(error)}", file=sys.stderr)
+        print(f"svs: {one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
 
 
+def _end_in_order() -> None:
+    """Let a request to end, of the system or of a terminal that is closed, leave no half-written file behind."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one of them
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
+
+
+def _open_streams() -> None:
+    """Where the shell closed one (>&-), send it nowhere: the next file that is opened would take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (as long as the command)
+
+
+@contextmanager
+def _flushed():
+    """Find out here, not after the end, that standard output takes no more."""
+    try:
+        yield
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again, and complains
+            if isinstance(error, BrokenPipeError):  # whoever read has seen enough
+                raise SystemExit(1) from None
+            raise
+
+
 # Errors and warnings ----------------------------------------------------------------------------------------------
-
-
-def _is_mistake(error: Exception) -> bool:
-    """Our own exceptions and the files a user named; a bare ValueError counts when our code raised it."""
-    if isinstance(error, OSError):
-        return error.filename is not None
-    if type(error).__module__.partition(".")[0] == "svs":
-        return True
-    if type(error) is not ValueError:
-        return False
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and Path(trace.tb_frame.f_code.co_filename).is_relative_to(Path(__file__).parent)
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
 
 
 def _warn(message: str) -> None:
     print(f"svs: warning: {message}", file=sys.stderr)
 
 
-def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    """Our own warnings in one line; those of libraries are for their developers."""
+def _show_warning(message, category, filename, lineno, file=None, line=None, song: Path | None = None) -> None:
+    """Our own warnings in one line; those of libraries are for their developers. song: of several, the one it is of."""
     if Path(filename).is_relative_to(Path(__file__).parent):
-        _warn(" ".join(str(message).split()))
+        _warn(" ".join([*([f"{song.name}:"] if song else []), *str(message).split()]))
 
 
 # Files ------------------------------------------------------------------------------------------------------------
 
 
-def _writable_outputs(output: Path) -> None:
-    """Make sure that the sound and the take beside it can be written."""
+def _songs(scores: list[Path], output: Path, stems: Path | None) -> list[Song]:
+    """Each score with where its sound goes: the file OUT, or OUT/SCORE.wav in a folder, which is made for several."""
+    from svs.songs import Song
+
+    if len(scores) == 1 and not output.is_dir():
+        return [Song(scores[0], output, stems)]
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: is a file; {len(scores)} songs want a folder")
+    found: dict[str, Song] = {}
+    for score in scores:
+        song = Song(score, output / f"{score.stem}.wav", stems if stems is None or len(scores) == 1 else stems / score.stem)
+        if other := found.get(score.stem.casefold()):
+            raise UsageError(f"{other.score} and {score}: both would be sung to {song.output}; give them other names")
+        found[score.stem.casefold()] = song
+    if not output.exists():
+        _writable(output)
+        output.mkdir()
+    return list(found.values())
+
+
+def _writable_outputs(output: Path, read: Iterable[Path | None]) -> None:
+    """Make sure that the sound and the take beside it can be written, and are none of the files that are read."""
     if output.suffix.lower() != ".wav":
         raise UsageError(f"{output}: sound is written as WAV; let the name end in .wav")
     for path in (output, output.with_suffix(".json")):
-        _writable(path)
+        _writable(path, read)
 
 
 def _writable_stems(folder: Path, part: str | None) -> None:
@@ -616,7 +720,10 @@ def _write_beside(output: Path, take: dict) -> None:
     _write_text(output.with_suffix(".json"), json.dumps({**take, "digest": digest(output)}, ensure_ascii=False))
 
 
-def _writable(path: Path) -> None:
+def _writable(path: Path, read: Iterable[Path | None] = ()) -> None:
+    """read: files that the command reads."""
+    if any(other is not None and other.exists() and path.exists() and path.samefile(other) for other in read):
+        raise UsageError(f"{path}: is read too, and would be lost; write to another name")
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; name a file in it")
     if not path.parent.is_dir():
@@ -642,14 +749,14 @@ def _whole(text: str, option: str) -> int:
 
 
 @contextmanager
-def _progress():
+def _progress(shown: bool = True):
     """A bar on standard error, where that is a terminal: progress(stage, done, total)."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:>10}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
         tasks = {}
 
         def progress(stage: str, done: float, total: float) -> None:
@@ -781,10 +888,10 @@ def _print_listening(figures: dict) -> None:
         _warn(remark)
 
 
-def _writable_pages(path: Path, count: int) -> None:
+def _writable_pages(path: Path, count: int, read: Iterable[Path | None]) -> None:
     """A file of one song can be written; a folder of several is there or can be made."""
     if count == 1:
-        _writable(path)
+        _writable(path, read)
     elif path.exists() and not path.is_dir():
         raise UsageError(f"{path}: is a file; {count} songs want a folder")
     else:

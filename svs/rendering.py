@@ -23,7 +23,7 @@ from svs.score import Note
 from svs.stretches import crossfaded, phases, stretches
 from svs.timing import PhonemeSpan
 from svs.units import LATENT_HOP, SAMPLE_RATE
-from svs.voice import Voice
+from svs.voice import Voice, VoiceError
 
 if TYPE_CHECKING:
     from svs.frames import Manner
@@ -146,7 +146,7 @@ def finished(
     """The samples of a line, a stretch at a time, joined, with its dynamics and limited.
 
     sound: (samples,) float32 of latent frames first to last, which overlap at the borders of stretches, and of pulses that
-    begin with a phase.
+    begin with a phase. Raises VoiceError where it is not finite.
     """
     samples, frames = sound_samples(curve), -(-len(curve.cents) // 2)
     line = stretches(spans, frames)
@@ -155,6 +155,11 @@ def finished(
     at = 0
     for number, joined in enumerate(crossfaded(line, frames, lambda first, last: sound(first, last, begin[first]))):
         piece = joined[: samples - at]
+        if not np.isfinite(piece).all():
+            raise VoiceError(
+                f"from {at / SAMPLE_RATE:.2f} s on the voice makes no sound that is finite; its weights are damaged or their "
+                "training diverged, or a guidance scale is too large"
+            )
         piece = limited(piece * gain.between(at, at + len(piece)))
         if progress:
             progress("singing", number + 1, len(line))

@@ -38,7 +38,7 @@ from svs.tape import Tape
 from svs.timing import LEAD_IN, PhonemeSpan, delay, place
 from svs.tuning import Scale, Tuning, tune
 from svs.units import A4_HZ, SAMPLE_RATE, pitch_name
-from svs.voice import Voice, VoiceError
+from svs.voice import MOST_STEPS, Voice, VoiceError
 from svs.written import bars_text
 
 
@@ -171,8 +171,8 @@ def sing(
         raise ValueError(f"pitch is {pitch!r}; choose natural or exact")
     if seed < 0:
         raise ValueError(f"seed is {seed}; a whole number from 0 is wanted")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps is {steps}; at least 1 is needed")
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
+        raise ValueError(f"steps is {steps}; a whole number from 1 to {MOST_STEPS} is wanted")
     if singer is not None and singer_from is not None:
         raise ValueError(f"singer {singer!r} and singer_from {singer_from}: give one of them")
     read_guidance(guidance)  # before anything takes time

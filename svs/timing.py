@@ -212,6 +212,8 @@ class ConsonantDurations:
             with safe_open(str(path), framework="numpy") as file:
                 tables = file.metadata() or {}
                 weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            if wild := [name for name, value in weights.items() if not np.isfinite(value).all()]:
+                raise ValueError(f"{path}: {wild[0]} is not finite")
             phones, speakers = json.loads(tables["phones"]), json.loads(tables["speakers"])
         except (OSError, SafetensorError, KeyError) as error:
             raise ValueError(f"{path}: not a file of consonant durations ({error})") from None
@@ -236,7 +238,8 @@ class ConsonantDurations:
         speaker = sum(share * w["speaker"][self.speakers.index(name)] for name, share in self._mixture.items())
         speaker = np.tile(speaker, (len(consonants), 1))
         hidden = np.maximum(np.concatenate([phones, speaker, numbers], axis=1) @ w["w1"] + w["b1"], 0.0)
-        learned = np.exp(hidden @ w["w2"].reshape(-1) + w["b2"].reshape(()))
+        with np.errstate(over="ignore"):  # the longest, then
+            learned = np.exp(hidden @ w["w2"].reshape(-1) + w["b2"].reshape(()))
         return np.clip(self.length * learned, self.SHORTEST, self.LONGEST)
 
 

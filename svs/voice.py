@@ -23,6 +23,8 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,6 +130,18 @@ class Voice:
         for singer in voice.singers:
             voice.durations(singer)
         return voice
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the weights that make its sound, as they were loaded, whatever has become of the folder since: hexadecimal."""
+        found = blake2b(digest_size=20)
+        for network in (self.acoustic, self.codec):
+            found.update(repr((type(network).__name__, network.sizes)).encode())
+            for name, weight in network.state_dict().items():
+                found.update(name.encode() + weight.numpy().tobytes())
+        if self.band is not None:
+            found.update(self.band.tobytes())
+        return found.hexdigest()
 
     @property
     def objective(self) -> str:

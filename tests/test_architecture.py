@@ -19,7 +19,7 @@ FLOW = [
     *("frames", "conditioning", "conditioner", "attention", "injection", "backbone", "dit", "unet", "joint"),
     *("networks", "codec", "voice", "manner", "cache", "rendering", "onnx_runner", "sing", "export"),
     *("evaluation", "evaluator", "dataset", "annotations", "codecs", "latents", "batches", "checkpoints", "training"),
-    *("timbre", "card", "release", "cli"),
+    *("timbre", "card", "release", "songs", "cli"),
 ]
 
 

@@ -1,5 +1,7 @@
 """Claims about reading and writing sound: every format, rate and number of channels, and files that are damaged."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -102,3 +104,23 @@ def test_what_is_written_is_read_back_to_half_a_bit_and_clips_beyond_full_scale(
     np.testing.assert_allclose(back.samples[-2:], [1.0, -1.0], atol=LSB)
     assert write_pieces(path, [loud[:100], loud[100:]], RATE).length == len(loud)
     assert soundfile.info(path).subtype == "PCM_16"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are text on this system")
+@pytest.mark.parametrize("name", ["ä ö.wav", "two\nlines.wav", os.fsdecode(b"of latin-1 \xe4.wav"), "あ" * 83 + ".wav"])
+def test_any_name_that_the_system_allows_is_written_and_read(tmp_path, name):
+    written = Audio(np.zeros(100, np.float32), 44_100)
+    written.write(tmp_path / name)
+    assert Audio.read(tmp_path / name).length == 100
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_a_link_and_what_it_leads_to_is_written(tmp_path, there):
+    (tmp_path / "disk").mkdir()
+    if there:
+        (tmp_path / "disk" / "song.wav").write_bytes(b"")
+    (tmp_path / "song.wav").symlink_to(tmp_path / "disk" / "song.wav")
+    Audio(np.zeros(100, np.float32), 44_100).write(tmp_path / "song.wav")
+    assert (tmp_path / "song.wav").is_symlink()
+    assert Audio.read(tmp_path / "disk" / "song.wav").length == 100
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["song.wav"]

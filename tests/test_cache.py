@@ -1,6 +1,7 @@
 """Phrases kept between renders: an edit costs what it changed, and the sound is the same to the bit as without."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,11 +87,25 @@ def test_other_weights_miss(voice, kept, tmp_path):
     assert counts(kept) == (0, 3)
 
 
+def test_a_voice_made_anew_in_its_folder_is_told_from_the_one_before(tmp_path):
+    """In one process, as a notebook beside a training does it; and one that is loaded still sings as it was loaded."""
+    kept = PhraseCache(tmp_path / "phrases")
+    before = Voice.load(write_voice(tmp_path / "voice"))
+    after = Voice.load(write_voice(tmp_path / "voice", seed=1))
+    sounds = [sing(song(), voice, pitch="exact", cache=kept).audio.samples.tobytes() for voice in (before, after, before)]
+    assert counts(kept) == (3, 6)
+    assert sounds[0] == sounds[2] != sounds[1]
+    shutil.rmtree(tmp_path / "phrases")
+    assert sounds[1] == sing(song(), after, pitch="exact", cache=kept).audio.samples.tobytes()
+
+
 def test_a_damaged_phrase_is_sung_again(voice, kept, sung):
     files = sorted(kept.folder.glob("*.npy"))
     files[0].write_bytes(b"")
     files[1].write_bytes(files[1].read_bytes()[:-5])
-    np.save(files[2], np.zeros(3))
+    inside = bytearray(files[2].read_bytes())
+    inside[len(inside) // 2] ^= 1
+    files[2].write_bytes(inside)
     assert sing(song(), voice, pitch="exact", cache=kept).audio.samples.tobytes() == sung[0]
     assert counts(kept) == (0, 3)
 
@@ -119,3 +134,17 @@ def test_the_folder_is_the_users_choice(monkeypatch, tmp_path):
     monkeypatch.delenv("SVS_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_folder() == tmp_path / "svs" / "phrases"
+    monkeypatch.setenv("SVS_CACHE", "")
+    assert default_folder() == tmp_path / "svs" / "phrases"
+
+
+def test_a_user_without_a_folder_keeps_nothing(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SVS_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    kept = PhraseCache()
+    kept.keep("a", np.zeros(10, np.float32))
+    assert kept.find("a", 10) is None

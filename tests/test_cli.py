@@ -122,18 +122,44 @@ def test_a_rendering_that_fails_leaves_no_file(svs, monkeypatch, voice, tmp_path
     [
         ("nowhere/song.wav", "there is no folder"),
         ("song.mp3", "let the name end in .wav"),
-        ("folder.wav", "is a folder"),
         ("taken.wav", "taken.json: is a folder"),
     ],
 )
 def test_an_unwritable_output_is_found_before_a_note_is_sung(svs, voice, tmp_path, output, message):
-    (tmp_path / "folder.wav").mkdir()
     (tmp_path / "taken.json").mkdir()
     result = svs("sing", ROW, "-o", tmp_path / output)
     assert result.status == 2
     assert is_one_line(result.err)
     assert message in result.err
     assert voice == []
+
+
+def run(*arguments, **options):
+    """`svs …` in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "svs", *map(str, arguments)], stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_standard_output_is_one_line():
+    with open("/dev/full", "w") as full:
+        result = run("score", ROW, stdout=full)
+    assert result.returncode == 2 and is_one_line(result.stderr), result.stderr
+    assert "cannot be written: No space left" in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no shell that closes streams")
+def test_a_closed_standard_output_is_nowhere():
+    result = run("score", ROW, preexec_fn=lambda: os.close(1))
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("option", ["--part=all", "--json", "--check"])  # a table, much and little
+def test_a_reader_that_has_seen_enough_ends_the_command_in_silence(option):
+    command = [sys.executable, "-m", "svs", "score", str(SCORES / "amazing_grace.musicxml"), option]
+    singer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    singer.stdout.close()
+    assert singer.stderr.read() == b""
+    assert singer.wait() == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

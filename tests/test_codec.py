@@ -153,6 +153,12 @@ def test_lines_of_a_batch_do_not_touch_each_other():
         np.testing.assert_allclose(together[row], alone[0], atol=1e-6)
 
 
+def test_the_last_pitch_of_a_line_is_held_to_its_end():
+    rising = contour("sweep of two octaves")
+    held = np.append(rising, rising[-1])
+    np.testing.assert_allclose(pulses(rising)[:-33], pulses(held)[: len(rising) * HOP - 33], atol=1e-6)
+
+
 def test_the_end_of_a_line_does_not_change_its_beginning():
     cents = contour("vibrato")
     np.testing.assert_allclose(pulses(cents[:50])[: 49 * HOP - 33], pulses(cents)[: 49 * HOP - 33], atol=1e-6)

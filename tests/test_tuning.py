@@ -269,3 +269,10 @@ def test_the_nearest_degree_may_lie_in_the_next_period():
     assert scale.nearest(1190.0) == 1200.0
     assert scale.nearest(840.0) == 500.0 and scale.nearest(860.0) == 1200.0
     assert scale.nearest(-10.0) == 0.0
+
+
+def test_the_nearest_degree_may_lie_in_the_period_before():
+    """Scala files may name a degree beyond the period: a fifth as 1900 cents above, of a scale that repeats every 1200."""
+    scale = Scale("wide", (0.0, 1900.0), 1200.0)
+    assert scale.nearest(690.0) == 700.0
+    assert scale.nearest(-490.0) == -500.0

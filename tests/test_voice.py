@@ -7,10 +7,13 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from tiny_voices import ACOUSTIC, CODEC, CONSONANT_SECONDS, PHONEMES, SINGERS, write_timing, write_voice
 
 from svs.dit import DiT
+from svs.score import Score
+from svs.sing import sing
 from svs.timing import Consonant
 from svs.voice import Voice, VoiceError, find, installed, load_acoustic, save_acoustic
 
@@ -200,6 +203,28 @@ def test_a_damaged_network_is_told_in_one_line(folder, file, damage):
     assert message.startswith(f"{path}: not the ")
     assert "\n" not in message
     assert len(message) < 400
+
+
+def with_weight(path, name, value):
+    """The file with every number of one of its tensors replaced."""
+    with safe_open(path, "np") as stored:
+        header, weights = stored.metadata(), {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (no dict)
+    weights[name] = np.full_like(weights[name], value)
+    save_file(weights, path, header)
+
+
+@pytest.mark.parametrize(("file", "name"), [("codec", "decoder.noise.bias"), ("timing", "w1")])
+def test_weights_that_are_no_numbers_are_refused(folder, file, name):
+    with_weight(folder / f"{file}.safetensors", name, np.nan)
+    with pytest.raises(VoiceError, match=rf"{file}\.safetensors.*{name} is not finite"):
+        Voice.load(folder)
+
+
+def test_a_voice_whose_sound_would_be_no_number_says_so(folder):
+    """As a training that diverged leaves it: every weight a number, and what they make together none."""
+    with_weight(folder / "acoustic.safetensors", "merge.weight", 60_000.0)
+    with pytest.raises(VoiceError, match=r"from 0\.00 s on the voice makes no sound that is finite"):
+        sing(Score.from_notes([(0.0, 0.5, "A4", "la")]), Voice.load(folder))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"voice"', "\udcff"])
