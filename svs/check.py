@@ -25,7 +25,6 @@ LEFT_OUT = {
     "syllables with no note to sing them": "no note begins where they stand",
     "notes that last no time": "they have no length",
     "breaths and rests written as notes": "they are rests",
-    "bends of the pitch wheel": "the note is sung where it is written; --f0 takes a curve",
 }
 # signs of MusicXML that change nothing in the singing
 SIGNS = {

@@ -41,6 +41,10 @@ from svs.score import Note
 LOWEST, HIGHEST = 1200.0, 12_000.0  # cents (16 Hz and 8.4 kHz): what lies beyond was not meant as cents
 AMOUNTS = (*(field.name for field in fields(Style)), *expression.AMOUNTS)
 PLACES = ("bar", "note", "time", "lyric", "part")
+# What a note has of itself gives way to a contour that the score draws over it; only steps and consonants stay.
+DRAWN = dict.fromkeys(
+    ("preparation_share", "overshoot_share", "scoop_cents", "release_cents", "vibrato_cents", "drift_cents"), 0.0
+)
 AS_SET = {"vibrato_variation": 0.0, "vibrato_full_cycles": 0.0}
 OWN = ("detune_cents",)  # settings of a note that are no part of a style
 SIGNED = (*OWN, *expression.AMOUNTS)
@@ -181,11 +185,12 @@ class Settings:
         expressed: what the line is expressed with where the settings say nothing.
 
         A rate or extent of vibrato that is set for single notes is sung as set, neither varied nor reduced.
+        Over notes that the score bends the line's vibrato, drift and ornaments are not sung, unless an entry asks for them.
         Warns of an entry that fits no note.
         """
         line = _parted(self.style)
         style, whole = replace(Style(), **line[0]), replace(expressed or Expression(), **line[1])
-        amounts: list[dict[str, float]] = [{} for _ in notes]
+        amounts: list[dict[str, float]] = [dict(DRAWN) if note.bend else {} for note in notes]
         places = _places(notes)
         for entry in self.entries:
             if entry.part is not None and entry.part.casefold() != part.casefold():

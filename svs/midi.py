@@ -32,6 +32,7 @@ from svs.written import Lyric, Measure, ScoreError, WrittenNote, WrittenPart, Wr
 
 MAX_BYTES = 4 * 2**20
 DRUMS = 9
+RAMP = Fraction(1, 24)  # quarters, 20 ms at 120
 LEGATO = Fraction(1, 4)  # quarters; played notes are a little shorter than written
 ENDINGS = {"ed", "er", "ers", "es", "est", "eth", "ing", "ings", "ly", "less", "ness", "sion", "tion", "ty", "ry"}
 MOST_SYLLABLES = 6  # of a word, when words are sought
@@ -44,14 +45,14 @@ MELODY_NAMES = re.compile(r"vocal|voice|voc\b|melod|lead|solo|sing|sopran|words|
 class _Line:
     """One track and channel: (start tick, end tick, key, velocity) of its notes, one at a time.
 
-    bends: (tick, cents) that its keys are tuned away from there on, by pitch wheel and tuning.
+    bends: (tick, cents by pitch wheel and tuning, of these by tuning alone) that its keys are moved from there on.
     """
 
     track: int
     name: str
     notes: list[tuple[int, int, int, int]]
     channel: int = 0
-    bends: list[tuple[int, float]] = field(default_factory=list)
+    bends: list[tuple[int, float, float]] = field(default_factory=list)
     lyrics: list[dict[int, list[tuple[str, str]]]] = field(default_factory=list)
 
     def __post_init__(self):
@@ -180,14 +181,14 @@ def _lines(number, track):
     return lines
 
 
-def _bends(tracks) -> dict[int, list[tuple[int, float]]]:
-    """Channel → [(tick, cents)] of its pitch wheel and of the tuning that registered parameters set."""
+def _bends(tracks) -> dict[int, list[tuple[int, float, float]]]:
+    """Channel → _Line.bends of its pitch wheel and of the tuning that registered parameters set."""
     events: dict[int, list] = {}
     for track in tracks:
         for tick, message in track:
             if message.type in ("pitchwheel", "control_change"):
                 events.setdefault(message.channel, []).append((tick, message))
-    found: dict[int, list[tuple[int, float]]] = {}
+    found: dict[int, list[tuple[int, float, float]]] = {}
     for channel, messages in events.items():
         parameter, values = [127, 127], {}  # values: (parameter, coarse or fine byte)
         wheel = 0
@@ -204,16 +205,26 @@ def _bends(tracks) -> dict[int, list[tuple[int, float]]]:
             reach = 100.0 * values.get((0, 6), 2) + values.get((0, 38), 0)  # cents; two semitones unless the file says
             fine = 100.0 * ((values.get((1, 6), 64) << 7) + values.get((1, 38), 0) - 8192) / 8192
             coarse = 100.0 * (values.get((2, 6), 64) - 64)
-            found.setdefault(channel, []).append((tick, wheel / 8192 * reach + fine + coarse))
+            found.setdefault(channel, []).append((tick, wheel / 8192 * reach + fine + coarse, fine + coarse))
     return found
 
 
-def _bent(bends, begin, end) -> float | None:
-    """Cents that a note is tuned away throughout; None where the wheel moves under it, as a player's expression does."""
+def _bent(bends, begin, end, beat) -> tuple[float, tuple[tuple[Fraction, float], ...]]:
+    """(cents that a note is tuned away throughout, the contour over it where the wheel moves under it).
+
+    Where it moves, the note is written where its key is tuned. A wheel keeps its value until the next message, in
+    which a synthesiser leaps; here it glides there in RAMP.
+    """
     last = bisect_right(bends, begin, key=lambda bend: bend[0])
-    cents = bends[last - 1][1] if last else 0.0
-    moves = any(abs(value - cents) > 1.0 for tick, value in bends[last:] if tick < end)
-    return None if moves else cents
+    _, start, tuned = bends[last - 1] if last else (0, 0.0, 0.0)
+    under = bends[last : bisect_left(bends, end, key=lambda bend: bend[0])]
+    if not any(abs(cents - start) > 1.0 for _, cents, _ in under):
+        return start, ()
+    points = [(Fraction(0), start - tuned)]
+    for tick, cents, _ in under:
+        at = Fraction(tick - begin, beat)
+        points += [(max(points[-1][0], at - RAMP), points[-1][1]), (at, cents - tuned)]
+    return tuned, tuple(points)
 
 
 def _top_line(notes):
@@ -546,20 +557,18 @@ def _written(line, place, beat, part):
                 )
                 continue
             reach = end
-        bent = _bent(line.bends, begin, end)
-        if bent is None:
-            what = "bends of the pitch wheel"
-            part.skipped[what] = part.skipped.get(what, 0) + 1
+        tuned, bend = _bent(line.bends, begin, end, beat)
         loudness = max(-9.0, min(9.0, 20.0 * math.log10(velocity / median)))
         notes.append(
             WrittenNote(
                 measure,
                 offset,
                 Fraction(end - begin, beat),
-                100.0 * key + (bent or 0.0),
+                100.0 * key + tuned,
                 ordinal=ordinals[measure],
                 lyrics=lyrics,
                 loudness=loudness,
+                bend=bend,
             )
         )
     return notes

@@ -7,6 +7,7 @@
     vibrato, drift, fluctuation           while a note is held
     consonant dip and raise               around obstruents
     glides, scoops, plops, doits, falls   where the score has them written
+    bends                                 where the score draws a contour over a note
 
 Each is a function that returns cents to add, each has its amounts in `Style`, and an amount of 0 switches it off.
 
@@ -126,7 +127,7 @@ def natural(
     Components draw their random numbers from streams of their own, so that switching one off leaves the others.
     """
     line = _line(notes, spans, grid, style or Style())
-    cents = line.steps() + _portamento(line)
+    cents = line.steps() + line.bends() + _portamento(line)
     for number, component in enumerate(CENTRED, 1):
         cents += line.centred(component(line, np.random.default_rng([seed, number])))
     cents += _vibrato(line, np.random.default_rng([seed, 0])) + _written(line)
@@ -167,11 +168,24 @@ class _Line:
     voiced: np.ndarray
     starts: np.ndarray
 
-    def steps(self) -> np.ndarray:
+    @cached_property
+    def sounding(self) -> np.ndarray:
+        """(frames,) index of the note that each frame belongs to."""
         starts = self.starts - 1e-9  # a frame on the onset belongs to the new note
         starts[0] = -np.inf
-        sounding = np.searchsorted(starts, self.times, side="right") - 1
-        return np.array([note.cents for note in self.notes], dtype=np.float64)[sounding]
+        return np.searchsorted(starts, self.times, side="right") - 1
+
+    def steps(self) -> np.ndarray:
+        return np.array([note.cents for note in self.notes], dtype=np.float64)[self.sounding]
+
+    def bends(self) -> np.ndarray:
+        """Cents of the contours that the score draws over its notes; before such a note its first, after it its last."""
+        added = np.zeros(len(self.times))
+        for index, note in enumerate(self.notes):
+            if note.bend:
+                at = slice(*np.searchsorted(self.sounding, [index, index + 1]))
+                added[at] = bent(note, self.times[at] - note.onset)
+        return added
 
     def joined(self, index: int) -> bool:
         """Whether a note is sung on from the one before it."""
@@ -182,7 +196,9 @@ class _Line:
         """Portamento and written glides by the index of the note they lead to."""
         found = {}
         for index in range(1, len(self.notes)):
-            interval = self.notes[index].cents - self.notes[index - 1].cents
+            before, note = self.notes[index - 1], self.notes[index]
+            left = before.cents + float(bent(before, note.onset - before.onset))
+            interval = note.cents + float(bent(note, 0.0)) - left
             if self.joined(index) and interval != 0:
                 found[index] = self._glide(index, interval)
         return found
@@ -248,6 +264,11 @@ class _Line:
             since = np.minimum(self.times[inside] - note.onset, note.end - self.times[inside])
             found[inside] = _ease(since / _edge(note))[0]
         return found
+
+
+def bent(note: Note, since: float | np.ndarray) -> np.ndarray:
+    """Cents by which the score bends a note so many seconds after its onset."""
+    return np.interp(since, *np.transpose(note.bend)) if note.bend else np.zeros_like(since, dtype=np.float64)
 
 
 def _line(notes, spans, grid: FrameGrid, style: Style | Sequence[Style]) -> _Line:

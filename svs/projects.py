@@ -64,7 +64,7 @@ def _written(project, file) -> WrittenScore:
     for number, track in enumerate(tracks, 1):
         part = WrittenPart(track.title or f"Track {number}", f"P{number}", legato=Fraction(1, 16))
         notes = [
-            (Fraction(note.start_pos, TICKS), Fraction(note.length, TICKS), 100.0 * note.key_number, note.lyric or "")
+            (Fraction(note.start_pos, TICKS), Fraction(note.length, TICKS), 100.0 * note.key_number, note.lyric or "", ())
             for note in track.note_list
         ]
         fill(part, starts, notes)

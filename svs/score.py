@@ -80,6 +80,8 @@ class Note:
     phonemes: ARPAbet with stress digits, onset + nucleus + coda; empty for melisma notes.
     fifths:   place of the spelling in the chain of fifths (C 0, G 1, F♯ 6, B♭ -2); None where there is none.
     marks:    what is written at the note about how it is sung, of svs.written.MARKS.
+    bend:     (seconds from the onset, cents away from the note) of a contour that the score draws over it, joined by straight
+              lines; empty for none.
     """
 
     onset: float
@@ -94,6 +96,7 @@ class Note:
     phonemes: tuple[str, ...] = ()
     fifths: int | None = None
     marks: tuple[str, ...] = ()
+    bend: tuple[tuple[float, float], ...] = ()
 
     @property
     def end(self) -> float:
@@ -267,9 +270,11 @@ def _check_bounds(notes: Sequence[Note], name: str, file: str) -> None:
                 f"{file}, {name}, bar {note.bar}: a note ends after {note.end:.3g} s; songs of {LONGEST_SONG / 3600:g} hours "
                 "at most are sung; look at its length and the tempo"
             )
-        if not LOWEST <= note.cents <= HIGHEST:
+        reached = [note.cents, *(note.cents + away for _, away in note.bend)]
+        strange = next((cents for cents in reached if not LOWEST <= cents <= HIGHEST), None)
+        if strange is not None:
             raise ScoreError(
-                f"{file}, {name}, bar {note.bar}: a note of {note.cents:.5g} cents; {LOWEST} to {HIGHEST} can be sung "
+                f"{file}, {name}, bar {note.bar}: a note of {strange:.5g} cents; {LOWEST} to {HIGHEST} can be sung "
                 "(100 × MIDI number); look at its octave and at --transpose"
             )
 
@@ -772,6 +777,8 @@ def _perform(items, clock, part, file, shift, missing_lyric):
             begin += share
             connected = True
         note = _note(item, begin, end - begin, shift, connected, last_lyric, notes, file, part, missing_lyric)
+        if bend := item.note.bend:
+            note = replace(note, bend=tuple((clock.seconds(item.onset + at) - begin, away) for at, away in bend))
         if note.melisma and note.slurred and notes and notes[-1].end < note.onset:
             notes[-1] = replace(notes[-1], duration=note.onset - notes[-1].onset)
         notes.append(note)

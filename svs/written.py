@@ -59,6 +59,7 @@ class WrittenNote:
     steals_previous says that it sounds before the beat (an afterbeat) instead of on it.
     fifths: place of its spelling in the chain of fifths (see fifths_of), None where a note has none.
     marks: what is written at it about how it is sung, of MARKS.
+    bend: (quarters from its onset, cents away from it) of a contour that the file draws over it; empty for none.
     """
 
     measure: int
@@ -79,6 +80,7 @@ class WrittenNote:
     loudness: float = 0.0
     fifths: int | None = None
     marks: tuple[str, ...] = ()
+    bend: tuple[tuple[Fraction, float], ...] = ()
 
     def lyric(self, verse: int) -> Lyric | None:
         return next((lyric for lyric in self.lyrics if lyric.verse == verse), None)

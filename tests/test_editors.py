@@ -1,5 +1,6 @@
 """Songs of karaoke games and singing editors: notes, seconds and syllables as the file has them."""
 
+import numpy as np
 import pytest
 
 from svs.score import ScoreError, read_score, read_written
@@ -157,6 +158,44 @@ def test_of_kana_named_as_in_voicebanks_only_the_kana_are_sung():
 
 def test_a_numbered_plus_sign_is_the_next_syllable():
     assert [s.text for s in editor_lyrics(["wonderful", "+2", "+3"])] == ["won", "der", "ful"]
+
+
+DRAWN = """name: Project
+resolution: 480
+tempos: [{position: 0, bpm: 120}]
+voice_parts:
+- name: A
+  track_no: 0
+  position: 480
+  curves:
+  - {abbr: dyn, xs: [0, 960], ys: [100, 100]}
+  - {abbr: pitd, xs: [240, 480, 720, 960], ys: [0, -100, 50, 50]}
+  notes:
+  - {position: 0, duration: 480, tone: 60, lyric: la}
+  - {position: 480, duration: 480, tone: 62, lyric: la, vibrato: {length: 0, period: 175, depth: 25}}
+  - {position: 960, duration: 960, tone: 64, lyric: la, vibrato: {length: 50, period: 125, depth: 30, in: 25, out: 25}}
+  - {position: 1920, duration: 480, tone: 65, lyric: la, pitch: {snap_first: true, data: [
+      {x: -40, y: 0, shape: io}, {x: 40, y: 0, shape: io}, {x: 140, y: 10, shape: l}, {x: 240, y: 0, shape: l}]}}
+  - {position: 2400, duration: 480, tone: 65, lyric: la, pitch: {data: [{x: -40, y: 0}, {x: 40, y: 0}]}}
+"""
+
+
+def bend_at(note, seconds):
+    return np.interp(seconds, *np.transpose(note.bend))
+
+
+def test_what_is_drawn_over_openutaus_notes_bends_them(tmp_path):
+    path = tmp_path / "song.ustx"
+    path.write_text(DRAWN, encoding="utf-8")
+    curve, after, vibrato, points, plain = read_score(path).parts[0].notes
+    assert [n.cents for n in (curve, after, vibrato, points)] == [6000.0, 6200.0, 6400.0, 6500.0]
+    assert bend_at(curve, [0.0, 0.25, 0.375, 0.5]) == pytest.approx([0, 0, -50, -100], abs=0.1)
+    assert bend_at(after, [0.0, 0.25, 0.5]) == pytest.approx([-100, 50, 50], abs=0.1)
+    cycle = 0.625 + 0.125 * np.arange(4) / 4  # it begins 0.5 s into the note, and is whole after 0.125 s
+    assert bend_at(vibrato, cycle) == pytest.approx([0, 30, 0, -30], abs=1.5)
+    assert bend_at(vibrato, [0.2, 0.45]) == pytest.approx([0, 0], abs=0.1)
+    assert bend_at(points, [0.0, 0.04, 0.09, 0.14, 0.19, 0.3]) == pytest.approx([0, 0, 50, 100, 50, 0], abs=2)
+    assert plain.bend == ()
 
 
 def test_plus_signs_share_out_the_syllables_of_a_word():

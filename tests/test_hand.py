@@ -1,5 +1,7 @@
 """Hand control: a contour drawn as CSV, and settings for the line and for single notes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -175,6 +177,15 @@ def test_a_vibrato_set_by_hand_is_sung_as_set():
     _, styles, _ = read_settings({"notes": [{"bar": 1, "vibrato_rate": 6.2}]}).apply(song())
     assert styles[0] == Style(vibrato_rate=6.2, vibrato_variation=0, vibrato_full_cycles=0)
     assert styles[2] == Style()
+
+
+def test_over_a_note_that_the_score_bends_nothing_else_swings_unless_it_is_asked_for():
+    bent = [replace(song()[0], bend=((0.0, 50.0),)), *song()[1:]]
+    _, (style, *others), _ = read_settings({"style": {"vibrato_cents": 40}}).apply(bent)
+    assert (style.vibrato_cents, style.scoop_cents, style.drift_cents) == (0, 0, 0) and style.portamento_seconds > 0
+    assert all(other.vibrato_cents == 40 for other in others)
+    asked = read_settings({"notes": [{"bar": 1, "note": 1, "time": 1, "vibrato_cents": 30}]})
+    assert asked.apply(bent)[1][0].vibrato_cents == 30
 
 
 def test_a_note_is_detuned_and_no_other():

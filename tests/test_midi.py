@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from svs.midi import read_midi
@@ -126,7 +127,7 @@ def test_a_karaoke_file_may_name_its_language_and_english_is_no_name(read):
         assert read(named, track(*notes(*range(60, 66))), name="a.kar").parts[0].language == language
 
 
-def test_tuning_and_a_still_pitch_wheel_move_every_note_and_a_moving_one_none(read):
+def test_tuning_and_a_still_pitch_wheel_move_every_note_and_a_moving_one_bends_it(read):
     def control(*pairs):
         return [(0, mido.Message("control_change", control=number, value=value)) for number, value in pairs]
 
@@ -141,6 +142,11 @@ def test_tuning_and_a_still_pitch_wheel_move_every_note_and_a_moving_one_none(re
     assert cents(*reach, (0, mido.Message("pitchwheel", pitch=-4096))) == [6300.0, 6500.0]
     scoop = [(0, mido.Message("pitchwheel", pitch=-4096)), (100, mido.Message("pitchwheel", pitch=0))]
     assert cents(*scoop) == [6900.0, 7100.0]
+    bent, plain = read(track(*scoop, *notes(69, 71), *lyrics("a ", "b "))).parts[0].notes
+    assert np.interp([0.0, 0.08, 100 / 960, 0.3], *np.transpose(bent.bend)) == pytest.approx([-100, -100, 0, 0])
+    assert plain.bend == ()
+    score = read(track(*scoop, *notes(69, 71), *lyrics("a ", "b ")), tempo=0.5)
+    assert score.parts[0].notes[0].bend[-1] == pytest.approx((200 / 960, 0.0))
 
 
 def test_trailing_spaces_end_words(read):

@@ -64,6 +64,17 @@ def test_exact_sings_consonants_after_a_rest_on_their_own_note(sung):
     assert curve.cents[round(consonant.start / 0.01) + 1] == notes[5].cents
 
 
+def test_a_note_that_the_score_bends_is_sung_so_and_joined_from_where_it_was_bent_to():
+    notes, spans = joined(interval=400)
+    rising = replace(notes[0], bend=((0.0, -100.0), (0.5, 0.0), (0.8, 0.0), (0.95, 400.0)))
+    curve = natural((rising, notes[1]), spans, style=STILL)
+    times = np.arange(len(curve.cents)) * curve.hop_seconds - rising.onset
+    at = (times > 0) & (times < 1.0)
+    np.testing.assert_allclose(curve.cents[at], 6000 + np.interp(times[at], *np.transpose(rising.bend)), atol=CENT)
+    np.testing.assert_allclose(curve.cents[times >= 1.0], 6400, atol=CENT)  # no step is left to take
+    np.testing.assert_array_equal(exact((rising, notes[1]), spans).cents, exact(notes, spans).cents)
+
+
 @pytest.mark.parametrize("contour", [exact, natural])
 def test_the_curve_covers_the_line_and_is_finite_when_unvoiced(sung, contour):
     notes, spans = sung
