@@ -19,6 +19,7 @@ LEFT_OUT = {
     "x-headed notes": "spoken, not sung",
     "lyrics on rests": "a rest has no note to sing them on",
     "lyrics without letters": "signs such as ♥ have no sound; the vowel before goes on",
+    "directions among the words": "they say how to sing; the vowel before goes on",
     "spoken notes": "spoken, not sung",
     "rapped notes": "rapped, not sung",
     "notes apart from all syllables": "no syllable begins them and no vowel reaches them: instrumental",

@@ -37,7 +37,7 @@ LEGATO = Fraction(1, 4)  # quarters; played notes are a little shorter than writ
 ENDINGS = {"ed", "er", "ers", "es", "est", "eth", "ing", "ings", "ly", "less", "ness", "sion", "tion", "ty", "ry"}
 MOST_SYLLABLES = 6  # of a word, when words are sought
 TOTAL = 12.0  # log10 of the words that the word list was counted in
-UNKNOWN = 11.0  # cost of a word that is in no list, and 1 for each of its letters
+UNKNOWN, LETTER = 8.0, 2.0  # cost of a word that is in no list, and of each of its letters
 MELODY_NAMES = re.compile(r"vocal|voice|voc\b|melod|lead|solo|sing|sopran|words|lyric|gesang|canto|chant|cantus", re.I)
 
 
@@ -461,7 +461,7 @@ def _cost(word, syllables):
     if syllables == 1 and word in ENDINGS:
         return 16.0
     options = [_known_cost(form, syllables) + extra for form, extra in _forms(word)]
-    return min(options, default=UNKNOWN + len(word))
+    return min(options, default=UNKNOWN + LETTER * len(word))
 
 
 def _forms(word):

@@ -87,7 +87,8 @@ TYPE_QUARTERS = {
     "1024th": Fraction(1, 256),
 }
 NUMERALS = {"three": 3, "four": 4, "five": 5, "six": 6}
-TIMES = rf"\(?(?:play|sing|repeat)?\s*([2-9]|{'|'.join(NUMERALS)})\s*(?:x|×|times|mal|fois|volte|veces)[.)]*"
+COUNT = rf"([2-9]|{'|'.join(NUMERALS)})\s*(?:x|×|times|mal|fois|volte|veces)|[x×]\s*([2-9])"
+TIMES = rf"\(?(?:play|sing|repeat)?\s*(?:{COUNT})[.)]*"
 UNPITCHED_HEADS = ("x", "cross", "circle-x")
 # Semitones of the accidentals that are quarter-tones: Stein's and Tartini's signs, and those with arrows. Turkish and
 # Persian signs have no single size and need an <alter>.
@@ -548,6 +549,8 @@ class _PartWalk:
                 found.setdefault(verse, parsed)
             elif any(unicodedata.category(c) == "So" for c in "".join(lyric.itertext())):  # punctuation is not missed
                 self.skip("lyrics without letters")
+            elif DIRECTION.fullmatch(lyric.findtext("text") or ""):
+                self.skip("directions among the words")
         return tuple(found[verse] for verse in sorted(found))
 
     def direction(self, element):
@@ -623,7 +626,8 @@ class _PartWalk:
         elif re.fullmatch(r"fine\W*", text, re.I):
             self.here.fine = True
         elif times := re.fullmatch(TIMES, text, re.I):
-            self.here.plays = int(times[1]) if times[1].isdigit() else NUMERALS[times[1].lower()]
+            count = (times[1] or times[2]).lower()
+            self.here.plays = NUMERALS.get(count) or int(count)
         elif re.match(r"(port|portamento|portando|gliss|glissando)\b", text, re.I):
             self.glides.add((self.index, offset))
         elif offset == 0 and self.index == 0 and text and not of_words(self.score.tempo_words):
@@ -852,8 +856,21 @@ def _syllabic(places):
 
 
 HYPHENS = "-\u2010\u2011\u2043\u2212\ufe63\u00ad_"
+UNSUNG = r"[\[(]?\.?\d+[\])]|[2-9]\s?[x×]|[x×]\s?[2-9]"  # the number of a verse or a footnote; how often to sing it
 ELISION = re.compile(r"(?<=[A-Za-zÀ-ɏ'’])[_~⁀](?=['’]?[A-Za-zÀ-ɏ])")  # as they are typed inside a syllable
-NUMBER_OF_VERSE = re.compile(r"[(\[]?\d+(?:[ªº°] ?[.):\]]*| ?[.):\]]+) ?(?=\D|$)|[①-⒛❶-❿⓪]\s*(?=\D)|[IVX]{1,5}\.\s+(?=\S)")
+NUMBERS = r"\d{1,9}(?:\.?(?: ?[,/+&–-] ?| (?:and|und|et|e|y) |(?<=\.) ?)\d{1,9})*"  # 1.2. or 1–3. or 1 & 2.
+NUMBER_OF_VERSE = re.compile(
+    rf"[(\[]?{NUMBERS}(?:[ªº°] ?[.):\]]*| ?[.):\]]+) ?(?=\D|$)|[①-⒛❶-❿⓪]\s*(?=\D)|[IVX]{{1,5}}\.\s+(?=\S)"
+)
+# What stands in brackets among the words to say how they are sung; other brackets hold words: "(oh yeah)".
+MANNERS = (
+    r"(?:very |molto |poco )?(?:softly|gently|quietly|loudly|slowly|freely|tenderly|soft|loud|dolce|legato|staccato)|"
+    r"spoken|whispered|shouted|clapp?ing|claps?|instrumental|interlude|solo|soli|tutti|unison|falsetto|fade(?: out)?|ad lib|"
+    r"rit|ritard|rall|cresc|decresc|dim|a tempo|p{1,3}|mp|mf|f{1,3}|bis|ter|da capo|d\.? ?c|d\.? ?s|repeat|laughs|laughter|pause|"
+    r"gesprochen|geflüstert|leise|laut|parlé|chuchoté|doucement|parlato|piano"
+)
+DIRECTION = re.compile(rf"\s*[(\[]\s*(?:{MANNERS}|(?:(?:repeat|sing|play)\s*)?(?:{COUNT}))[.:!]?\s*[)\]]\s*", re.I)
+HUMMED = re.compile(r"[(\[]\s*(?:hum|humming|hummed|gesummt|summen|bocca chiusa|bouche fermée|b\. ?c\.|b\. ?f\.)\s*[)\]]", re.I)
 SECTIONS = (
     "verse|vers|strophe|stanza|strofa|estrofa|couplet|pre-?chorus|chorus|refrain|refr|kehrvers|ritornello|estribillo|coro|bridge"
 )
@@ -863,7 +880,7 @@ LABEL = re.compile(
 
 
 def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: bool = False) -> Lyric | None:
-    """A syllable without its verse number, label and engraver's hyphens, which say where it stands in its word.
+    """A syllable without its verse number, label, direction and engraver's hyphens, which say where it stands in its word.
 
     Characters that are not seen (soft hyphens, joiners) are dropped, entities that an exporter escaped twice (&amp;#39;)
     are the signs they stand for. None where no letter or digit is left to sing.
@@ -873,6 +890,7 @@ def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: boo
     text = " ".join(text.split())  # no-break and narrow spaces too
     text = NUMBER_OF_VERSE.sub("", text, count=1) if NUMBER_OF_VERSE.match(text) else text
     text = LABEL.sub("", text, count=1) if LABEL.match(text) else text
+    text = "mm" if HUMMED.fullmatch(text) else DIRECTION.sub(" ", text).strip()
     if re.match(rf"{verse} [^\W\d_]", text):
         text = text.split(" ", 1)[1]
     before, after = syllabic in ("middle", "end"), syllabic in ("begin", "middle")
@@ -883,8 +901,8 @@ def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: boo
         extend, after = extend or text[-1] == "_", after or text[-1] != "_"
     text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip(HYPHENS + " ")
     text = ELISION.sub("‿", text)
-    if not any(character.isalnum() or character == "&" for character in text) or re.fullmatch(r"[\[(]?\.?\d+[\])]", text):
-        return None  # nothing to sing, or the number of a verse or a footnote
+    if not any(character.isalnum() or character == "&" for character in text) or re.fullmatch(UNSUNG, text, re.I):
+        return None
     place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
     return Lyric(verse, text, place[before, after], extend, hyphened)
 

@@ -183,6 +183,11 @@ def test_heteronyms_are_told_apart_by_their_neighbours(line, word, phones):
     assert sung(line, line.split().index(word)) == phones
 
 
+def test_a_roman_numeral_makes_no_verb():
+    line = "the Cedar Creek Wind Farm I Project Info"
+    assert sung(line, line.split().index("Project")) == "P R AA1 JH EH0 K T"
+
+
 def test_unknown_words_may_be_foreign_where_the_score_has_their_syllables():
     counts = {word: {len(nuclei(p)) for p in ENGLISH.pronunciations(word)} for word in ("blühender", "fauchée")}
     assert 3 in counts["blühender"] and 3 in counts["fauchée"]

@@ -182,6 +182,14 @@ def test_syllables_without_hyphens_are_joined_by_the_english_word_list(read):
     assert {place for _, place in words(german)} == {"single"}
 
 
+def test_a_word_in_no_list_takes_no_known_words_with_it(read):
+    pytest.importorskip("wordsegment")
+    syllables = ("my", "path", "il", "lum", "ing", "ho", "ly", "hymn", "ing")
+    score = read(track(*notes(*[69] * len(syllables)), *lyrics(*syllables)), language="en")
+    places = "single single begin middle end begin end begin end"
+    assert [place for _, place in words(score)] == places.split()
+
+
 def test_chords_are_sung_at_the_top(read):
     chords = notes(60, 62) + notes(64, 65) + notes(69, 71)
     score = read(track(*chords, *lyrics("one", "two")))

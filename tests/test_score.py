@@ -580,7 +580,7 @@ def test_a_double_bar_parts_the_refrain_from_the_verse(read):
     assert second_verse("") == ["two", None, None, "four"]
 
 
-@pytest.mark.parametrize("text", ["3x", "3 ×", "(3 times)", "Play three times", "3 mal"])
+@pytest.mark.parametrize("text", ["3x", "3 ×", "(3 times)", "Play three times", "3 mal", "x3", "(×3)"])
 def test_a_repeat_may_say_in_words_how_often(read, text):
     words = f"<direction><direction-type><words>{text}</words></direction-type></direction>"
     song = note("A4", 4, verses=("one", "two", "three")) + words + END, note("A4", 4, "end")
@@ -823,10 +823,28 @@ def test_numbers_of_verses_and_footnotes_are_not_sung(text, sung):
     "text, sung",
     [("①A", "A"), ("1ª A", "A"), ("II. O", "O"), ("1\u202fA", "A"), ("Refrain: Glo", "Glo"), ("[Chorus] sing", "sing"),
      ("Ref.: O", "O"), ("[Verse 2]", None), ("(oh)", "(oh)"), ("[HH OW1]", "[HH OW1]"), ("I", "I"), ("I. ", "I."), ("2nd", "2nd"),
-     ("Bridge", "Bridge"), ("it&#39;s", "it's"), ("you &amp; I", "you & I"), ("&lt;oh&gt;", "<oh>")],
+     ("Bridge", "Bridge"), ("1.2. O", "O"), ("1.-3. O", "O"), ("1-3.", None), ("1./2. O", "O"), ("1 & 2. O", "O"),
+     ("(1,2) O", "O"), ("1-2-3", "1-2-3"), ("1, 2, 3,", "1, 2, 3,"), ("3.50", "3.50"),
+     ("it&#39;s", "it's"), ("you &amp; I", "you & I"), ("&lt;oh&gt;", "<oh>")],
 )  # fmt: skip
 def test_numbers_and_labels_of_any_kind_are_not_sung_and_entities_are_their_signs(text, sung):
     assert getattr(clean_lyric(text), "text", None) == sung
+
+
+@pytest.mark.parametrize(
+    "text, sung",
+    [("(softly)", None), ("(x2)", None), ("x2", None), ("[2x]", None), ("(repeat 3 times)", None), ("love (x2)", "love"),
+     ("(softly) love", "love"), ("(rit.)", None), ("(spoken)", None), ("(mf)", None), ("(hum)", "mm"), ("(yeah)", "(yeah)"),
+     ("(shout)", "(shout)"), ("soft(ly)", "soft(ly)"), ("softly", "softly"), ("solo", "solo")],
+)  # fmt: skip
+def test_directions_among_the_words_are_not_sung_and_other_brackets_are(text, sung):
+    assert getattr(clean_lyric(text), "text", None) == sung
+
+
+def test_a_direction_that_stands_alone_under_a_note_is_told(read):
+    score = read(note("A4", 1, "I") + note("A4", 1, "(softly)") + note("A4", 2, "sing"))
+    assert sung(score) == ["I", None, "sing"]
+    assert "Voice: 1 directions among the words left out" in score.remarks
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def choose(word: str, context: Context) -> str | None:
 
 def _sung_otherwise(word: str, context: Context) -> bool:
     """Words on which songs differ from the encyclopaedia that the weights come from: people live in songs, and I is no number."""
-    if word in pairs() and around(context, -1) == "i":
+    if word in pairs() and around(context, -1) == "i" and not _capital(context):
         return True
     return word == "lives" or (word == "live" and around(context, -1) in MODALS | SUBJECTS | {""})
 
