@@ -19,7 +19,7 @@ from svs.audio import Audio, AudioError, AudioFile, digest
 from svs.evaluation import ALL, check_lengths, judge, measure, take_curve, take_notes
 from svs.evaluation.listening import ListeningTest
 from svs.evaluation.page import View
-from svs.evaluation.spectrum import mains_hum
+from svs.evaluation.spectrum import clipped, mains_hum
 from svs.f0 import check_tracker
 from svs.files import read_small
 from svs.mistakes import Mistake
@@ -30,6 +30,7 @@ from svs.units import A4_HZ, PITCH_GRID, FrameGrid
 FIGURES = ("spectrum", "espnet", "stoi", "pesq", "speaker")  # of two recordings, besides the contours'
 USUAL_FIGURES = ("spectrum", "espnet", "stoi", "pesq")
 LENGTHS_APART = 0.1  # seconds, of two recordings in step
+CLIPPED = 0.01  # of the samples on flat tops are remarked on
 LATE_MATTERS = 0.03  # of the frames must agree that do not without a shift
 LONGEST_COMPARED_SECONDS = 1800.0  # those figures hold both sounds and their spectra in memory
 LONGEST_OFFSET_SECONDS = 86_400.0
@@ -122,7 +123,7 @@ def evaluate_file(path: Path | str, against: Against, tracker: str = "praat") ->
     grid = PITCH_GRID if commanded is None else FrameGrid(commanded.hop_seconds)
     curves, missing = _measure(path, audio, tracker, grid)
     result = judge(curves, notes, commanded, alignment, missing)
-    remarks += _hum(path, audio)
+    remarks += _faults(path, audio)
     song = Song(path.name, result, audio, next(iter(curves.values())), commanded, tuple(remarks))
     if against.lyrics is not None:
         result["summary"] |= _word_figures(path, audio, song.notes, against.lyrics)
@@ -147,7 +148,7 @@ def _against_reference(path, audio, against, tracker):
         result["trackers"] = {name: contour_scores(wanted[name], curve) for name, curve in curves.items()}
         result["trackers"] |= {name: {"missing": reason} for name, reason in missing.items()}
         result["disagreement"] = contour_disagreement(curves)
-    remarks = _hum(path, audio) + _hum(against.reference, reference)
+    remarks = _faults(path, audio) + _faults(against.reference, reference)
     for name, curve in ((path, curves[first]), (against.reference, wanted[first])):
         if not curve.voiced.any():
             remarks.append(f"{name}: nothing is sung in it: {first} finds no voiced frame")
@@ -197,13 +198,16 @@ def _late(reference, estimate):
     return best * reference.hop_seconds if shares[best] > shares[0] + LATE_MATTERS else 0.0
 
 
-def _hum(path, audio):
-    """A remark on a mains hum, for a tracker hears it too."""
-    if (found := mains_hum(audio)) is None:
-        return []
-    hz, decibels = found
-    how = f"{abs(decibels):.0f} dB {'below' if decibels < 0 else 'above'} the sound"
-    return [f"{path}: hums at {hz:.0f} Hz, {how}, which bends the measured pitch: filter it out first"]
+def _faults(path, audio):
+    """Remarks on what a tracker hears beside the voice: a mains hum, and the overtones of a wave that is cut off."""
+    remarks = []
+    if (found := mains_hum(audio)) is not None:
+        hz, decibels = found
+        how = f"{abs(decibels):.0f} dB {'below' if decibels < 0 else 'above'} the sound"
+        remarks.append(f"{path}: hums at {hz:.0f} Hz, {how}, which bends the measured pitch: filter it out first")
+    if (share := clipped(audio)) > CLIPPED:
+        remarks.append(f"{path}: is clipped ({share:.0%} of its samples), so that a note may be heard an octave off")
+    return remarks
 
 
 def compare(reference: Audio, estimate: Audio, figures: Sequence[str] | None = None) -> tuple[dict, list[str]]:

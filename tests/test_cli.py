@@ -412,6 +412,13 @@ def test_a_hum_of_the_mains_is_remarked_on(svs, sung_take, tmp_path):
     assert re.search(r"hum\.wav: hums at 50 Hz, \d+ dB below the sound", result.err), result.err
 
 
+def test_a_clipped_recording_is_remarked_on(svs, sung_take, tmp_path):
+    sound, rate = soundfile.read(sung_take)
+    soundfile.write(tmp_path / "clipped.wav", np.clip(20 * sound / np.abs(sound).max(), -1, 1), rate)
+    result = svs("evaluate", tmp_path / "clipped.wav", "--score", ROW)
+    assert result.status == 0 and re.search(r"clipped\.wav: is clipped \(\d+% of its samples\)", result.err), result.err
+
+
 @pytest.mark.parametrize("late", [-0.06, 0.0, 0.04, 0.08])
 def test_a_recording_out_of_step_with_its_reference_is_remarked_on(svs, sung_take, tmp_path, late):
     sound, rate = soundfile.read(sung_take)

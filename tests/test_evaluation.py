@@ -20,6 +20,7 @@ from svs.evaluation.page import View, index_page, song_page, spectrogram_png
 from svs.evaluation.pitch import fit_vibrato, frame_errors, note_errors, onset_error, verdicts
 from svs.evaluation.report import plot, print_report, print_songs, to_json
 from svs.evaluation.spectrum import (
+    clipped,
     harmonic_to_noise,
     log_spectral_distance,
     magnitudes,
@@ -236,6 +237,27 @@ def test_a_recording_that_ends_before_its_score_is_told_so():
     audio, _ = melody(notes)
     found = evaluate_notes(Audio(audio.samples[: round(1.4 * RATE)], RATE), notes)["verdicts"]
     assert found[-1] == "the recording ends at 1.4 s, and 2 of 4 notes lie beyond: is it cut short?"
+
+
+def test_an_accompaniment_is_told_by_the_rests_that_sound():
+    notes = scale(6000, 6200, 6400, 6500, seconds=0.6, gap=1.0)
+    audio, _ = melody(notes)
+    seconds = np.arange(audio.length) / RATE
+    chord = sum(np.sin(2 * np.pi * hz * seconds) for hz in (130.8, 196.0, 261.6)).astype(np.float32)
+
+    def told(samples):
+        return [v for v in evaluate_notes(Audio(samples.astype(np.float32), RATE), notes)["verdicts"] if "accompanied" in v]
+
+    assert told(audio.samples) == []
+    assert told(audio.samples + 0.05 * chord)[0].startswith("100% of the rests have a pitch")
+
+
+def test_a_clipped_sound_is_known_by_its_flat_tops():
+    audio, _ = melody(scale(6000, 6200, 6400, 6500))
+    peak = np.abs(audio.samples).max()
+    assert clipped(audio) < 0.001 and clipped(Audio(np.zeros(RATE, np.float32), RATE)) == 0
+    for level, least in ((0.5, 0.01), (0.1, 0.2)):  # whatever full scale is
+        assert clipped(Audio(np.clip(audio.samples, -level * peak, level * peak), RATE)) > least
 
 
 def test_notes_of_other_octaves_and_keys_are_no_line_500_cents_sharp():

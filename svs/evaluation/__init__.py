@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,6 +27,9 @@ __all__ = ["check_lengths", "evaluate_notes", "evaluate_take", "judge", "measure
 
 # C2 sung 100 cents below itself is 62 Hz, C6 100 above 1109: both with room, so that no vibrato is cut off.
 FLOOR_HZ, CEILING_HZ = 55.0, 1400.0
+REST_MARGIN = 0.3  # seconds at both ends of a rest, in which a voice or a room may sound
+LEAST_REST = 1.0  # seconds in all, for a verdict
+SOUNDING_RESTS = 0.6  # of them
 ALL = "all"  # trackers; the first of them, Praat, gives the rows
 
 
@@ -104,7 +108,7 @@ def judge(
         voicing_error = errors.voicing_disagreement / 100
         result["frames"] = asdict(errors)
     result["summary"] = summarise(rows, voicing_error)
-    result["verdicts"] = verdicts(rows) + _cut_short(placed, measured)
+    result["verdicts"] = verdicts(rows) + _cut_short(placed, measured) + _accompanied(placed, measured)
     if len(curves) > 1 or missing:
         by_tracker = {name: placed_errors(placed, curve) for name, curve in curves.items()}
         result |= tracker_agreement(curves, by_tracker, missing)
@@ -118,6 +122,18 @@ def _cut_short(placed, measured):
     if placed.method != "time" or not late:
         return []
     return [f"the recording ends at {seconds:.1f} s, and {late} of {len(placed.notes)} notes lie beyond: is it cut short?"]
+
+
+def _accompanied(placed, measured):
+    """A verdict on a recording that goes on where its score rests."""
+    resting = np.zeros(len(measured.voiced), dtype=bool)
+    for before, after in pairwise(placed.notes):
+        first, last = (round(at / measured.hop_seconds) for at in (before.end + REST_MARGIN, after.onset - REST_MARGIN))
+        resting[max(first, 0) : max(last, 0)] = True
+    heard = float(measured.voiced[resting].mean()) if resting.sum() * measured.hop_seconds >= LEAST_REST else 0.0
+    if heard < SOUNDING_RESTS:
+        return []
+    return [f"{heard:.0%} of the rests have a pitch: is the voice accompanied? Only a voice alone can be measured"]
 
 
 def measure(

@@ -24,6 +24,7 @@ FLOOR = 10 ** (-140 / 20)
 SILENCE_DB = 60.0
 LENGTHS_MAY_DIFFER_SECONDS = 0.05
 HUM_ABOVE_DB = 15.0
+FLAT_SAMPLES = 3  # of a wave that is cut off
 HUM_HEARD_DB = 30.0  # a hum of −20 dB bends the pitch of a voice by 1 cent, one of −10 dB by 6
 
 
@@ -242,6 +243,24 @@ def mains_hum(audio: Audio | AudioFile) -> tuple[float, float] | None:
             found.append((float(np.median(level[:, hz]) - 3.0 - whole), float(hz)))
     loudest, tone = max(found, default=(-np.inf, 0.0))
     return (tone, loudest) if loudest > -HUM_HEARD_DB else None
+
+
+def clipped(audio: Audio | AudioFile) -> float:
+    """Share of the samples that lie on flat tops: FLAT_SAMPLES or more in succession at the highest or lowest value there is."""
+    step, length = 60 * audio.sample_rate, audio.length
+    starts = range(0, length, step)
+    edges = [(float(piece.max()), float(piece.min())) for s in starts if len(piece := audio.piece(s, s + step).samples)]
+    if not edges:
+        return 0.0
+    highest, lowest = max(high for high, _ in edges), min(low for _, low in edges)
+    flat = 0
+    for start in starts:
+        samples = audio.piece(start, start + step).samples
+        for extreme in {highest, lowest} - {0.0}:
+            borders = np.flatnonzero(np.diff(np.abs(samples - extreme) <= 1e-4 * abs(extreme), prepend=False, append=False))
+            runs = np.diff(borders)[::2]
+            flat += int(np.sum(runs[runs >= FLAT_SAMPLES]))
+    return flat / length
 
 
 def _sounding(caller, reference, n_fft, hop):
