@@ -24,6 +24,7 @@ LEFT_OUT = {
     "rapped notes": "rapped, not sung",
     "notes apart from all syllables": "no syllable begins them and no vowel reaches them: instrumental",
     "syllables with no note to sing them": "no note begins where they stand",
+    "notes before the first syllable": "there is no vowel that they could go on with",
     "notes that last no time": "they have no length",
     "breaths and rests written as notes": "they are rests",
 }

@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from svs.musicxml import clean_lyric
-from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
+from svs.written import BEFORE_ALL, ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
 NOTE = re.compile(r"\s*([:*FRG])\s*(-?\d{1,9})\s+(\d{1,9})\s+(-?\d{1,4})(?: (.*))?$")
 TEMPO = re.compile(r"\s*B\s*(\d{1,9})\s+(\S{1,20})\s*$")
@@ -89,8 +89,8 @@ def read_ultrastar(path) -> WrittenScore:
         part = WrittenPart(name, singer, legato=Fraction(0))
         ordinals: dict[int, int] = {}
         for kind, beat, beats, semitone, lyric, slurred in _words(rows):
-            if kind in SPOKEN or beats == 0:
-                what = SPOKEN.get(kind, "notes that last no time")
+            if kind in SPOKEN or beats == 0 or (lyric is None and not part.notes):
+                what = SPOKEN.get(kind, BEFORE_ALL if beats else "notes that last no time")
                 part.skipped[what] = part.skipped.get(what, 0) + 1
                 continue
             measure, offset = place_in(starts, lead + Fraction(beat, BEATS))

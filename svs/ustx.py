@@ -3,8 +3,7 @@
 A lyric "+" (or "+2") sings the next syllable of the word before, "+~" or "+*" holds its vowel; "R", "SP" and "AP" are rests. A
 phonetic hint in brackets after the word, "read[r eh d]", is not taken over, since its alphabet is the voicebank's own. Of kana as
 voicebanks name their sounds, "a か" or "- か_F4", only the kana are sung. What is drawn over a note is: the part's pitch curve
-(pitd), the note's vibrato, and the points of its pitch line after the second, which with the first only joins it to the note
-before.
+(pitd), the note's vibrato, and its pitch line where that leaves the note, but for the point which only joins it to the note before.
 https://github.com/stakira/OpenUtau/wiki
 """
 
@@ -20,7 +19,7 @@ import numpy as np
 from svs.files import load_yaml
 from svs.g2p.syllables import shortest, split
 from svs.musicxml import clean_lyric
-from svs.written import ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
+from svs.written import BEFORE_ALL, ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
 MAX_BYTES = 8 * 2**20
 LARGEST = 1e9  # of any number
@@ -150,11 +149,12 @@ def _drawn(note, length: int, curve, ticks_per_ms: float) -> tuple[np.ndarray, n
 
 
 def _line(note, ticks_per_ms: float) -> tuple[np.ndarray, np.ndarray]:
-    """(ticks, cents) of a note's own pitch line from its second point on; empty where that stays on the note."""
+    """(ticks, cents) of a note's own pitch line after the point that snaps to the note before; empty where it stays on the note."""
+    line = note.get("pitch") or {}
     points = [
         (_number(point["x"]) * ticks_per_ms, 10.0 * _number(point["y"]), SHAPES.get(_text(point.get("shape")), SHAPES["io"]))
-        for point in (note.get("pitch") or {}).get("data") or ()
-    ][1:]
+        for point in line.get("data") or ()
+    ][line.get("snap_first") is not False :]
     if not any(abs(cents) >= LEAST_CENTS for _, cents, _ in points):
         return np.zeros(0), np.zeros(0)
     steps = np.arange(STEPS) / STEPS
@@ -186,8 +186,9 @@ def fill(part: WrittenPart, starts: list[Fraction], notes) -> None:
     for (onset, length, cents, _, bend), lyric in zip(
         sorted(notes), editor_lyrics([n[3] for n in sorted(notes)]), strict=True
     ):
-        if lyric == "rest" or length <= 0:
+        if lyric == "rest" or length <= 0 or (lyric is None and not part.notes):
             what = "breaths and rests written as notes" if lyric == "rest" else "notes that last no time"
+            what = what if lyric == "rest" or length <= 0 else BEFORE_ALL
             part.skipped[what] = part.skipped.get(what, 0) + 1
             continue
         measure, offset = place_in(starts, onset)

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from svs.mistakes import Mistake
 
+BEFORE_ALL = "notes before the first syllable"  # of what is left out
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # What may be written at a note about how it is sung; "glide" stands for <glissando>, <slide> and "port." from a note to
 # the next. The names are MusicXML's.

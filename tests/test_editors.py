@@ -47,6 +47,12 @@ def test_a_tilde_holds_the_vowel_even_over_a_gap_and_may_close_the_word(song):
     assert (closed.lyric, closed.syllabic) == ("n", "end")
 
 
+def test_notes_before_the_first_syllable_are_left_out_and_said(song):
+    score = song(": 0 4 3 -\n: 4 4 3 ~\n: 8 4 3 la\n: 12 4 4 ~\n")
+    assert [n.lyric for n in score.parts[0].notes] == ["la", None]
+    assert "Voice: 2 notes before the first syllable left out" in score.remarks
+
+
 def test_spoken_and_rapped_notes_are_left_out_and_said(song):
     score = song(": 0 2 0 sing\nF 4 2 0  speak\nR 8 2 0  rap\n")
     assert [n.lyric for n in score.parts[0].notes] == ["sing"]
@@ -177,6 +183,8 @@ voice_parts:
   - {position: 1920, duration: 480, tone: 65, lyric: la, pitch: {snap_first: true, data: [
       {x: -40, y: 0, shape: io}, {x: 40, y: 0, shape: io}, {x: 140, y: 10, shape: l}, {x: 240, y: 0, shape: l}]}}
   - {position: 2400, duration: 480, tone: 65, lyric: la, pitch: {data: [{x: -40, y: 0}, {x: 40, y: 0}]}}
+  - {position: 2880, duration: 480, tone: 65, lyric: la, pitch: {snap_first: false, data: [
+      {x: 0, y: -20, shape: l}, {x: 100, y: 0}]}}
 """
 
 
@@ -187,7 +195,7 @@ def bend_at(note, seconds):
 def test_what_is_drawn_over_openutaus_notes_bends_them(tmp_path):
     path = tmp_path / "song.ustx"
     path.write_text(DRAWN, encoding="utf-8")
-    curve, after, vibrato, points, plain = read_score(path).parts[0].notes
+    curve, after, vibrato, points, plain, scoop = read_score(path).parts[0].notes
     assert [n.cents for n in (curve, after, vibrato, points)] == [6000.0, 6200.0, 6400.0, 6500.0]
     assert bend_at(curve, [0.0, 0.25, 0.375, 0.5]) == pytest.approx([0, 0, -50, -100], abs=0.1)
     assert bend_at(after, [0.0, 0.25, 0.5]) == pytest.approx([-100, 50, 50], abs=0.1)
@@ -196,6 +204,7 @@ def test_what_is_drawn_over_openutaus_notes_bends_them(tmp_path):
     assert bend_at(vibrato, [0.2, 0.45]) == pytest.approx([0, 0], abs=0.1)
     assert bend_at(points, [0.0, 0.04, 0.09, 0.14, 0.19, 0.3]) == pytest.approx([0, 0, 50, 100, 50, 0], abs=2)
     assert plain.bend == ()
+    assert bend_at(scoop, [0.0, 0.05, 0.2]) == pytest.approx([-200, -100, 0], abs=2)
 
 
 def test_plus_signs_share_out_the_syllables_of_a_word():
