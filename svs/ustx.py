@@ -3,7 +3,7 @@
 A lyric "+" (or "+2") sings the next syllable of the word before, "+~" or "+*" holds its vowel; "R", "SP" and "AP" are rests. A
 phonetic hint in brackets after the word, "read[r eh d]", is not taken over, since its alphabet is the voicebank's own. Of kana as
 voicebanks name their sounds, "a か" or "- か_F4", only the kana are sung. What is drawn over a note is: the part's pitch curve
-(pitd), the note's vibrato, and its pitch line where that leaves the note, but for the point which only joins it to the note before.
+(pitd), the note's vibrato, and its pitch line where that leaves the note, but for the point that joins it to the note before.
 https://github.com/stakira/OpenUtau/wiki
 """
 
@@ -149,7 +149,7 @@ def _drawn(note, length: int, curve, ticks_per_ms: float) -> tuple[np.ndarray, n
 
 
 def _line(note, ticks_per_ms: float) -> tuple[np.ndarray, np.ndarray]:
-    """(ticks, cents) of a note's own pitch line after the point that snaps to the note before; empty where it stays on the note."""
+    """(ticks, cents) of a note's own pitch line, after the point that snaps to the note before; empty where it is plain."""
     line = note.get("pitch") or {}
     points = [
         (_number(point["x"]) * ticks_per_ms, 10.0 * _number(point["y"]), SHAPES.get(_text(point.get("shape")), SHAPES["io"]))

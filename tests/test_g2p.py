@@ -309,7 +309,8 @@ def test_heteronyms_in_sentences_that_were_not_learned():
         *("ev·er·more", "lov·ing", "chil·dren", "fa·vor", "riv·er", "run·ning", "bless·ing", "a·bide", "an·oth·er"),
         *("ta·ble", "lit·tle", "sa·cred", "with·out", "heav’n·ly", "quick·’ning", "ev·’ry", "wan·d’ring", "pre·cious"),
         *("Sav·ior", "re·joice", "glo·ry", "dark·ened", "cross·es", "pass·eth", "some·thing", "grave", "love"),
-        *("ob·served", "en·e·mies", "wound·ed", "pow·er", "Lord’s"),
+        *("ob·served", "en·e·mies", "wound·ed", "pow·er", "Lord’s", "cre·a·tion", "sin·ner", "add·ing", "trans·port"),
+        *("de·sire", "choir", "o'er·spread", "when·e'er", "as·so·ci·a·tion"),
     ],
 )
 def test_words_are_split_as_engravers_of_hymns_do(word):

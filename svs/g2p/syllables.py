@@ -25,7 +25,7 @@ ENDINGS = _words(
     "man men y es ish"
 )
 INFLECTIONS = frozenset(_words("ing ings ed eth est edst er ers en ish y es"))  # before which a stem's e may fall
-PREFIXES = _words("under over inter with some every any fore down out mis dis un")
+PREFIXES = _words("under over inter trans with some every any fore down o'er out mis dis un")
 PARTNERS = frozenset(
     _words(
         "some any every there here where how when what who which my thy him her our your them it one ever never "
@@ -34,6 +34,7 @@ PARTNERS = frozenset(
         "hill mid sweet false true wild new old high low good grand child"
     )
 )
+DOUBLED = frozenset(_words("add ebb egg err inn odd purr"))  # end in two consonants, as do all in ll, ss, ff and zz
 # words that only seem to be a word with an ending
 WHOLE = frozenset(
     _words(
@@ -49,7 +50,7 @@ UNLIKE_THE_RULES = {
     word.replace("·", ""): tuple(word.split("·"))
     for word in _words(
         "up·on an·oth·er with·in eve·ning knowl·edge be·yond shep·herd right·eous wom·an be·ing man·y an·y ear·ly "
-        "emp·ty de·scend de·spise de·spair"
+        "emp·ty de·scend de·spise de·spair when·e'er wher·e'er"
     )
 }
 UNITS = ("tch", "ch", "sh", "th", "ph", "gh", "wh", "ck", "dg", "qu", "gu", "kn", "wr")  # consonants that stay together
@@ -109,8 +110,10 @@ def _split(word: str) -> tuple[str, ...]:
 
 def _phones(text: str) -> tuple[str, ...]:
     """The pronunciation by which a word is split: fire and choir are one syllable."""
-    found = _english().pronunciations(text)
-    return min(found, key=_count) if re.search("(ire|oir)s?'?s?$", text) else found[0]
+    found = _english().pronunciations(text)[0]
+    if re.search("(ire|oir)s?'?s?$", text):
+        found = re.sub(r"(?<=\d) ER0(?= [SZ]$|$)", " R", " ".join(found)).split()
+    return tuple(found)
 
 
 def _count(phones) -> int:
@@ -181,11 +184,14 @@ def _stems(text: str, ending: str):
         return
     if ending == "ly" and stem + "le" in _english().cmudict:
         return
+    doubled = ending in INFLECTIONS and stem[-1] == stem[-2] and stem[-1] not in VOWEL
+    if doubled and stem[-1] not in "lsfz" and stem not in DOUBLED:
+        yield stem[:-1], place - 1  # sin·ner, though Sinn is a name
     yield stem, place
     if ending in INFLECTIONS:
         if stem[-1] not in VOWEL and not re.search(f"[^{VOWEL}]l$", stem) and not re.search("o[kszv]en$", text):
             yield stem + "e", place
-        if stem[-1] == stem[-2] and stem[-1] not in VOWEL:
+        if doubled:
             yield stem[:-1], place - 1
     elif stem[-1] == "i":
         yield stem[:-1] + "y", place
@@ -222,7 +228,7 @@ def _nuclei(text: str, phones) -> list[tuple[int, int]]:
     while len(groups) > max(count, 1):
         groups.pop(_silent(text, groups))
     while len(groups) < count:
-        wide = _hiatus(text, groups)
+        wide = _hiatus(text, groups, phones)
         ending = re.search(f"(?<=[^{VOWEL}])[lmnr]s?$", text)
         if wide is not None:
             start, end = groups[wide[0]]
@@ -256,13 +262,19 @@ def _silent(text: str, groups) -> int:
     return mute[-1] if mute else len(groups) - 1
 
 
-def _hiatus(text: str, groups) -> tuple[int, int] | None:
-    """(number of the group of letters that likeliest holds two vowels, where the second begins), or None."""
+def _hiatus(text: str, groups, phones) -> tuple[int, int] | None:
+    """(number of the group of letters that likeliest holds two vowels, where the second begins), or None.
+
+    The i of cre·a·tion is none: it only tells how the t before it sounds.
+    """
+    last = max((i for i, phone in enumerate(phones) if strip_stress(phone) in VOWELS), default=0)
+    softened = last > 0 and phones[last - 1] in ("SH", "ZH", "CH", "JH")
+    mute = max((m.start() + 1 for m in re.finditer(f"[tscxg]i(?=[{VOWEL}])", text)), default=-1) if softened else -1
     found = [
         (HIATUS[text[place - 1 : place + 1]], number, place)
         for number, (start, end) in enumerate(groups)
         for place in range(start + 1, end)
-        if text[place - 1 : place + 1] in HIATUS
+        if text[place - 1 : place + 1] in HIATUS and place - 1 != mute
     ]
     return min(found)[1:] if found else None
 
