@@ -382,11 +382,17 @@ voice_parts:
 - name: Voice
   track_no: 0
   position: 0
+  curves:
+  - abbr: pitd
+    xs: [0, 240, 480]
+    ys: [0, -100, 50]
   notes:
   - position: 0
     duration: 480
     tone: 60
     lyric: la
+    pitch: {snap_first: true, data: [{x: -40, y: 0, shape: io}, {x: 40, y: 5, shape: l}, {x: 90, y: 0}]}
+    vibrato: {length: 50, period: 175, depth: 25, in: 10, out: 10, shift: 0, drift: 0}
   - position: 480
     duration: 960
     tone: 62

@@ -28,7 +28,7 @@ from pathlib import Path
 from svs.g2p import straight
 from svs.language import detect
 from svs.musicxml import HYPHENS, clean_lyric
-from svs.written import Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
+from svs.written import MOST_POINTS, Lyric, Measure, ScoreError, WrittenNote, WrittenPart, WrittenScore
 
 MAX_BYTES = 4 * 2**20
 DRUMS = 9
@@ -96,9 +96,12 @@ def read_midi(path, language: str | None = None) -> WrittenScore:
     found = score.language or detect(text.strip("/\\ ") for _, events in texts for _, text in events)
     language = language or found or "en"
     unplaced = _attach(lines, texts, beat, language)
+    points = 0
     for number, line in enumerate(lines, 1):
         part = WrittenPart(line.name or f"Track {line.track + 1}", f"P{number}", legato=LEGATO)
         part.notes = _written(line, place, beat, part)
+        if (points := points + sum(len(note.bend) for note in part.notes)) > MOST_POINTS:
+            raise ScoreError(f"{path.name}: its pitch wheels move at {points:,} points under notes; {MOST_POINTS:,} are read")
         score.parts.append(part)
     if unplaced and score.parts:
         score.parts[0].skipped["syllables with no note to sing them"] = unplaced
@@ -205,7 +208,9 @@ def _bends(tracks) -> dict[int, list[tuple[int, float, float]]]:
             reach = 100.0 * values.get((0, 6), 2) + values.get((0, 38), 0)  # cents; two semitones unless the file says
             fine = 100.0 * ((values.get((1, 6), 64) << 7) + values.get((1, 38), 0) - 8192) / 8192
             coarse = 100.0 * (values.get((2, 6), 64) - 64)
-            found.setdefault(channel, []).append((tick, wheel / 8192 * reach + fine + coarse, fine + coarse))
+            bends, bend = found.setdefault(channel, []), (wheel / 8192 * reach + fine + coarse, fine + coarse)
+            if not bends or bends[-1][1:] != bend:
+                bends.append((tick, *bend))
     return found
 
 
@@ -459,7 +464,7 @@ def _plain(token):
 def _cost(word, syllables):
     """-log10 of the probability of a word sung on so many syllables."""
     if syllables == 1 and word in ENDINGS:
-        return 16.0
+        return 24.0
     options = [_known_cost(form, syllables) + extra for form, extra in _forms(word)]
     return min(options, default=UNKNOWN + LETTER * len(word))
 

@@ -856,7 +856,6 @@ def _syllabic(places):
 
 
 HYPHENS = "-\u2010\u2011\u2043\u2212\ufe63\u00ad_"
-UNSUNG = r"[\[(]?\.?\d+[\])]|[2-9]\s?[x×]|[x×]\s?[2-9]"  # the number of a verse or a footnote; how often to sing it
 ELISION = re.compile(r"(?<=[A-Za-zÀ-ɏ'’])[_~⁀](?=['’]?[A-Za-zÀ-ɏ])")  # as they are typed inside a syllable
 NUMBERS = r"\d{1,9}(?:\.?(?: ?[,/+&–-] ?| (?:and|und|et|e|y) |(?<=\.) ?)\d{1,9})*"  # 1.2. or 1–3. or 1 & 2.
 NUMBER_OF_VERSE = re.compile(
@@ -901,8 +900,8 @@ def clean_lyric(text: str, syllabic: str = "single", verse: int = 1, extend: boo
         extend, after = extend or text[-1] == "_", after or text[-1] != "_"
     text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip(HYPHENS + " ")
     text = ELISION.sub("‿", text)
-    if not any(character.isalnum() or character == "&" for character in text) or re.fullmatch(UNSUNG, text, re.I):
-        return None
+    if not any(character.isalnum() or character == "&" for character in text) or re.fullmatch(r"[\[(]?\.?\d+[\])]", text):
+        return None  # nothing to sing, or the number of a verse or a footnote
     place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
     return Lyric(verse, text, place[before, after], extend, hyphened)
 

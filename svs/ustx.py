@@ -19,7 +19,7 @@ import numpy as np
 from svs.files import load_yaml
 from svs.g2p.syllables import shortest, split
 from svs.musicxml import clean_lyric
-from svs.written import BEFORE_ALL, ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
+from svs.written import BEFORE_ALL, MOST_POINTS, ScoreError, WrittenNote, WrittenPart, WrittenScore, place_in, regular_measures
 
 MAX_BYTES = 8 * 2**20
 LARGEST = 1e9  # of any number
@@ -84,6 +84,7 @@ def _read(project, file):
     tempos = project.get("tempos") or [{"position": 0, "bpm": project.get("bpm") or 120}]
     marks = sorted((_whole(tempo["position"]), _number(tempo["bpm"])) for tempo in tempos)
     tracks: dict[int, list] = {}
+    points = 0
     for voice_part in project["voice_parts"] or ():
         start = _whole(voice_part.get("position") or 0)
         curve = _pitch_curve(voice_part)
@@ -92,6 +93,8 @@ def _read(project, file):
             cents = 100.0 * _number(note["tone"]) + _number(note.get("tuning") or 0)
             bpm = next((bpm for at, bpm in reversed(marks) if at <= onset), marks[0][1])
             ticks, drawn = _drawn(note, length, curve, max(bpm, 1.0) * float(beat) / 60_000)
+            if (points := points + len(ticks)) > MOST_POINTS:
+                raise ScoreError(f"{file}: curves of more than {MOST_POINTS:,} points over its notes; so many are not read")
             bend = tuple((Fraction(round(tick)) / beat, round(away, 2)) for tick, away in zip(ticks, drawn, strict=True))
             tracks.setdefault(_whole(voice_part.get("track_no") or 0), []).append(
                 (Fraction(onset) / beat, Fraction(length) / beat, cents, _text(note.get("lyric")), bend)

@@ -177,6 +177,7 @@ class WrittenScore:
 
 
 MOST_NOTES = 250_000  # heads of a file, all parts; and notes of a line as it is played
+MOST_POINTS = 500_000  # of the contours that a file draws over its notes
 MOST_BARS = 20_000  # hours of music; beyond them a file is damaged
 
 

@@ -207,6 +207,15 @@ def test_what_is_drawn_over_openutaus_notes_bends_them(tmp_path):
     assert bend_at(scoop, [0.0, 0.05, 0.2]) == pytest.approx([-200, -100, 0], abs=2)
 
 
+def test_curves_without_end_are_refused(tmp_path):
+    vibrato = "vibrato: {length: 100, period: 5, depth: 100}"
+    notes = [f"  - {{position: {480_000 * i}, duration: 480000, tone: 60, lyric: la, {vibrato}}}" for i in range(150)]
+    path = tmp_path / "song.ustx"
+    path.write_text("\n".join(["voice_parts:", "- notes:", *notes]), encoding="utf-8")
+    with pytest.raises(ScoreError, match="song.ustx: curves of more than 500,000 points"):
+        read_written(path)
+
+
 def test_plus_signs_share_out_the_syllables_of_a_word():
     sung = editor_lyrics(["wonderful", "+", "+~", "+", "have", "+", "SP", "-", "corazón", "+", "+"])
     assert [s if s in (None, "rest") else s.text for s in sung] == [

@@ -184,7 +184,7 @@ def test_syllables_without_hyphens_are_joined_by_the_english_word_list(read):
 
 def test_a_word_in_no_list_takes_no_known_words_with_it(read):
     pytest.importorskip("wordsegment")
-    syllables = ("my", "path", "il", "lum", "ing", "ho", "ly", "hymn", "ing")
+    syllables = ("my", "path", "il", "lum", "ing,", "ho", "ly", "hymn", "ing")
     score = read(track(*notes(*[69] * len(syllables)), *lyrics(*syllables)), language="en")
     places = "single single begin middle end begin end begin end"
     assert [place for _, place in words(score)] == places.split()
