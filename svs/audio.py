@@ -214,10 +214,10 @@ def write_atomically(path, save) -> None:
     the same path: its writer's lock is gone, and it is older than STALE_SECONDS. Where the path is a link, what it leads to
     is written.
     """
-    path = Path(os.path.realpath(path))
-    sweep(path.parent, path.name)
+    real = Path(os.path.realpath(path))
+    sweep(real.parent, real.name)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{_beginning(path.name)}.", suffix=".part", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{_beginning(real.name)}.", suffix=".part", dir=real.parent)
     except OSError as error:
         raise AudioError(f"{path}: cannot be written ({error.strerror}); choose a folder that exists and is yours") from None
     held = _locked(handle)
@@ -228,7 +228,7 @@ def write_atomically(path, save) -> None:
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        os.replace(temporary, real)
     except OSError as error:
         raise AudioError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:

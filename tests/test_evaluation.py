@@ -14,7 +14,16 @@ from singers import melody, scale, tone
 
 from svs.audio import Audio
 from svs.evaluation import evaluate_notes, evaluate_take, take_notes
-from svs.evaluation.intelligibility import WordErrors, chunks, normalise_words, transcribe, without_loops, word_error_rate
+from svs.evaluation.intelligibility import (
+    WHISPER_RATE,
+    WordErrors,
+    chunks,
+    longest_wordless,
+    normalise_words,
+    transcribe,
+    without_loops,
+    word_error_rate,
+)
 from svs.evaluation.melody import melody_scores
 from svs.evaluation.page import View, index_page, song_page, spectrogram_png
 from svs.evaluation.pitch import fit_vibrato, frame_errors, note_errors, onset_error, verdicts
@@ -711,3 +720,11 @@ def test_frames_that_nobody_sang_have_no_pitch_error():
 )
 def test_a_word_that_a_recogniser_repeats_without_end_counts_once_and_a_sung_refrain_in_full(heard, counted):
     assert normalise_words(without_loops(heard)) == normalise_words(counted or heard)
+
+
+def test_a_line_that_a_recogniser_passed_over_is_told_from_held_notes_and_rests():
+    sung = np.sin(2 * np.pi * 220 * np.arange(20 * WHISPER_RATE) / WHISPER_RATE)
+    assert longest_wordless(sung, [0.0, 3.0, 6.0, 9.0, 12.0, 16.0]) == pytest.approx(4.0, abs=0.1)
+    assert longest_wordless(sung, [14.0, 15.0, 17.0]) == pytest.approx(14.0, abs=0.1)
+    rest = np.where(np.arange(len(sung)) < 13 * WHISPER_RATE, 0.0, sung)
+    assert longest_wordless(rest, [14.0, 15.0, 17.0]) == pytest.approx(3.0, abs=0.1)

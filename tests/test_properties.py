@@ -38,6 +38,14 @@ TREES = st.recursive(
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def subnormal_numbers():
+    """Trainings of this process flush them to zero; here they are drawn."""
+    import torch
+
+    torch.set_flush_denormal(False)
+
+
 def read_or_refused(read, *arguments):
     """What a reader returns, or None where it refuses in one short line of its own."""
     try:

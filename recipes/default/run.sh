@@ -13,8 +13,8 @@ EXPORT=(--name default --licence Apache-2.0 --guidance 1 --breathes kumi --conso
     --blends "$RECIPE/blends.json" --whole features/philipp features/vocobox)
 OPTION[source]="" OPTION[lieder]="" OPTION[voice]=voices/default
 
-TEACHERS=(hibari=130 am_fenrir=18 bf_emma=10 af_bella=10 af_heart=9 af_sarah=8 bf_isabella=8 bm_george=6 am_michael=6 am_puck=6
-    bm_fable=6 am_eric=6)  # minutes kept of each
+TEACHERS=(hibari=266 am_fenrir=6 bf_emma=3 af_bella=3 af_heart=3 af_sarah=3 bf_isabella=3 bm_george=3 am_michael=3 am_puck=3
+    bm_fable=3 am_eric=3)  # minutes kept of each, five hours together
 HELDOUT=(am_michael so-so-sa-so gi-gi-gu-gi myu-myu-mi notes/Ds3 notes/Gs2 voyels/_-o-c3)  # as codec.yaml has them
 
 stage-prepare() {

