@@ -296,8 +296,6 @@ class AcousticTraining(ResumableModule):
 
     def on_fit_start(self):
         check_same_conditions(self.hparams, self.trainer.datamodule.hparams)
-        if self.trainer.datamodule.hparams.get("lent") and self.hparams.fold is None:
-            raise TrainingError("lent: crops under another singer's name teach a wrong voice; it goes with fold only")
         importance = self.trainer.datamodule.importance()
         if len(importance) != self.hparams.latent_dim:
             raise TrainingError(

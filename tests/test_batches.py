@@ -180,13 +180,6 @@ def test_of_some_crops_the_pitch_is_smoothed_and_nothing_else(shards):
     assert measured.shape == some.shape and not torch.equal(measured, some)
 
 
-def test_a_share_of_the_crops_goes_under_a_lent_name(shards):
-    ann, bob = acoustic_batches(shards, batch_size=400, lent={"bob": 0.5}).batch(0)[0].speaker[:, 0].mean(dim=0)
-    assert float(bob) == pytest.approx(0.5 + 0.5 * 0.5, abs=0.06) and float(ann + bob) == pytest.approx(1.0)
-    with pytest.raises(ValueError, match="lent: no such speaker eve"):
-        acoustic_batches(shards, lent={"eve": 0.5})
-
-
 def test_the_more_balance_the_more_often_rare_singers_are_drawn():
     clips = [{"speaker": "ann", "frames": 100}] * 9 + [{"speaker": "bob", "frames": 100}]
     assert chances(clips, 0.0)[-1] == pytest.approx(0.1)

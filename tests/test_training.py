@@ -108,11 +108,6 @@ def test_folding_wants_a_network_to_begin_from():
         acoustic(fold=1.5)
 
 
-def test_names_are_lent_for_folding_only(acoustic_batches):
-    with pytest.raises(ValueError, match="lent: .* goes with fold only"):
-        fit(acoustic(), acoustic_batches(lent={"tin": 0.5}), 1)
-
-
 def test_each_singer_has_a_scale_of_their_own_to_fold(acoustic_batches, tmp_path):
     from svs.voice import save_acoustic
 
