@@ -1,20 +1,22 @@
 """Word error rate of ten songs, beside the teacher's own singing of them and the codec's copy of that.
 
-Whisper tiny.en hears every song phrase by phrase (svs/evaluation/intelligibility.py). --teacher DIR holds the teacher's
+Whisper tiny.en hears every song phrase by phrase (svs/evaluation/intelligibility.py). `nats` are how unlikely it finds the
+true words, a token: a figure that differs less from draw to draw than the words that are wrong. --teacher DIR holds the teacher's
 singing as SONG.wav, and SONG.json (a take) when its timing is not the render's.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.common import add_song_options, parser, print_table, renders, say, verdict, write_json
 from svs.audio import Audio
 from svs.evaluation import take_notes
-from svs.evaluation.intelligibility import RECOGNISER, chunks, transcribe, word_error_rate
+from svs.evaluation.intelligibility import RECOGNISER, chunks, sung_words, transcribe, unlikelihood, word_error_rate
 from svs.evaluator import song_words
+from svs.score import read_score, select_part
 
 
 def main(arguments=None):
@@ -26,19 +28,21 @@ def main(arguments=None):
     options = options.parse_args(arguments)
 
     columns = ["voice"] + (["teacher", "codec copy"] if options.teacher else [])
-    songs = {}
+    songs, unlikely = {}, {column: [0.0, 0] for column in columns}
     for score, audio, take in renders(options):
         words, notes = song_words(score), take_notes(take)
-        heard = {"voice": hear(audio, notes)}
+        sound = {"voice": (audio, notes)}
         sung = options.teacher / f"{score.stem}.wav" if options.teacher else None
         if sung is not None and sung.is_file():
             teacher = Audio.read(sung)
             own = sung.with_suffix(".json")
             teacher_notes = take_notes(json.loads(own.read_text(encoding="utf-8"))) if own.is_file() else notes
-            heard["teacher"] = hear(teacher, teacher_notes)
-            heard["codec copy"] = hear(codec_copy(teacher, options), teacher_notes)
+            sound |= {"teacher": (teacher, teacher_notes), "codec copy": (codec_copy(teacher, options), teacher_notes)}
         elif sung is not None:
             say(f"{sung}: not there; the teacher's columns leave this song out")
+        heard = {name: hear(*of) for name, of in sound.items()}
+        for name, of in sound.items():
+            unlikely[name] = [total + more for total, more in zip(unlikely[name], surprise(score, *of), strict=True)]
         songs[score.stem] = {name: (word_error_rate(words, text), text) for name, text in heard.items()}
         if options.show:
             print(f"{score.stem}\n  sung        {words}")
@@ -63,6 +67,8 @@ def main(arguments=None):
             [total.rate, f"{total.substitutions}/{total.deletions}/{total.insertions}"] if total else [None, ""]
         )
     print_table(["song", "words", *headings], rows)
+    nats = {column: total / tokens for column, (total, tokens) in unlikely.items() if tokens}
+    print("\nnats a token: " + ", ".join(f"{column} {value:.3f}" for column, value in nats.items()))
     print(f"\nHeard by {RECOGNISER}; voice {options.voice}:")
     verdict("word error rate", totals["voice"].rate, 0.30)
     write_json(
@@ -70,7 +76,7 @@ def main(arguments=None):
         {
             "recogniser": RECOGNISER,
             "songs": {n: {c: asdict(e) | {"heard": t} for c, (e, t) in song.items()} for n, song in songs.items()},
-            "all": {column: asdict(total) for column, total in totals.items() if total},
+            "all": {column: asdict(total) | {"nats": nats.get(column)} for column, total in totals.items() if total},
         },
     )
 
@@ -78,6 +84,14 @@ def main(arguments=None):
 def hear(audio: Audio, notes) -> str:
     """All the words heard in a song."""
     return " ".join(transcribe(audio, chunks(notes, audio.seconds)))
+
+
+def surprise(score: Path, audio: Audio, notes) -> tuple[float, int]:
+    """Nats and tokens of a song's words, in the pieces that `hear` hears. notes: of the sound, those of the score in time."""
+    spans = chunks(notes, audio.seconds)
+    written = select_part(read_score(score)).notes
+    timed = [replace(note, onset=sung.onset) for note, sung in zip(written, notes, strict=True)]
+    return unlikelihood(audio, spans, sung_words(timed, spans))
 
 
 def codec_copy(audio: Audio, options) -> Audio:

@@ -4,7 +4,8 @@ Three sources, each a list of `Phrase`s whose melodies are made again, with anot
 - `lieder`: English songs of the OpenScore Lieder corpus (CC0, https://github.com/OpenScore/Lieder), as note lists,
   or `scores`: any folder of MusicXML;
 - `texts`:  public-domain lyrics (songs.txt) set to generated tonal melodies;
-- `drills`: syllables that join every consonant with every vowel, so that rare phones and diphones are sung too.
+- `drills`: syllables that join every consonant with every vowel, so that rare phones and diphones are sung too;
+- `patter`: the same, eight to thirteen a second.
 Songs of heldout.txt are refused: they measure the voice.
 """
 
@@ -366,3 +367,18 @@ def drills(rng_of, take: int, count: int = 60) -> Iterable[Phrase]:
         while notes[-1].end > LONGEST:
             notes.pop()
         yield Phrase(f"drill.{number:03d}", "drill", None, tuple(notes))
+
+
+def patter(rng_of, take: int, count: int = 60) -> Iterable[Phrase]:
+    """Lines of 20 to 32 open syllables as fast as they can be sung, a few repeated in turn, as singers practise them."""
+    rng = rng_of(f"patter.{take}")
+    for number in range(count):
+        melody, seconds = Melody(rng), float(rng.uniform(1 / 13, 1 / 8))
+        cycle = [(str(rng.choice(CONSONANTS)), f"{rng.choice(VOWELS)}1") for _ in range(int(rng.integers(2, 7)))]
+        held = int(rng.integers(1, 5))  # syllables on one note
+        notes: list[Note] = []
+        for at in range(int(rng.integers(20, 33))):
+            phones = cycle[at % len(cycle)]
+            cents = melody.step() if at % held == 0 else notes[-1].cents
+            notes.append(Note(at * seconds, seconds, cents, f"[{' '.join(phones)}]", phonemes=phones))
+        yield Phrase(f"patter.{number:03d}", "patter", None, tuple(notes))

@@ -442,7 +442,7 @@ def plan(voice: str, lieder, seed: int, heldout, takes: int = 12) -> Iterator[tu
         return rng_of(f"{voice}/{name}", seed)
 
     for take in range(takes):
-        phrases = [*songs.texts(songs.HERE / "songs.txt", english, rng, take), *songs.drills(rng, take)]
+        phrases = [*songs.texts(songs.HERE / "songs.txt", english, rng, take), *songs.drills(rng, take), *songs.patter(rng, take)]
         if lieder is not None:
             read = songs.scores if Path(lieder).is_dir() else songs.lieder
             phrases += read(lieder, english, rng, take)

@@ -189,6 +189,8 @@ class AcousticBatches(NumberedBatches):
     that are nearest to their own, and no symbol tells who sings.
     smoothed: shard name → share of the crops whose measured pitch is smoothed before the network sees it, as smooth as a
     contour made by rule: what trembles as one singer does must not tell who sings either.
+    lent: speaker → share of the crops whose vowels go under this name, whoever sang them; only where guidance is folded,
+    which learns from what a network says and not from what was sung.
     conditions: what the network knows, of svs.conditioning.CONDITIONS; lyrics, pitch and speaker when None. With
     `timbre` and `text` the shards' annotations are read (svs.annotations); `style` is the manifest's field, one of
     `styles`, and clips without it are of none. Of a description, "soft, breathy", any of the phrases are drawn.
@@ -207,6 +209,7 @@ class AcousticBatches(NumberedBatches):
         accents: dict[str, dict[str, str]] | None = None,
         accented: float | dict[str, float] = 0.4,
         smoothed: dict[str, float] | None = None,
+        lent: dict[str, float] | None = None,
         conditions: list[str] | None = None,
         styles: list[str] | None = None,
         text_encoder: str = HASHED,
@@ -222,6 +225,8 @@ class AcousticBatches(NumberedBatches):
     def setup(self, stage: str | None = None):
         if self.lines:
             return
+        if strangers := sorted(set(self.hparams.lent or {}) - set(self.hparams.speakers)):
+            raise DatasetError(f"lent: no such speaker {', '.join(strangers)}; the table has {', '.join(self.hparams.speakers)}")
         table = {symbol: row for row, symbol in enumerate(self.hparams.phonemes)}
         first: encoded.Latents | None = None
         for name, shard in zip(self.hparams.corpora, self.shards(), strict=True):
@@ -281,12 +286,27 @@ class AcousticBatches(NumberedBatches):
             if self.texts is not None:
                 line = replace(line, text=self.texts.drawn(description, random))
             width = random.uniform(*SMOOTHING) if even[corpus] and random.random() < even[corpus] else 0.0
+            line = self._under_another_name(line, random)
             if item not in wanted:
                 continue
             conditions.append(with_smooth_pitch(line, width).slice(start, start + frames))
             crop = target[start : start + frames].astype(np.float32)
             latents.append(np.pad(crop, ((0, frames - len(crop)), (0, 0))))
         return collate(conditions, frames), torch.from_numpy(np.stack(latents))
+
+    def _under_another_name(self, line: Conditions, random: np.random.Generator) -> Conditions:
+        """The line of one of the singers in `lent`, with the chance that it gives each, who borrows its consonants (as of
+        svs.voice, where words are of a language that a singer was not recorded in); else as it is."""
+        if not self.hparams.lent:
+            return line
+        names, shares = zip(*self.hparams.lent.items(), strict=True)
+        place = int(np.searchsorted(np.cumsum(shares), random.random(), side="right"))
+        if place == len(names):
+            return line
+        name = np.array([speaker == names[place] for speaker in self.hparams.speakers], np.float32)
+        table = {symbol: row for row, symbol in enumerate(self.hparams.phonemes)}
+        singing = Singing(name, line.speaker[0, 0].numpy())
+        return replace(line, speaker=torch.from_numpy(singing.frames(line.phonemes[0].numpy(), table))[None])
 
 
 def with_smooth_pitch(line: Conditions, width: float) -> Conditions:

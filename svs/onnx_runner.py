@@ -25,6 +25,7 @@ import numpy as np
 from svs.band import widen
 from svs.codec.arrays import shape_noise, shape_pulses, synthesise
 from svs.codec.noise import even_noise
+from svs.codec.partials import with_odd_partials, without_half_partials
 from svs.expression import Colour, Expression, colour
 from svs.files import read_small
 from svs.flow import guided, sample
@@ -173,6 +174,7 @@ class OnnxVoice(Voice):
         pulses, noise = (
             found[0] for found in self._run("filters", latents=latents[None], cents=cents[None], voiced=voiced[None])
         )
+        pulses, noise = with_odd_partials(pulses, cents), without_half_partials(noise, cents, voiced)
         if coloured is not None:
             factor = np.exp2(coloured.formant_shift / np.float32(12.0))
             pulses = shape_pulses(pulses, cents, coloured.tension, factor)

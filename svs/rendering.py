@@ -242,7 +242,7 @@ def decode(
             torch.from_numpy(amount)[None] for amount in (coloured.breathiness, coloured.tension, coloured.formant_shift)
         )
         shaping = Shaping(noise_db, tilt_db, torch.exp2(semitones / 12.0))
-    return voice.codec.decode(latents, cents, voiced, noise, shaping, phase)[0].numpy()
+    return voice.codec.decode(latents, cents, voiced, noise, shaping, phase, drawn=True)[0].numpy()
 
 
 @dataclass(frozen=True)

@@ -201,8 +201,9 @@ class AcousticTraining(ResumableModule):
     of noises, which nobody can foretell, count as much as the few that make vowels.
     start: acoustic.safetensors, or a checkpoint, of the same sizes to begin from. It may know fewer conditions and
     styles: the new ones begin without any effect.
-    fold: guidance scale on the lyrics to fold into the weights of `start`, after which none is wanted when it sings.
-    fold_of: singer → scale, where it is not `fold`.
+    fold: guidance scale to fold into the weights of `start`, after which none is wanted when it sings: on the lyrics, or by
+    condition. fold_of: singer → scale or scales, where they are not `fold`.
+    strides: how many steps of Euler's the network is to sing in, each worth a step of midpoint's of `start`.
     bfloat16: matrix products in it; when None, where the device multiplies it.
     """
 
@@ -227,8 +228,9 @@ class AcousticTraining(ResumableModule):
         drop: float | dict[str, float] = 0.1,
         focus: float = 1.0,
         start: str | None = None,
-        fold: float | None = None,
-        fold_of: dict[str, float] | None = None,
+        fold: float | dict[str, float] | None = None,
+        fold_of: dict[str, float | dict[str, float]] | None = None,
+        strides: int | None = None,
         conditions: list[str] | None = None,
         styles: list[str] | None = None,
         text_encoder: str = HASHED,
@@ -264,21 +266,21 @@ class AcousticTraining(ResumableModule):
         self.objective = objective_of(objective)
         self.names = self.network.conditioner.names
         self.shares = torch.tensor(drop_shares(self.names, drop))
-        if fold is not None and start is None:
-            raise ValueError("fold: guidance can be folded into a trained network only; name its weights with start")
-        if fold is not None and objective != "velocity":
-            raise ValueError(f"fold: guidance is folded into networks that predict velocity, not {objective}")
-        if fold is not None and "lyrics" not in self.names:
-            raise ValueError("fold: it is guidance on the lyrics, which are none of the conditions")
-        if strangers := sorted(set(fold_of or {}) - set(speakers)):
-            raise ValueError(f"fold_of: no such speaker {', '.join(strangers)}; the table has {', '.join(speakers)}")
+        self.learns_of_another = fold is not None or strides is not None
+        self.scales = fold_scales(self.names, speakers, fold, fold_of)
+        if self.learns_of_another and start is None:
+            raise ValueError("fold, strides: what is folded is of a trained network; name its weights with start")
+        if self.learns_of_another and objective != "velocity":
+            raise ValueError(f"fold, strides: are for networks that predict velocity, not {objective}")
+        if strides is not None and strides < 1:
+            raise ValueError(f"strides is {strides}; at least 1 is wanted")
         self._guide: list[Backbone] = []  # not a submodule: it is neither trained nor saved
         if start:
             begun = self._begun(start)
             if begun.objective != objective:
                 raise ValueError(f"start: {start} predicts {begun.objective}, this run is to predict {objective}")
             begin_as(self.network, begun)
-            if fold is not None:
+            if self.learns_of_another:
                 if begun.conditioner.names != self.names:
                     known = ", ".join(begun.conditioner.names)
                     raise ValueError(f"fold: {start} knows {known}; name the same conditions")
@@ -291,11 +293,13 @@ class AcousticTraining(ResumableModule):
 
         if not start.endswith(".ckpt"):
             return load_acoustic(start)
-        module = cls.load_from_checkpoint(start, map_location="cpu", weights_only=True, start=None, fold=None)
+        module = cls.load_from_checkpoint(start, map_location="cpu", weights_only=True, start=None, fold=None, strides=None)
         return module.network.eval()
 
     def on_fit_start(self):
         check_same_conditions(self.hparams, self.trainer.datamodule.hparams)
+        if self.trainer.datamodule.hparams.get("lent") and not self.learns_of_another:
+            raise TrainingError("lent: crops under another singer's name teach a wrong voice; it goes with fold or strides only")
         importance = self.trainer.datamodule.importance()
         if len(importance) != self.hparams.latent_dim:
             raise TrainingError(
@@ -325,7 +329,8 @@ class AcousticTraining(ResumableModule):
                 return self.network(x, t, condition, conditions.keep)
 
             if self._guide:
-                loss = folding_loss(predict, self._guided(conditions, drop), latents, counted, self.weights)
+                goal = self._guided(conditions, drop)
+                loss = folding_loss(predict, goal, latents, counted, self.weights, self.hparams.strides)
             else:
                 loss = self.objective.loss(predict, latents, counted, self.weights)
         kept = counted.sum()
@@ -339,21 +344,49 @@ class AcousticTraining(ResumableModule):
         return (shares * (keep.sum(dim=1) // 2).clamp(max=self.hparams.prefix)).long()
 
     def _guided(self, conditions: Conditions, drop: Tensor):
-        """The velocity to be folded in: guided on the lyrics, except where an item has lost them."""
+        """The velocity to be folded in: guided as whoever sings most of an item is, except on what the item has lost."""
         (guide,) = self._guide
-        lyrics = self.names.index("lyrics")
-        without = drop.clone()
-        without[:, lyrics] = True
-        encoded = [guide.condition(conditions, groups) for groups in (drop, without)]
-        of = self.hparams.fold_of or {}
-        scales = conditions.speaker.new_tensor([of.get(name, self.hparams.fold) for name in self.hparams.speakers])
-        excess = ((conditions.speaker @ scales - 1.0) * ~drop[:, lyrics, None])[..., None]
+        full = guide.condition(conditions, drop)
+        who = conditions.speaker.mean(dim=1).argmax(dim=-1)
+        steered = []
+        for name, scales in self.scales.items():
+            group = self.names.index(name)
+            excess = (scales.to(who.device)[who] - 1.0) * ~drop[:, group]
+            (rows,) = torch.nonzero(excess, as_tuple=True)
+            if len(rows):
+                without = drop.clone()
+                without[:, group] = True
+                bare = guide.condition(conditions, without)[rows]
+                steered.append((rows, bare, conditions.keep[rows], excess[rows, None, None]))
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
-            full, bare = (guide(x, t, condition, conditions.keep).float() for condition in encoded)
-            return full + excess * (full - bare)
+            found = guide(x, t, full, conditions.keep).float()
+            wanted = found.clone()
+            for rows, bare, keep, excess in steered:
+                wanted[rows] += excess * (found[rows] - guide(x[rows], t[rows], bare, keep).float())
+            return wanted
 
         return velocity
+
+
+def fold_scales(
+    names: tuple[str, ...],
+    speakers: list[str],
+    fold: float | dict[str, float] | None,
+    fold_of: dict[str, float | dict[str, float]] | None,
+) -> dict[str, Tensor]:
+    """Condition → (speakers,) guidance scales to be folded in, of those conditions where one is not 1.
+
+    A number is a scale on the lyrics. Raises ValueError for strangers among conditions and speakers.
+    """
+    if strangers := sorted(set(fold_of or {}) - set(speakers)):
+        raise ValueError(f"fold_of: no such speaker {', '.join(strangers)}; the table has {', '.join(speakers)}")
+    of = {name: (fold_of or {}).get(name, {} if fold is None else fold) for name in speakers}
+    by_speaker = [asked if isinstance(asked, dict) else {"lyrics": asked} for asked in of.values()]
+    if unknown := sorted({name for asked in by_speaker for name in asked} - set(names)):
+        raise ValueError(f"fold: {', '.join(unknown)} none of the conditions {', '.join(names)}")
+    scales = {name: torch.tensor([float(asked.get(name, 1.0)) for asked in by_speaker]) for name in names}
+    return {name: scale for name, scale in scales.items() if bool((scale != 1.0).any())}
 
 
 def drop_shares(names: tuple[str, ...], drop: float | dict[str, float]) -> list[float]:

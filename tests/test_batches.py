@@ -10,6 +10,7 @@ from tiny_corpus import HELDOUT, TABLES
 
 from svs.batches import AcousticBatches, CodecBatches, TimingBatches, chances, clip_spans, clips_left, with_smooth_pitch
 from svs.dataset import Shard
+from svs.phonemes import is_vowel
 from svs.timing import observed
 from svs.units import LATENT_HOP
 
@@ -178,6 +179,28 @@ def test_of_some_crops_the_pitch_is_smoothed_and_nothing_else(shards):
         acoustic_batches(shards, batch_size=300, smoothed=share).batch(0)[0].cents for share in (None, {"one": 0.3})
     )
     assert measured.shape == some.shape and not torch.equal(measured, some)
+
+
+def test_of_a_share_of_the_crops_the_vowels_go_under_a_lent_name(shards):
+    for path in shards.glob("*/clips.jsonl"):  # a consonant in the first half of every clip
+        clips = [json.loads(line) for line in path.read_text().splitlines()]
+        for clip in clips:
+            halfway = clip["phones"][0]["end"] / 2
+            consonant = {"symbol": "T", "stress": None, "start": 0.0, "end": halfway, "note": 0}
+            clip["phones"] = [consonant, clip["phones"][0] | {"start": halfway}]
+        path.write_text("".join(json.dumps(clip) + "\n" for clip in clips))
+    data = acoustic_batches(shards, phonemes=("AA", "T", "SIL"), batch_size=400, lent={"bob": 0.5})
+    conditions, _ = data.batch(0)
+    table = data.hparams.phonemes
+    vowels = torch.tensor([is_vowel(symbol) for symbol in table])[conditions.phonemes].all(dim=-1) & conditions.keep
+    ann, bob = conditions.speaker[vowels].mean(dim=0)
+    assert float(bob) == pytest.approx(0.5 + 0.5 * 0.5, abs=0.06) and float(ann + bob) == pytest.approx(1.0)
+    sung = [symbol for symbol in table if not is_vowel(symbol) and symbol not in ("SIL", "BR")]
+    consonants = torch.tensor([symbol in sung for symbol in table])[conditions.phonemes].all(dim=-1) & conditions.keep
+    ann, bob = conditions.speaker[consonants].mean(dim=0)
+    assert float(bob) == pytest.approx(0.5, abs=0.08)
+    with pytest.raises(ValueError, match="lent: no such speaker eve"):
+        acoustic_batches(shards, lent={"eve": 0.5})
 
 
 def test_the_more_balance_the_more_often_rare_singers_are_drawn():

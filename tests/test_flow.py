@@ -5,7 +5,19 @@ import math
 import pytest
 import torch
 
-from svs.flow import SAMPLERS, euler, flow_matching_loss, guided, midpoint, sample, sample_times
+from svs.flow import (
+    SAMPLERS,
+    cosine_times,
+    euler,
+    flow_matching_loss,
+    folding_loss,
+    guided,
+    midpoint,
+    sample,
+    sample_times,
+    stride_end,
+    stride_times,
+)
 
 MEAN, DEVIATION = 1.5, 0.4
 
@@ -188,3 +200,32 @@ def test_training_times_are_logit_normal():
     logits = torch.logit(times.double())
     assert logits.mean().item() == pytest.approx(0, abs=0.02)
     assert logits.std().item() == pytest.approx(1, abs=0.02)
+
+
+# Strides ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strides", [1, 4])
+def test_half_of_the_strides_begin_where_steps_do_and_end_where_the_next_begin(strides):
+    torch.manual_seed(0)
+    times = cosine_times(strides)
+    drawn = stride_times(4000, strides)
+    assert drawn.min() >= 0 and drawn.max() <= 1
+    at = (drawn[:, None] - torch.tensor(times[:-1])).abs() < 1e-6
+    assert at.any(dim=1).float().mean() == pytest.approx(0.5, abs=0.05)
+    ends = stride_end(torch.tensor(times[:-1], dtype=torch.float64), strides)
+    torch.testing.assert_close(ends, torch.tensor(times[1:], dtype=torch.float64))
+    assert stride_end(torch.tensor([0.999]), strides).item() == pytest.approx(1.0)
+
+
+def test_what_strides_are_learned_of_is_a_midpoint_step():
+    torch.manual_seed(0)
+    x1 = MEAN + DEVIATION * noise(64, 5, 3)
+
+    def one_stride(x, t):  # for each item the mean velocity of its own midpoint step
+        step = stride_end(t, 4) - t
+        ends = [midpoint(gaussian_velocity, x[i : i + 1], t[i].item(), step[i].item()) for i in range(len(x))]
+        return (torch.cat(ends) - x) / step[:, None, None]
+
+    assert folding_loss(one_stride, gaussian_velocity, x1, strides=4).item() < 1e-9
+    assert folding_loss(gaussian_velocity, gaussian_velocity, x1, strides=4).item() > 1e-3

@@ -103,9 +103,44 @@ def test_guidance_is_folded_into_the_weights(acoustic_batches, tmp_path):
     assert not any("guide" in name for name in folding.state_dict())
 
 
+def test_as_many_steps_of_euler_do_what_those_of_midpoint_did(acoustic_batches, tmp_path):
+    from svs.samplers import draw
+    from svs.voice import save_acoustic
+
+    learned = acoustic(120, learning_rate=3e-3)
+    fit(learned, acoustic_batches(), 120)
+    start = tmp_path / "acoustic.safetensors"
+    save_acoustic(learned.network, start)
+    quick = acoustic(150, learning_rate=1e-3, start=str(start), strides=2, bfloat16=False)
+    fit(quick, acoustic_batches(), 150)
+    data = acoustic_batches()
+    data.setup()
+    conditions, latents = data.batch(1000)
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
+
+    def drawn(network, sampler):
+        network = network.eval()
+        with torch.inference_mode():
+            known = network.condition(conditions)
+            found = draw(lambda x, t: network(x, t, known, conditions.keep), noise, 2, sampler)
+        return found[conditions.keep]
+
+    wanted = drawn(learned.network, "midpoint")
+    error = (drawn(quick.network, "euler") - wanted).square().mean()
+    assert error < 0.6 * (drawn(learned.network, "euler") - wanted).square().mean()
+
+
 def test_folding_wants_a_network_to_begin_from():
-    with pytest.raises(ValueError, match="start"):
-        acoustic(fold=1.5)
+    for asked in ({"fold": 1.5}, {"strides": 4}):
+        with pytest.raises(ValueError, match="start"):
+            acoustic(**asked)
+    with pytest.raises(ValueError, match="fold: mood none of the conditions"):
+        acoustic(fold={"mood": 2.0})
+
+
+def test_names_are_lent_for_folding_only(acoustic_batches):
+    with pytest.raises(ValueError, match="lent: .* goes with fold or strides only"):
+        fit(acoustic(), acoustic_batches(lent={"tin": 0.5}), 1)
 
 
 def test_each_singer_has_a_scale_of_their_own_to_fold(acoustic_batches, tmp_path):
@@ -129,6 +164,13 @@ def test_each_singer_has_a_scale_of_their_own_to_fold(acoustic_batches, tmp_path
     assert torch.equal(goals[0], goals[2])
     theirs = conditions.speaker[:, 0, 0] == 1  # in their first frame, as in all
     assert theirs.any() and (goals[0] != goals[1])[theirs].any() and torch.equal(goals[0][~theirs], goals[1][~theirs])
+    both = acoustic(start=str(start), fold={"lyrics": 2.0, "speaker": 3.0}, bfloat16=False)
+    with torch.no_grad():
+        found = both._guided(conditions, kept)(noise, times)
+        bare = torch.tensor([[name == "speaker" for name in both.names]]).expand(len(noise), -1)
+        network = learned.network.eval()
+        full, without = (network(noise, times, network.condition(conditions, d), conditions.keep) for d in (kept, bare))
+    torch.testing.assert_close(found - goals[0], 2.0 * (full - without), atol=2e-3, rtol=1e-2)  # fp16 weights
     with pytest.raises(ValueError, match="fold_of: no such speaker nobody"):
         acoustic(start=str(start), fold=2.0, fold_of={"nobody": 2.0})
 
@@ -292,7 +334,7 @@ def test_weights_of_another_objective_are_no_beginning(tmp_path):
     save_acoustic(acoustic(objective="noise").network, start)
     with pytest.raises(ValueError, match=r"acoustic.safetensors predicts noise, this run is to predict velocity"):
         acoustic(start=str(start))
-    with pytest.raises(ValueError, match="fold: guidance is folded into networks that predict velocity, not noise"):
+    with pytest.raises(ValueError, match="fold, strides: are for networks that predict velocity, not noise"):
         acoustic(start=str(start), objective="noise", fold=1.5)
 
 

@@ -162,11 +162,12 @@ def shape_noise(magnitude: np.ndarray, voiced: np.ndarray, noise_db: np.ndarray,
 
 def smooth(log_magnitude: np.ndarray, longest: np.ndarray) -> np.ndarray:
     """Log magnitudes (frames, bins) without quefrencies beyond `longest` samples, (frames,)."""
-    cepstrum = np.fft.irfft(log_magnitude)
-    lags = np.arange(cepstrum.shape[-1])
-    share = np.minimum(lags, cepstrum.shape[-1] - lags) / longest[:, None]
-    taper = np.cos(np.pi * np.clip(share - 0.5, 0.0, 0.5)) ** 2
-    return np.fft.rfft(cepstrum * taper.astype(np.float32)).real
+    cepstrum, bins = np.fft.irfft(log_magnitude), log_magnitude.shape[-1]
+    share = np.arange(bins, dtype=np.float32) / longest[:, None].astype(np.float32)
+    taper = np.cos(np.float32(np.pi) * np.clip(share - np.float32(0.5), 0.0, 0.5)) ** 2
+    cepstrum[:, :bins] *= taper
+    cepstrum[:, bins:] *= taper[:, -2:0:-1]  # the same lags, seen from the end
+    return np.fft.rfft(cepstrum).real
 
 
 def warped(log_magnitude: np.ndarray, factor: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from svs.codec.excitation import pulse_train
+from svs.codec.partials import with_odd_partials, without_half_partials
 from svs.codec.shaping import Shaping
 from svs.layers import PITCH_FEATURES, ConvNeXtBlock, hann_window, pitch_features
 from svs.units import LATENT_HOP, SAMPLE_RATE
@@ -207,13 +208,19 @@ class Decoder(nn.Module):
         noise: Tensor,
         shaping: Shaping | None = None,
         phase: float = 0.0,
+        drawn: bool = False,
     ) -> Tensor:
         """latents: (batch, frames, latent_dim); cents, voiced: (batch, 2 × frames) on the 10 ms grid.
 
         spectra: of Encoder.spectra. noise: (batch, frames × LATENT_HOP) unit white noise, as of `even_noise`. phase: with
-        which the pulses begin. Returns audio of the shape of the noise.
+        which the pulses begin. drawn: whether the latents come of a network, which may mistake the octave (svs.codec.partials);
+        without gradients. Returns audio of the shape of the noise.
         """
         magnitude, noise_magnitude = self.filters(latents, spectra, cents, voiced)
+        if drawn:
+            lines = list(zip(magnitude.numpy(), noise_magnitude.numpy(), cents.numpy(), voiced.numpy(), strict=True))
+            magnitude = torch.from_numpy(np.stack([with_odd_partials(m, c) for m, _, c, _ in lines]))
+            noise_magnitude = torch.from_numpy(np.stack([without_half_partials(n, c, v) for _, n, c, v in lines]))
         if shaping is not None:
             magnitude, noise_magnitude = shaping.pulses(magnitude, cents), shaping.noise(noise_magnitude, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE, phase)
@@ -338,11 +345,12 @@ class SourceFilterNetwork(nn.Module):
         noise: Tensor,
         shaping: Shaping | None = None,
         phase: float = 0.0,
+        drawn: bool = False,
     ) -> Tensor:
         """Latents, all or the first latent_dim, pitch and unit noise (see Decoder) to (batch, samples)."""
         missing = len(self.encoder.deviation) - latents.shape[-1]
         latents = F.pad(latents, (0, missing)) if missing else latents
-        return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping, phase)
+        return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping, phase, drawn)
 
     def forward(self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None) -> Tensor:
         """Audio through the codec.

