@@ -324,6 +324,7 @@ def test_a_written_scoop_or_plop_leads_into_the_note(mark, sign):
     added = natural(notes, spans, style=STILL).cents - 6000
     at = round(notes[0].onset / 0.01)
     assert sign * added[at] == pytest.approx(200, abs=1)
+    assert 40 < sign * added[at + 6] < 160 and np.all(sign * np.diff(added[at : at + 12]) <= 0)
     np.testing.assert_allclose(added[at + 12 : at + 100], 0, atol=CENT)
 
 
@@ -335,6 +336,17 @@ def test_a_written_fall_or_doit_leads_away_from_the_note(mark, sign):
     np.testing.assert_allclose(added[at : end - 35], 0, atol=CENT)
     assert 350 < sign * added[end - 1] <= 400
     assert np.all(sign * np.diff(added[end - 35 : end]) >= 0)
+
+
+def test_a_fall_in_the_middle_of_a_line_ends_where_the_next_note_begins():
+    notes = delay([Note(i, 1, 6000, "la", phonemes=("L", "AA1")) for i in range(3)])
+    notes = [notes[0], replace(notes[1], marks=("falloff",)), notes[2]]
+    spans = place(notes, TypicalDurations())
+    added = natural(notes, spans, style=STILL).cents - exact(notes, spans).cents
+    begin, following = (round(notes[index].onset / 0.01) for index in (1, 2))
+    assert added[begin:following].min() < -200
+    np.testing.assert_allclose(added[: begin + 10], 0, atol=CENT)
+    np.testing.assert_allclose(added[following + 1 :], 0, atol=CENT)
 
 
 def test_exact_sings_bare_notes_whatever_is_written():
