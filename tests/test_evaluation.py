@@ -182,6 +182,7 @@ def test_drift_is_the_rise_along_the_steady_part():
     notes = [Note(0.0, 1.0, 6000, "la")]
     rows = note_errors(notes, curve_of(6000 + np.linspace(-25, 24.5, 100)))
     assert rows[0]["drift_cents"] == pytest.approx(0.5 * 80, abs=0.1)
+    assert rows[0]["spread_cents"] == pytest.approx(0.4 * 40, abs=0.5)  # of what drifts evenly
     assert rows[0]["error_cents"] == pytest.approx(0, abs=0.3)
 
 
