@@ -79,7 +79,8 @@ def place(notes: Sequence[Note], durations: DurationModel, tail: float = TAIL) -
     notes: line time (see `delay`), in order, with their phonemes; a melisma note lengthens the vowel before it.
     tail:  seconds of silence after the last note.
 
-    Two vowels in a row leave their consonants what VOWEL_SHARE and SHORTEST_VOWEL spare, squeezed in proportion.
+    Two vowels in a row leave their consonants what VOWEL_SHARE and SHORTEST_VOWEL spare, squeezed in proportion,
+    and those after a melisma its last note as much.
     Raises ValueError where a note has no phonemes, overlaps, or has consonants with no time before them.
     """
     syllables = _syllables(notes)
@@ -99,6 +100,8 @@ def place(notes: Sequence[Note], durations: DurationModel, tail: float = TAIL) -
         else:
             room = following.start - syllable.start
             squeeze = _squeeze(room, middle.sum() + coda.sum() + onset.sum())
+            if syllable.last > syllable.start:
+                squeeze = min(squeeze, _squeeze(following.start - syllable.last, coda.sum() + onset.sum()))
             onset = onset * squeeze
             spans.sing(syllable, following.start - onset.sum(), middle * squeeze, coda * squeeze)
         spans.row(following.onset, following.start - onset.sum(), onset, following.note, end=following.start)
@@ -307,7 +310,8 @@ def observed(spans: Sequence[PhonemeSpan]) -> tuple[list[Consonant], np.ndarray]
 
 @dataclass(frozen=True)
 class _Syllable:
-    """A syllable on its notes: start and end in seconds are those of its nucleus with the coda."""
+    """A syllable on its notes: start and end in seconds are those of its nucleus with the coda; last is where the last note
+    begins that a melisma gives it."""
 
     onset: tuple[str, ...]
     nucleus: tuple[str, ...]  # first to last vowel, with what stands between them ("do‿I": UW AY)
@@ -315,6 +319,7 @@ class _Syllable:
     start: float
     end: float
     note: int
+    last: float
 
 
 @dataclass(frozen=True)
@@ -377,15 +382,15 @@ def _syllables(notes: Sequence[Note]) -> list[_Syllable]:
                 raise ValueError(f"{where} continues a vowel, but no note is before it")
             last = syllables[-1]
             if note.onset - end < SHORTEST_REST:
-                syllables[-1] = replace(last, end=note.end)
+                syllables[-1] = replace(last, end=note.end, last=note.onset)
             else:
                 syllables[-1] = replace(last, coda=())
-                syllables.append(_Syllable((), last.nucleus[-1:], last.coda, note.onset, note.end, last.note))
+                syllables.append(_Syllable((), last.nucleus[-1:], last.coda, note.onset, note.end, last.note, note.onset))
         else:
             if not note.phonemes:
                 raise ValueError(f"{where} has no phonemes; pronounce the part first (svs.phonemes.pronounce)")
             onset, nucleus, coda = _split(tuple(strip_stress(symbol) for symbol in note.phonemes))
-            syllables.append(_Syllable(onset, nucleus, coda, note.onset, note.end, index))
+            syllables.append(_Syllable(onset, nucleus, coda, note.onset, note.end, index, note.onset))
         end = note.end
     return syllables
 

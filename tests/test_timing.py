@@ -127,6 +127,17 @@ def test_consonants_leave_the_vowel_of_a_short_note_its_share(seconds):
     assert vowels[:-1] == pytest.approx([max(0.4 * seconds, min(0.064, 0.8 * seconds))] * 3)
 
 
+@pytest.mark.parametrize("seconds", [0.1, 0.17, 0.25])
+def test_consonants_after_a_melisma_leave_its_last_note_its_share(seconds):
+    notes = delay([
+        Note(0, 1, 6000, "strengths", phonemes=("S", "T", "R", "EH1", "NG", "K", "TH", "S")),
+        Note(1, seconds, 6200, None, melisma=True),
+        Note(1 + seconds, 1, 6000, "strengths", phonemes=("S", "T", "R", "EH1", "NG", "K", "TH", "S")),
+    ])
+    first = next(span for span in place(notes, TypicalDurations()) if span.symbol == "EH")
+    assert first.end - notes[1].onset == pytest.approx(max(0.4 * seconds, min(0.064, 0.8 * seconds)))
+
+
 def test_long_notes_keep_their_consonants_whole():
     notes = delay([Note(0, 1, 6000, "sea", phonemes=("S", "IY1")), Note(1, 1, 6000, "sea", phonemes=("S", "IY1"))])
     spans = place(notes, TypicalDurations())
