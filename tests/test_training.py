@@ -88,14 +88,23 @@ def test_the_acoustic_model_learns_one_batch(acoustic_batches):
     assert sum(losses.values[-20:]) < 0.75 * sum(losses.values[:20])
 
 
-def test_guidance_is_folded_into_the_weights(acoustic_batches, tmp_path):
-    """After folding, one evaluation gives what two with guidance gave before."""
+@pytest.fixture
+def begun(acoustic_batches, tmp_path):
+    """Trains a model for so many batches; returns it and where its weights are."""
     from svs.voice import save_acoustic
 
-    learned = acoustic(120, learning_rate=3e-3)
-    fit(learned, acoustic_batches(), 120)
-    start = tmp_path / "acoustic.safetensors"
-    save_acoustic(learned.network, start)
+    def begin(steps):
+        learned = acoustic(steps, learning_rate=3e-3)
+        fit(learned, acoustic_batches(), steps)
+        save_acoustic(learned.network, tmp_path / "acoustic.safetensors")
+        return learned, tmp_path / "acoustic.safetensors"
+
+    return begin
+
+
+def test_guidance_is_folded_into_the_weights(acoustic_batches, begun):
+    """After folding, one evaluation gives what two with guidance gave before."""
+    _, start = begun(120)
     folding = acoustic(60, learning_rate=1e-3, start=str(start), fold=3.0, bfloat16=False)
     losses = Losses("acoustic/loss")
     fit(folding, one_batch(acoustic_batches()), 60, losses)
@@ -103,14 +112,10 @@ def test_guidance_is_folded_into_the_weights(acoustic_batches, tmp_path):
     assert not any("guide" in name for name in folding.state_dict())
 
 
-def test_as_many_steps_of_euler_do_what_those_of_midpoint_did(acoustic_batches, tmp_path):
+def test_as_many_steps_of_euler_do_what_those_of_midpoint_did(acoustic_batches, begun):
     from svs.samplers import draw
-    from svs.voice import save_acoustic
 
-    learned = acoustic(120, learning_rate=3e-3)
-    fit(learned, acoustic_batches(), 120)
-    start = tmp_path / "acoustic.safetensors"
-    save_acoustic(learned.network, start)
+    learned, start = begun(120)
     quick = acoustic(150, learning_rate=1e-3, start=str(start), strides=2, bfloat16=False)
     fit(quick, acoustic_batches(), 150)
     data = acoustic_batches()
@@ -143,13 +148,8 @@ def test_names_are_lent_for_folding_only(acoustic_batches):
         fit(acoustic(), acoustic_batches(lent={"tin": 0.5}), 1)
 
 
-def test_each_singer_has_a_scale_of_their_own_to_fold(acoustic_batches, tmp_path):
-    from svs.voice import save_acoustic
-
-    learned = acoustic(60, learning_rate=3e-3)
-    fit(learned, acoustic_batches(), 60)
-    start = tmp_path / "acoustic.safetensors"
-    save_acoustic(learned.network, start)
+def test_each_singer_has_a_scale_of_their_own_to_fold(acoustic_batches, begun):
+    learned, start = begun(60)
     data = acoustic_batches()
     data.setup()
     conditions, latents = data.batch(0)
