@@ -385,8 +385,8 @@ def fold_scales(
     by_speaker = [asked if isinstance(asked, dict) else {"lyrics": asked} for asked in of.values()]
     if unknown := sorted({name for asked in by_speaker for name in asked} - set(names)):
         raise ValueError(f"fold: {', '.join(unknown)} none of the conditions {', '.join(names)}")
-    scales = {name: torch.tensor([float(asked.get(name, 1.0)) for asked in by_speaker]) for name in names}
-    return {name: scale for name, scale in scales.items() if bool((scale != 1.0).any())}
+    scales = {name: [float(asked.get(name, 1.0)) for asked in by_speaker] for name in names}
+    return {name: torch.tensor(each) for name, each in scales.items() if any(scale != 1.0 for scale in each)}
 
 
 def drop_shares(names: tuple[str, ...], drop: float | dict[str, float]) -> list[float]:

@@ -20,6 +20,7 @@ JUDGED, FEWEST = 5, 3  # odd partials from the third on: at most and at least
 BEARABLE_DB, PLAIN_DB = 12.0, 20.0  # of their median below their neighbours: nothing is done, all is
 PARTIALS = 64  # put in at most
 RESOLVED_HZ = 300.0  # notes that are lower have no partials an octave lower that the noise's filter could tell apart
+BLOCK = 512  # frames that are worked on at once
 RIPPLE = 1.2  # periods of the pitch: finer ripples of the noise, such as partials an octave lower, are smoothed away
 NEPERS_A_DB = np.log(10.0) / 20.0
 
@@ -41,10 +42,11 @@ def with_odd_partials(magnitude: np.ndarray, cents: np.ndarray) -> np.ndarray:
     lacking = np.flatnonzero((share > 0.0) & (count >= FEWEST))
     if not len(lacking):
         return magnitude
-    spacing = spacing[lacking]
-    lift = np.maximum(_below_neighbours(_partials(magnitude[lacking], spacing, PARTIALS)), 0.0) * share[lacking, None]
     mended = magnitude.copy()
-    mended[lacking] += _about_odd(lift, np.arange(magnitude.shape[1]) / spacing[:, None])
+    for here in _blocks(lacking):
+        apart = spacing[here]
+        lift = np.maximum(_below_neighbours(_partials(magnitude[here], apart, PARTIALS)), 0.0) * share[here, None]
+        mended[here] += _about_odd(lift, np.arange(magnitude.shape[1]) / apart[:, None])
     return mended
 
 
@@ -57,8 +59,13 @@ def without_half_partials(noise_magnitude: np.ndarray, cents: np.ndarray, voiced
     hz = _hz(cents).repeat(times)
     high = np.flatnonzero(np.repeat(voiced, times) & (hz > RESOLVED_HZ))
     even = noise_magnitude.copy()
-    even[high] = smooth(noise_magnitude[high], (RIPPLE * SAMPLE_RATE / hz[high]).astype(np.float32))
+    for here in _blocks(high):
+        even[here] = smooth(noise_magnitude[here], (RIPPLE * SAMPLE_RATE / hz[here]).astype(np.float32))
     return even
+
+
+def _blocks(frames: np.ndarray) -> list[np.ndarray]:
+    return [frames[at : at + BLOCK] for at in range(0, len(frames), BLOCK)]
 
 
 def _hz(cents: np.ndarray) -> np.ndarray:

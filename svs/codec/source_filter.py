@@ -218,9 +218,10 @@ class Decoder(nn.Module):
         """
         magnitude, noise_magnitude = self.filters(latents, spectra, cents, voiced)
         if drawn:
-            lines = list(zip(magnitude.numpy(), noise_magnitude.numpy(), cents.numpy(), voiced.numpy(), strict=True))
-            magnitude = torch.from_numpy(np.stack([with_odd_partials(m, c) for m, _, c, _ in lines]))
-            noise_magnitude = torch.from_numpy(np.stack([without_half_partials(n, c, v) for _, n, c, v in lines]))
+            for item, (pitch, sung) in enumerate(zip(cents.numpy(), voiced.numpy(), strict=True)):
+                magnitude[item] = torch.from_numpy(with_odd_partials(magnitude[item].numpy(), pitch))
+                even = without_half_partials(noise_magnitude[item].numpy(), pitch, sung)
+                noise_magnitude[item] = torch.from_numpy(even)
         if shaping is not None:
             magnitude, noise_magnitude = shaping.pulses(magnitude, cents), shaping.noise(noise_magnitude, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE, phase)
