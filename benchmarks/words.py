@@ -40,9 +40,9 @@ def main(arguments=None):
             sound |= {"teacher": (teacher, teacher_notes), "codec copy": (codec_copy(teacher, options), teacher_notes)}
         elif sung is not None:
             say(f"{sung}: not there; the teacher's columns leave this song out")
-        heard = {name: hear(*of) for name, of in sound.items()}
+        heard, written = {name: hear(*of) for name, of in sound.items()}, select_part(read_score(score)).notes
         for name, of in sound.items():
-            unlikely[name] = [total + more for total, more in zip(unlikely[name], surprise(score, *of), strict=True)]
+            unlikely[name] = [total + more for total, more in zip(unlikely[name], surprise(written, *of), strict=True)]
         songs[score.stem] = {name: (word_error_rate(words, text), text) for name, text in heard.items()}
         if options.show:
             print(f"{score.stem}\n  sung        {words}")
@@ -86,10 +86,9 @@ def hear(audio: Audio, notes) -> str:
     return " ".join(transcribe(audio, chunks(notes, audio.seconds)))
 
 
-def surprise(score: Path, audio: Audio, notes) -> tuple[float, int]:
-    """Nats and tokens of a song's words, in the pieces that `hear` hears. notes: of the sound, those of the score in time."""
+def surprise(written, audio: Audio, notes) -> tuple[float, int]:
+    """Nats and tokens of a song's words, in the pieces that `hear` hears. written: the score's notes; notes: the sound's."""
     spans = chunks(notes, audio.seconds)
-    written = select_part(read_score(score)).notes
     timed = [replace(note, onset=sung.onset) for note, sung in zip(written, notes, strict=True)]
     return unlikelihood(audio, spans, sung_words(timed, spans))
 

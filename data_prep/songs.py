@@ -1,6 +1,6 @@
 """What the teachers sing: phrases with words, notes and phonemes.
 
-Three sources, each a list of `Phrase`s whose melodies are made again, with another seed, for every take:
+Four sources, each a list of `Phrase`s whose melodies are made again, with another seed, for every take:
 - `lieder`: English songs of the OpenScore Lieder corpus (CC0, https://github.com/OpenScore/Lieder), as note lists,
   or `scores`: any folder of MusicXML;
 - `texts`:  public-domain lyrics (songs.txt) set to generated tonal melodies;

@@ -98,10 +98,9 @@ def place(notes: Sequence[Note], durations: DurationModel, tail: float = TAIL) -
             spans.sing(syllable, syllable.end, middle, coda)
             spans.until(following.start - onset.sum(), SILENCE, -1)
         else:
-            room = following.start - syllable.start
-            squeeze = _squeeze(room, middle.sum() + coda.sum() + onset.sum())
-            if syllable.last > syllable.start:
-                squeeze = min(squeeze, _squeeze(following.start - syllable.last, coda.sum() + onset.sum()))
+            late = coda.sum() + onset.sum()
+            whole = _squeeze(following.start - syllable.start, middle.sum() + late)
+            squeeze = min(whole, _squeeze(following.start - syllable.last, late))
             onset = onset * squeeze
             spans.sing(syllable, following.start - onset.sum(), middle * squeeze, coda * squeeze)
         spans.row(following.onset, following.start - onset.sum(), onset, following.note, end=following.start)

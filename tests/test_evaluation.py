@@ -651,7 +651,7 @@ def test_words_benchmark_counts_every_word_of_the_song(sung, tmp_path, capsys, m
     from svs.evaluator import song_words
 
     monkeypatch.setattr(words, "hear", lambda audio, notes: "row row row your boat")
-    monkeypatch.setattr(words, "surprise", lambda score, audio, notes: (12.0, 5))
+    monkeypatch.setattr(words, "surprise", lambda written, audio, notes: (12.0, 5))
     monkeypatch.setattr(codec, "load_codec", lambda path, voice: SameSound())
     words.main([*sung, "--teacher", str(tmp_path), "--json", str(tmp_path / "words.out")])
     found = json.loads((tmp_path / "words.out").read_text())

@@ -8,7 +8,7 @@ from svs.codec.arrays import HOP, NOISE_FFT, synthesise
 from svs.codec.noise import even_noise
 from svs.codec.partials import with_odd_partials, without_half_partials
 from svs.f0 import track
-from svs.units import A4_CENTS, A4_HZ, SAMPLE_RATE
+from svs.units import SAMPLE_RATE, cents_to_hz
 
 FRAMES = 100
 HZ = np.linspace(0.0, SAMPLE_RATE / 2, 1025)
@@ -23,17 +23,15 @@ def vowel(hz=HZ):
 
 def an_octave_too_high(cents, depth_db):
     """(FRAMES, bins): the vowel, with as many dB of gap about the odd partials."""
-    f0 = A4_HZ * 2 ** ((cents - A4_CENTS) / 1200)
-    gap = 0.5 - 0.5 * np.cos(np.pi * HZ / f0)
+    gap = 0.5 - 0.5 * np.cos(np.pi * HZ / cents_to_hz(cents))
     return np.tile(vowel() - depth_db / 8.686 * gap, (FRAMES, 1)).astype(np.float32)
 
 
-def heard(magnitude, cents, noise_magnitude=None):
+def heard(magnitude, cents):
     """Median of Praat's F0, in cents, of what is sung through a filter."""
     line = np.full(FRAMES, cents, np.float32)
-    if noise_magnitude is None:
-        noise_magnitude = np.full((3 * FRAMES, len(NOISE_HZ)), -9.0, np.float32)
-    sound = synthesise(magnitude, noise_magnitude, line, np.ones(FRAMES, bool), even_noise(FRAMES * HOP, 0))
+    faint = np.full((3 * FRAMES, len(NOISE_HZ)), -9.0, np.float32)
+    sound = synthesise(magnitude, faint, line, np.ones(FRAMES, bool), even_noise(FRAMES * HOP, 0))
     found = track(Audio(sound, SAMPLE_RATE), "praat", floor_hz=60.0, ceiling_hz=1200.0)
     return float(np.median(found.cents[found.voiced]))
 
@@ -48,7 +46,7 @@ def test_a_note_whose_odd_partials_lack_is_heard_at_its_octave_again(cents):
 def test_what_was_lacking_is_as_strong_as_its_neighbours():
     lacking = an_octave_too_high(6500.0, 30.0)
     mended = with_odd_partials(lacking, np.full(FRAMES, 6500.0))
-    at = np.round(np.arange(2, 20) * A4_HZ * 2 ** (-400 / 1200) / HZ[1]).astype(int)
+    at = np.round(np.arange(2, 20) * cents_to_hz(6500.0) / HZ[1]).astype(int)
     far = [8.686 * np.abs(magnitude[0, at] - vowel()[at]) for magnitude in (lacking, mended)]
     assert far[0].max() > 29.0 and far[1].max() < 6.0 and far[1].mean() < 2.0  # 6 dB between two formants
 
@@ -69,8 +67,7 @@ def test_only_the_frames_that_lack_partials_are_changed():
 
 def test_noise_halfway_between_the_partials_is_smoothed_where_voiced():
     cents = 7100.0
-    f0 = A4_HZ * 2 ** ((cents - A4_CENTS) / 1200)
-    ripple = np.cos(2 * np.pi * NOISE_HZ / (f0 / 2)).astype(np.float32)
+    ripple = np.cos(2 * np.pi * NOISE_HZ / (cents_to_hz(cents) / 2)).astype(np.float32)
     noise = np.tile(vowel(NOISE_HZ) - 1.0 + 1.5 * ripple, (3 * FRAMES, 1)).astype(np.float32)
     voiced = np.arange(FRAMES) < 50
     even = without_half_partials(noise, np.full(FRAMES, cents), voiced)

@@ -109,6 +109,14 @@ def test_every_english_phone_is_sung():
     assert sung >= {*songs.CONSONANTS, *songs.CODAS, *songs.VOWELS}
 
 
+def test_patter_is_of_open_syllables_eight_to_thirteen_a_second():
+    for p in songs.patter(teacher.rng_of, 0, count=20):
+        assert len(p.notes) / 13 <= p.seconds <= len(p.notes) / 8
+        for note in p.notes:
+            consonant, vowel = note.phonemes
+            assert consonant in songs.CONSONANTS and vowel.rstrip("1") in songs.VOWELS
+
+
 def test_phrases_are_of_a_length_to_sing_in_one_breath():
     for p in songs.texts(songs.HERE / "songs.txt", ENGLISH, teacher.rng_of, 0):
         assert songs.SHORTEST <= p.seconds <= songs.LONGEST, p.name

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from svs.codec.arrays import smooth
-from svs.units import A4_CENTS, A4_HZ, SAMPLE_RATE
+from svs.codec.arrays import NEPERS_A_DB, smooth
+from svs.units import SAMPLE_RATE, cents_to_hz
 
 HIGHEST_HZ = 6000.0  # of the partials that are judged by; further up they are drowned in noise
 JUDGED, FEWEST = 5, 3  # odd partials from the third on: at most and at least
 BEARABLE_DB, PLAIN_DB = 12.0, 20.0  # of their median below their neighbours: nothing is done, all is
 PARTIALS = 64  # put in at most
 RESOLVED_HZ = 300.0  # notes that are lower have no partials an octave lower that the noise's filter could tell apart
-BLOCK = 512  # frames that are worked on at once
 RIPPLE = 1.2  # periods of the pitch: finer ripples of the noise, such as partials an octave lower, are smoothed away
-NEPERS_A_DB = np.log(10.0) / 20.0
+BLOCK = 512  # frames that are worked on at once
 
 
 def with_odd_partials(magnitude: np.ndarray, cents: np.ndarray) -> np.ndarray:
@@ -31,7 +30,7 @@ def with_odd_partials(magnitude: np.ndarray, cents: np.ndarray) -> np.ndarray:
     cents: (frames,). The same array where nothing is lacking.
     """
     bin_hz = SAMPLE_RATE / 2 / (magnitude.shape[1] - 1)
-    spacing = _hz(cents) / bin_hz  # bins from partial to partial
+    spacing = cents_to_hz(cents) / bin_hz  # bins from partial to partial
     judged = _partials(magnitude, spacing, 2 * JUDGED + 2)
     below = _below_neighbours(judged)[:, 1:]
     heard = np.arange(3, 2 * JUDGED + 2, 2) * spacing[:, None] * bin_hz < HIGHEST_HZ
@@ -56,7 +55,7 @@ def without_half_partials(noise_magnitude: np.ndarray, cents: np.ndarray, voiced
     cents, voiced: (frames,).
     """
     times = len(noise_magnitude) // len(cents)
-    hz = _hz(cents).repeat(times)
+    hz = cents_to_hz(cents).repeat(times)
     high = np.flatnonzero(np.repeat(voiced, times) & (hz > RESOLVED_HZ))
     even = noise_magnitude.copy()
     for here in _blocks(high):
@@ -66,10 +65,6 @@ def without_half_partials(noise_magnitude: np.ndarray, cents: np.ndarray, voiced
 
 def _blocks(frames: np.ndarray) -> list[np.ndarray]:
     return [frames[at : at + BLOCK] for at in range(0, len(frames), BLOCK)]
-
-
-def _hz(cents: np.ndarray) -> np.ndarray:
-    return A4_HZ * np.exp2((cents.astype(np.float64) - A4_CENTS) / 1200.0)
 
 
 def _partials(magnitude: np.ndarray, spacing: np.ndarray, count: int) -> np.ndarray:

@@ -218,9 +218,9 @@ class Decoder(nn.Module):
         """
         magnitude, noise_magnitude = self.filters(latents, spectra, cents, voiced)
         if drawn:
-            for item, (pitch, sung) in enumerate(zip(cents.numpy(), voiced.numpy(), strict=True)):
+            for item, (pitch, sounding) in enumerate(zip(cents.numpy(), voiced.numpy(), strict=True)):
                 magnitude[item] = torch.from_numpy(with_odd_partials(magnitude[item].numpy(), pitch))
-                even = without_half_partials(noise_magnitude[item].numpy(), pitch, sung)
+                even = without_half_partials(noise_magnitude[item].numpy(), pitch, sounding)
                 noise_magnitude[item] = torch.from_numpy(even)
         if shaping is not None:
             magnitude, noise_magnitude = shaping.pulses(magnitude, cents), shaping.noise(noise_magnitude, voiced)

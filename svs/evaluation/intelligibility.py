@@ -234,7 +234,7 @@ def unlikelihood(audio: Audio, spans: Sequence[tuple[float, float]], texts: Sequ
     for (start, end), text in zip(spans, texts, strict=True):
         piece = samples[round(start * WHISPER_RATE) : round(end * WHISPER_RATE)]
         if text and len(piece):
-            chances = _aligned(model, piece, text).text_token_probs
+            chances = _aligned(model, piece, _tokenizer(model).encode(f" {text}")).text_token_probs
             nats -= float(np.log(np.maximum(chances, 1e-10)).sum())
             tokens += len(chances)
     return nats, tokens
@@ -255,18 +255,17 @@ def _passed_over(model, samples: np.ndarray, text: str) -> float:
     tokens = _tokenizer(model).encode(f" {text}")
     if not text or len(tokens) > model.max_length // 2 - 8:  # what the decoder holds beside its marks
         return 0.0
-    found = _aligned(model, samples, text)
+    found = _aligned(model, samples, tokens)
     begins = [0.02 * next(path)[1] for _, path in groupby(found.alignments, key=lambda step: step[0])]  # of each token
     return longest_wordless(samples, begins)
 
 
-def _aligned(model, samples: np.ndarray, text: str):
+def _aligned(model, samples: np.ndarray, tokens: list[int]):
     """ctranslate2's alignment of a text's tokens to the first 30 s of (samples,) at WHISPER_RATE."""
-    tokenizer = _tokenizer(model)
     features = model.feature_extractor(samples)
     frames = min(features.shape[-1], 3000)  # of 10 ms
     heard = model.encode(np.pad(features[:, :frames], ((0, 0), (0, 3000 - frames))))
-    (found,) = model.model.align(heard, tokenizer.sot_sequence, [tokenizer.encode(f" {text}")], frames)
+    (found,) = model.model.align(heard, _tokenizer(model).sot_sequence, [tokens], frames)
     return found
 
 
