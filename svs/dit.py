@@ -56,7 +56,7 @@ class DiTBlock(nn.Module):
             x = x + self.cross(self.cross_norm(x), condition, keep)
         y = self.norm2(x) * (1 + scale2) + shift2
         y = y + self.convolution((y * keep[..., None]).transpose(1, 2)).transpose(1, 2)
-        return x + gate2 * self.narrow(F.gelu(self.widen(y), approximate="tanh"))
+        return x + gate2 * self.narrow(F.gelu(self.widen(y)))
 
 
 class DiT(Backbone):

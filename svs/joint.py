@@ -46,7 +46,7 @@ class Stream(nn.Module):
         x = x + gate1 * self.attention.leave(gathered.flatten(2))
         y = self.norm2(x) * (1 + scale) + shift
         y = y + self.convolution((y * keep[..., None]).transpose(1, 2)).transpose(1, 2)
-        return x + gate2 * self.narrow(F.gelu(self.widen(y), approximate="tanh"))
+        return x + gate2 * self.narrow(F.gelu(self.widen(y)))
 
     def _modulation(self, modulation: Tensor) -> tuple[Tensor, ...]:
         return (modulation + self.modulation.to(modulation.dtype)).chunk(6, dim=-1)

@@ -34,7 +34,7 @@ class ConvNeXtBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
-        y = self.narrow(F.gelu(self.widen(self.norm(y)), approximate="tanh"))
+        y = self.narrow(F.gelu(self.widen(self.norm(y))))
         return x + self.scale * y
 
 

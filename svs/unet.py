@@ -33,7 +33,7 @@ class ResidualBlock(nn.Module):
         shift, scale, gate = (modulation + self.modulation.to(modulation.dtype)).chunk(3, dim=-1)
         y = (self.norm(x) * (1 + scale) + shift) * keep[..., None]
         y = self.widen(y.transpose(1, 2)).transpose(1, 2)
-        return x + gate * self.narrow(F.gelu(y, approximate="tanh"))
+        return x + gate * self.narrow(F.gelu(y))
 
 
 class Level(nn.Module):

@@ -41,10 +41,12 @@ class WindowedAttention(Attention):
         mask = ((frame[None, :] - frame[w : 2 * w, None]).abs() <= window) & reach
         # a padded query may see nothing at all; let it see everything, nobody reads it
         mask = mask | ~mask.any(dim=-1, keepdim=True)
-        # written out: on CPUs the fused kernel's backward pass takes ten times as long on blocks this small
-        scores = (q @ k.transpose(-1, -2)).float() * size**-0.5
-        weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)
-        y = (weights.to(v.dtype) @ v).transpose(1, 2)
+        if torch.is_grad_enabled():  # on CPUs the fused kernel's backward pass takes ten times as long on blocks this small
+            scores = (q @ k.transpose(-1, -2)).float() * size**-0.5
+            y = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1).to(v.dtype) @ v
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, mask)
+        y = y.transpose(1, 2)
         return y.reshape(batch, blocks * w, heads, size)[:, :tokens]
 
 
