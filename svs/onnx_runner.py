@@ -26,16 +26,18 @@ from svs.band import widen
 from svs.codec.arrays import shape_noise, shape_pulses, synthesise
 from svs.codec.noise import even_noise
 from svs.codec.partials import with_odd_partials, without_half_partials
+from svs.codec.purity import without_excess
 from svs.expression import Colour, Expression, colour
 from svs.files import read_small
 from svs.flow import guided, sample
 from svs.frames import GROUPS, WHOLE, Manner, frame_arrays, stresses
 from svs.pitch import PitchCurve
+from svs.purity import least_purity
 from svs.rendering import Progress, Sampling, even, finished
 from svs.score import Note
 from svs.timing import PhonemeSpan
 from svs.units import LATENT_HOP
-from svs.voice import Voice, VoiceError, find, read_band, read_facts
+from svs.voice import Voice, VoiceError, find, read_band, read_facts, read_purity
 
 FORMAT = 1
 NETWORKS = ("conditions", "velocity", "filters")
@@ -77,6 +79,7 @@ class OnnxVoice(Voice):
             latent_dim=about["latent_dim"],
             conditions=tuple(about["conditions"]),
             band=read_band(folder, about["latent_dim"]),
+            purity=read_purity(folder, facts["singers"]),
             **cls.described(facts),
         )
         voice._check_sizes()
@@ -128,6 +131,7 @@ class OnnxVoice(Voice):
         frames = frame_arrays(spans, stresses(spans, notes), whole, self.phonemes)
         expressions = expressions or [Expression()] * len(notes)
         coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds, self.formant_shift(singer))
+        least = least_purity(self.purities(singer), spans, whole.cents, whole.hop_seconds)
         frames["speaker"] = self.singing(singer, language).frames(frames["phonemes"], self.phonemes)
         line: dict[str, np.ndarray] = {}
         for name, size in self.condition_sizes.items():
@@ -140,7 +144,8 @@ class OnnxVoice(Voice):
             if self.band is not None:
                 latents = widen(latents, self.band)
             bent = coloured and coloured.slice(2 * first, 2 * last)
-            return self._decoded(latents, here, bent, sampling.seed, first, phase)
+            pure = None if least is None else least[2 * first : 2 * last]
+            return self._decoded(latents, here, bent, pure, sampling.seed, first, phase)
 
         return finished(notes, spans, curve, expressions, sound, progress)
 
@@ -168,13 +173,15 @@ class OnnxVoice(Voice):
         return found[0]
 
     def _decoded(
-        self, latents: np.ndarray, frames, coloured: Colour | None, seed: int, first: int, phase: float
+        self, latents: np.ndarray, frames, coloured: Colour | None, least: np.ndarray | None, seed: int, first: int, phase: float
     ) -> np.ndarray:
         cents, voiced = frames["cents"].reshape(-1), frames["voiced"].reshape(-1)
         pulses, noise = (
             found[0] for found in self._run("filters", latents=latents[None], cents=cents[None], voiced=voiced[None])
         )
         pulses, noise = with_odd_partials(pulses, cents), without_half_partials(noise, cents, voiced)
+        if least is not None:
+            noise = without_excess(noise, pulses, cents, voiced, least)
         if coloured is not None:
             factor = np.exp2(coloured.formant_shift / np.float32(12.0))
             pulses = shape_pulses(pulses, cents, coloured.tension, factor)

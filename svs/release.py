@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from svs import band, timbre
+from svs import band, purity, timbre
 from svs.annotations import timbres as timbres_of
 from svs.audio import AudioError
 from svs.card import CARD, CardError, write_card
@@ -33,6 +33,7 @@ from svs.guidance import GuidanceError, read_guidance
 from svs.mistakes import Mistake
 from svs.speaker import EMBEDDINGS, direction, write_embeddings
 from svs.units import LATENT_HOP, SAMPLE_RATE
+from svs.valleys import purities
 from svs.voice import TIMBRES, Voice, VoiceError, save_acoustic
 
 RANGE_PERCENTILES = (1, 99)  # of a singer's notes, or voiced frames: what lies outside is too rare to be learned
@@ -58,7 +59,9 @@ def timing_of(path):
 
 def acoustic_of(path):
     """The AcousticTraining of a checkpoint; its network has the averaged weights where the run averaged them."""
-    return _trained("AcousticTraining", path, start=None, fold=None).eval()
+    from svs.training import ALONE
+
+    return _trained("AcousticTraining", path, **ALONE).eval()
 
 
 def _check_checkpoint(part: str, path) -> None:
@@ -151,7 +154,8 @@ def export(
 ) -> Voice:
     """Write a voice folder from three checkpoints; `out` is changed only once the new voice has been loaded whole.
 
-    shards: the labelled corpora, for the singers' ranges and languages. singer: the default one; the first when None.
+    shards: the labelled corpora, for the singers' ranges, languages and purity (svs.purity). singer: the default one; the first
+    when None.
     fast: of a quick render, as of Voice. breathes: singers whose breaths are labelled.
     consonants: singer → other singer → share of their consonants in languages of which there are no clips by that singer.
     consonant_length: how many times as long as in the recordings consonants are sung; as long when None.
@@ -180,7 +184,7 @@ def export(
         of_singers[who]["breathes"] = True
     for who, shares in lent.items():
         of_singers[who]["consonants"] = dict(shares)
-    above = band_above(codec, shards, whole)
+    above, figures = band_above(codec, shards, whole), purities(codec, shards, tables["speakers"])
     facts = {
         "name": name or out.name,
         "singer": singer or tables["speakers"][0],
@@ -205,13 +209,15 @@ def export(
         save_acoustic(acoustic.network, made / PARTS[2])
         if above is not None:
             band.save(above, made / band.FILE)
+        if figures:
+            purity.save(figures, made / purity.FILE)
         if timbres is not None:
             write_embeddings(made / TIMBRES, timbres, "the clips that the voice learned from")
         (made / PARTS[3]).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         Voice.load(made)
-        for name in (EMBEDDINGS, TIMBRES, band.FILE):
+        for name in (EMBEDDINGS, TIMBRES, band.FILE, purity.FILE):
             (out / name).unlink(missing_ok=True)  # of singers that are no more
-        for part in (*(name for name in (band.FILE, TIMBRES) if (made / name).is_file()), *PARTS):
+        for part in (*(name for name in (band.FILE, purity.FILE, TIMBRES) if (made / name).is_file()), *PARTS):
             os.replace(made / part, out / part)
     return Voice.load(out)
 

@@ -19,6 +19,7 @@ from svs.cache import PhraseCache, phrase_key
 from svs.expression import Colour, Expression, Glide, colour, consonant_glide
 from svs.guidance import check_guidance, read_guidance
 from svs.pitch import PitchCurve
+from svs.purity import least_purity
 from svs.score import Note
 from svs.stretches import crossfaded, phases, stretches
 from svs.timing import PhonemeSpan
@@ -126,11 +127,13 @@ def pieces(
     conditions = frame_conditions(spans, stresses(spans, notes), whole, voice.phonemes, singing, manner)
     expressions = expressions or [Expression()] * len(notes)
     coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds, voice.formant_shift(singer))
+    least = least_purity(voice.purities(singer), spans, whole.cents, whole.hop_seconds)
 
     def sound(first: int, last: int, phase: float) -> np.ndarray:
         with torch.inference_mode():
             here = coloured and coloured.slice(2 * first, 2 * last)
-            return _sung(conditions.slice(first, last), here, voice, first, phase, sampling, cache, prefix)
+            pure = None if least is None else least[2 * first : 2 * last]
+            return _sung(conditions.slice(first, last), here, pure, voice, first, phase, sampling, cache, prefix)
 
     return finished(notes, spans, curve, expressions, sound, progress)
 
@@ -168,9 +171,12 @@ def finished(
 
 
 def _sung(
-    conditions, coloured, voice: Voice, first: int, phase: float, sampling: Sampling, cache, prefix=None
+    conditions, coloured, least, voice: Voice, first: int, phase: float, sampling: Sampling, cache, prefix=None
 ) -> np.ndarray:
-    """Samples of a stretch, from a PhraseCache where one holds it. coloured: its Colour, prefix: a Prefix; or None."""
+    """Samples of a stretch, from a PhraseCache where one holds it.
+
+    coloured: its Colour, least: of `least_purity`, prefix: a Prefix; or None.
+    """
     import torch
 
     from svs.conditioning import after_prefix
@@ -182,7 +188,7 @@ def _sung(
         latents = sample_latents(whole, voice, first, sampling)[:, whole.frames - conditions.frames :]
         if voice.band is not None:
             latents = widen(latents, torch.from_numpy(voice.band))
-        sound = decode(latents, conditions, coloured, voice, sampling.seed, first, phase)
+        sound = decode(latents, conditions, coloured, least, voice, sampling.seed, first, phase)
         if cache is not None:
             cache.keep(key, sound)
     return sound
@@ -226,9 +232,16 @@ def guided_answers(network, conditions, scales: Mapping[str, float]):
 
 
 def decode(
-    latents, conditions, coloured: Colour | None, voice: Voice, seed: int, first: int, phase: float = 0.0
+    latents,
+    conditions,
+    coloured: Colour | None,
+    least: np.ndarray | None,
+    voice: Voice,
+    seed: int,
+    first: int,
+    phase: float = 0.0,
 ) -> np.ndarray:
-    """Samples of a stretch from its latents, the commanded pitch and colour. phase: with which its pulses begin."""
+    """Samples of a stretch from its latents, the commanded pitch, colour and purity. phase: with which its pulses begin."""
     import torch
 
     from svs.codec.noise import even_noise
@@ -242,7 +255,8 @@ def decode(
             torch.from_numpy(amount)[None] for amount in (coloured.breathiness, coloured.tension, coloured.formant_shift)
         )
         shaping = Shaping(noise_db, tilt_db, torch.exp2(semitones / 12.0))
-    return voice.codec.decode(latents, cents, voiced, noise, shaping, phase, drawn=True)[0].numpy()
+    pure = None if least is None else torch.from_numpy(least)[None]
+    return voice.codec.decode(latents, cents, voiced, noise, shaping, phase, drawn=True, least=pure)[0].numpy()
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from svs.speaker import NUMBERS as TIMBRE_NUMBERS
 from svs.timing import NUMBERS, ConsonantDurations
 
 FITTED_ON = 60  # batches that the encoder's components are found on
+ALONE = dict.fromkeys(("start", "fold", "fold_of", "strides"))  # with which a checkpoint is read: nothing of what it learned of
 
 
 def cosine_with_warmup(step: int, warmup: int, total: int, floor: float = 0.03) -> float:
@@ -107,6 +108,7 @@ class CodecTraining(ResumableModule):
         decoder_dim: int = 320,
         decoder_depth: int = 6,
         fine_dim: int = 0,
+        decoder_expansion: int = 3,
         learning_rate: float = 8e-4,
         latent_noise: float = 0.12,
         adversarial_from: int | None = None,
@@ -120,7 +122,7 @@ class CodecTraining(ResumableModule):
         super().__init__(seed)
         self.save_hyperparameters()
         self.automatic_optimization = False
-        self.network = SourceFilterNetwork(latent_dim, decoder_dim, decoder_depth, fine_dim)
+        self.network = SourceFilterNetwork(latent_dim, decoder_dim, decoder_depth, fine_dim, decoder_expansion)
         if start:
             from svs.codec import load_network
 
@@ -266,7 +268,7 @@ class AcousticTraining(ResumableModule):
         self.objective = objective_of(objective)
         self.names = self.network.conditioner.names
         self.shares = torch.tensor(drop_shares(self.names, drop))
-        self.learns_of_another = fold is not None or strides is not None
+        self.learns_of_another = fold is not None or bool(fold_of) or strides is not None
         self.scales = fold_scales(self.names, speakers, fold, fold_of)
         if self.learns_of_another and start is None:
             raise ValueError("fold, strides: what is folded is of a trained network; name its weights with start")
@@ -293,7 +295,7 @@ class AcousticTraining(ResumableModule):
 
         if not start.endswith(".ckpt"):
             return load_acoustic(start)
-        module = cls.load_from_checkpoint(start, map_location="cpu", weights_only=True, start=None, fold=None, strides=None)
+        module = cls.load_from_checkpoint(start, map_location="cpu", weights_only=True, **ALONE)
         return module.network.eval()
 
     def on_fit_start(self):

@@ -10,6 +10,7 @@
     acoustic.safetensors  the DiT, or another network of svs/networks.py
     timing.safetensors    consonant durations
     band.safetensors      what lies above 12 kHz, of voices that learned from recordings that end there (svs/band.py)
+    purity.json           how far the singers' vowels rise above noise (svs/purity.py); may be missing
     timbres.json          embeddings of the singers, of voices with the condition timbre
     speakers.json         what the singers are like, for --singer-from (svs/speaker.py); may be missing
     CARD.md               data, licences, credits, measured numbers
@@ -30,12 +31,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from svs import band
+from svs import band, purity
 from svs.expression import LIMITS
 from svs.files import read_small
 from svs.frames import CONDITIONS, Singing
 from svs.g2p import parted
 from svs.mistakes import Mistake
+from svs.purity import Purity
 from svs.speaker import EMBEDDINGS, Likeness, direction, embed_file, nearest, read_embeddings
 from svs.speaker import NUMBERS as SPEAKER_NUMBERS
 
@@ -111,6 +113,7 @@ class Voice:
     consonant_length: float = 1.0
     blends: dict[str, dict] = field(default_factory=dict)
     band: np.ndarray | None = None
+    purity: dict[str, Purity] = field(default_factory=dict)
 
     @classmethod
     def load(cls, name_or_folder="default") -> Voice:
@@ -124,8 +127,8 @@ class Voice:
         except CodecError as error:
             raise VoiceError(str(error)) from None
         acoustic = load_acoustic(folder / "acoustic.safetensors")
-        above = read_band(folder, codec.latent_dim)
-        voice = cls(folder, acoustic=acoustic, codec=codec, band=above, **cls.described(facts))
+        above, figures = read_band(folder, codec.latent_dim), read_purity(folder, facts["singers"])
+        voice = cls(folder, acoustic=acoustic, codec=codec, band=above, purity=figures, **cls.described(facts))
         voice._check_sizes()
         for singer in voice.singers:
             voice.durations(singer)
@@ -133,7 +136,7 @@ class Voice:
 
     @cached_property
     def digest(self) -> str:
-        """Of the weights that make its sound, as they were loaded, whatever has become of the folder since: hexadecimal."""
+        """Hexadecimal: of the weights and figures that make its sound, as they were loaded, whatever has become of the folder."""
         found = blake2b(digest_size=20)
         for network in (self.acoustic, self.codec):
             found.update(repr((type(network).__name__, network.sizes)).encode())
@@ -141,6 +144,8 @@ class Voice:
                 found.update(name.encode() + weight.numpy().tobytes())
         if self.band is not None:
             found.update(self.band.tobytes())
+        for name, figures in self.purity.items():
+            found.update(name.encode() + figures.cents.tobytes() + figures.db.tobytes())
         return found.hexdigest()
 
     @property
@@ -303,6 +308,11 @@ class Voice:
             "sampler": fast.get("sampler", "euler"),
         }
 
+    def purities(self, singer: str | None) -> list[tuple[Purity, float]]:
+        """The figures of a singer, or of those of a mixture who have any, with their weights. Raises VoiceError."""
+        weights = self.mixture(singer).items()
+        return [(self.purity[name], weight) for name, weight in weights if weight > 0 and name in self.purity]
+
     def breathes(self, singer: str | None) -> bool:
         """Whether a singer, or all of a mixture, knows how to breathe in. Raises VoiceError."""
         return all(self.singers[name].get("breathes", False) for name in self.mixture(singer))
@@ -386,6 +396,15 @@ def read_band(folder: Path, latent_dim: int) -> np.ndarray | None:
         return band.load(path, latent_dim) if path.is_file() else None
     except ValueError as error:
         raise VoiceError(f"{path}: not the band above of this voice ({error})") from None
+
+
+def read_purity(folder: Path, singers: Collection[str]) -> dict[str, Purity]:
+    """The singers' figures, of voices that have them. Raises VoiceError."""
+    path = folder / purity.FILE
+    try:
+        return purity.load(path, singers) if path.is_file() else {}
+    except ValueError as error:
+        raise VoiceError(f"{path}: {error}; python -m svs.valleys makes it") from None
 
 
 def read_facts(path: Path) -> dict:

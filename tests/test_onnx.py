@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from tiny_voices import CODEC, write_voice
 
-from svs import band, speaker
+from svs import band, purity, speaker
 from svs.audio import Audio, digest
 from svs.cli import main
+from svs.codec.purity import BANDS
 from svs.description import NUMBERS
 from svs.expression import Expression
 from svs.frames import GROUPS
 from svs.onnx_runner import NETWORKS, OnnxVoice, load
+from svs.purity import Purity
 from svs.score import Score
 from svs.sing import sing
 from svs.voice import TIMBRES, Voice, VoiceError
@@ -33,6 +35,7 @@ class Blocked:
             raise ImportError("torch is blocked")
 sys.meta_path.insert(0, Blocked())
 from svs.cli import main
+from svs.codec.purity import BANDS
 try:
     main()
 finally:
@@ -46,6 +49,7 @@ def folder(tmp_path_factory):
     voice = write_voice(tmp_path_factory.mktemp("voices") / "tiny", fast={"steps": 1}, blends={"tenor": tenor})
     size = CODEC["latent_dim"]
     band.save(np.random.default_rng(0).normal(0, 0.1, (size + 1, size)), voice / band.FILE)
+    purity.save({"ann": Purity(np.array([6000.0, 7000.0]), np.full((2, BANDS), 90.0))}, voice / purity.FILE)
     return voice
 
 
@@ -111,7 +115,9 @@ def test_the_command_sings_with_torch_out_of_reach(folder, exported, tmp_path):
 def test_an_exported_voice_is_told_from_one_of_torch(folder, exported):
     assert isinstance(load(exported), OnnxVoice) and not isinstance(load(folder), OnnxVoice)
     networks = {f"{name}.onnx" for name in NETWORKS}
-    assert {path.name for path in exported.iterdir()} == networks | {"voice.json", "timing.safetensors", band.FILE}
+    assert {path.name for path in exported.iterdir()} == networks | {
+        "voice.json", "timing.safetensors", band.FILE, purity.FILE
+    }  # fmt: skip
 
 
 def test_without_onnxruntime_one_line_says_what_to_install(exported, monkeypatch):

@@ -51,10 +51,23 @@ def shards(features):
     return [Shard.open(features / "synthetic")]
 
 
+def test_what_learned_of_another_network_is_read_without_it(runs, features, tmp_path):
+    start = tmp_path / "begun.ckpt"
+    start.write_bytes(runs["acoustic"].read_bytes())
+    of = {SINGER: {"lyrics": 2.0}}
+    module = AcousticTraining(1, **TABLES, **ACOUSTIC, start=str(start), fold=1.5, fold_of=of, strides=2)
+    data = AcousticBatches(str(features), {"synthetic": 1.0}, **TABLES, frames=30)
+    fit(module, data, 1, RunCheckpoint(str(tmp_path / "folded")))
+    start.unlink()
+    read = acoustic_of(tmp_path / "folded" / "trained.ckpt")
+    for name, value in module.network.state_dict().items():
+        assert torch.equal(value, read.network.state_dict()[name]), name
+
+
 def test_an_exported_voice_is_the_one_that_was_trained(runs, shards, tmp_path):
     voice = export(**runs, shards=shards, out=tmp_path / "mine", licence="CC0-1.0", guidance={"lyrics": 2.0})
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
-        "acoustic.safetensors", "codec.safetensors", "timing.safetensors", "voice.json"
+        "acoustic.safetensors", "codec.safetensors", "purity.json", "timing.safetensors", "voice.json"
     ]  # fmt: skip
     assert (voice.name, voice.singer, voice.languages) == ("mine", SINGER, ("en",))
     assert (voice.steps, voice.sampler) == (4, "midpoint")

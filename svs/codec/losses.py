@@ -12,7 +12,8 @@ from svs.codec.source_filter import mel_filterbank
 from svs.processes import mean_over_processes
 
 FLOOR = 2e-6  # amplitude, full scale 1: below the quantisation noise of 16 bits
-FAINT = 3e-5  # amplitude; fainter bins are silence, or lie above the band of the recording
+FAINT = 6e-6  # amplitude; what is fainter is silence, or lies above the band of the recording
+NEAR = 9, 5  # bins and frames whose mean is an amplitude: one bin of noise says little of how loud it is
 FAINT_WEIGHT = 0.1
 
 
@@ -22,7 +23,9 @@ class SpectralLoss(nn.Module):
     log_weight × log-spectral distance + linear_weight × Σ|X − Y| / ΣY at each resolution, averaged, plus
     mel_weight × mean |ln mel X − ln mel Y| with 128 bands at sizes 1024 and 2048. The log-spectral distance is half the
     mean |ln X − ln Y| and half its root mean square over the bins of a frame: the one forgives outliers, the other not.
-    Bins that are FAINT in the target count little: there is nothing to hear, and half a 24 kHz teacher's spectrum is so.
+    Where the target is FAINT, bins count little: there is nothing to hear, and half a 24 kHz teacher's spectrum is so. That
+    goes by the level NEAR a bin. By the bin itself, a faint noise would count where it happens to be loud, and the estimate
+    would become too loud.
     """
 
     def __init__(self, log_weight: float = 1.0, linear_weight: float = 0.5, mel_weight: float = 1.0):
@@ -43,7 +46,9 @@ class SpectralLoss(nn.Module):
         terms = {name: estimate.new_zeros(()) for name in ("log", "linear", "mel")}
         for size in (512, 1024, 2048):
             ours, theirs = self.amplitude(estimate, size), self.amplitude(target, size)
-            apart, weight = ours.log() - theirs.log(), torch.where(theirs > FAINT, 1.0, FAINT_WEIGHT)
+            apart = ours.log() - theirs.log()
+            near = F.avg_pool2d(theirs, NEAR, stride=1, padding=(NEAR[0] // 2, NEAR[1] // 2), count_include_pad=False)
+            weight = torch.where(near > FAINT, 1.0, FAINT_WEIGHT)
             frame = weight.sum(dim=1)
             squares = (weight * apart.square()).sum(dim=1) / frame + 1e-6
             loud = frame / mean_over_processes(frame.sum())

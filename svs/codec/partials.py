@@ -31,7 +31,7 @@ def with_odd_partials(magnitude: np.ndarray, cents: np.ndarray) -> np.ndarray:
     """
     bin_hz = SAMPLE_RATE / 2 / (magnitude.shape[1] - 1)
     spacing = cents_to_hz(cents) / bin_hz  # bins from partial to partial
-    judged = _partials(magnitude, spacing, 2 * JUDGED + 2)
+    judged = log_partials(magnitude, spacing, 2 * JUDGED + 2)
     below = _below_neighbours(judged)[:, 1:]
     heard = np.arange(3, 2 * JUDGED + 2, 2) * spacing[:, None] * bin_hz < HIGHEST_HZ
     count = heard.sum(axis=1)
@@ -44,7 +44,7 @@ def with_odd_partials(magnitude: np.ndarray, cents: np.ndarray) -> np.ndarray:
     mended = magnitude.copy()
     for here in _blocks(lacking):
         apart = spacing[here]
-        lift = np.maximum(_below_neighbours(_partials(magnitude[here], apart, PARTIALS)), 0.0) * share[here, None]
+        lift = np.maximum(_below_neighbours(log_partials(magnitude[here], apart, PARTIALS)), 0.0) * share[here, None]
         mended[here] += _about_odd(lift, np.arange(magnitude.shape[1]) / apart[:, None])
     return mended
 
@@ -67,7 +67,7 @@ def _blocks(frames: np.ndarray) -> list[np.ndarray]:
     return [frames[at : at + BLOCK] for at in range(0, len(frames), BLOCK)]
 
 
-def _partials(magnitude: np.ndarray, spacing: np.ndarray, count: int) -> np.ndarray:
+def log_partials(magnitude: np.ndarray, spacing: np.ndarray, count: int) -> np.ndarray:
     """(frames, count) log magnitudes at the first partials, of those beyond the last bin that of the last bin."""
     at = np.minimum(np.arange(1, count + 1) * spacing[:, None], magnitude.shape[1] - 1.001)
     left = at.astype(int)

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from svs.codec.excitation import pulse_train
 from svs.codec.partials import with_odd_partials, without_half_partials
+from svs.codec.purity import without_excess
 from svs.codec.shaping import Shaping
 from svs.layers import PITCH_FEATURES, ConvNeXtBlock, hann_window, pitch_features
 from svs.units import LATENT_HOP, SAMPLE_RATE
@@ -163,7 +164,7 @@ class Decoder(nn.Module):
     noise_spread: Tensor
     fine_spread: Tensor
 
-    def __init__(self, dim: int, depth: int, latent_dim: int, expansion: int = 3):
+    def __init__(self, dim: int, depth: int, latent_dim: int, expansion: int):
         super().__init__()
         self.bins, self.noise_bins, self.sub = FFT // 2 + 1, NOISE_FFT // 2 + 1, HOP // NOISE_HOP
         self.enter = nn.Linear(latent_dim, 2 * dim)
@@ -209,27 +210,31 @@ class Decoder(nn.Module):
         shaping: Shaping | None = None,
         phase: float = 0.0,
         drawn: bool = False,
+        least: Tensor | None = None,
     ) -> Tensor:
         """latents: (batch, frames, latent_dim); cents, voiced: (batch, 2 × frames) on the 10 ms grid.
 
         spectra: of Encoder.spectra. noise: (batch, frames × LATENT_HOP) unit white noise, as of `even_noise`. phase: with
         which the pulses begin. drawn: whether the latents come of a network, which may mistake the octave (svs.codec.partials);
-        without gradients. Returns audio of the shape of the noise.
+        without gradients. least: (batch, 2 × frames, BANDS) dB that partials of drawn latents rise above noise
+        (svs.codec.purity). Returns audio of the shape of the noise.
         """
         magnitude, noise_magnitude = self.filters(latents, spectra, cents, voiced)
         if drawn:
             for item, (pitch, sounding) in enumerate(zip(cents.numpy(), voiced.numpy(), strict=True)):
                 magnitude[item] = torch.from_numpy(with_odd_partials(magnitude[item].numpy(), pitch))
                 even = without_half_partials(noise_magnitude[item].numpy(), pitch, sounding)
+                if least is not None:
+                    even = without_excess(even, magnitude[item].numpy(), pitch, sounding, least[item].numpy())
                 noise_magnitude[item] = torch.from_numpy(even)
         if shaping is not None:
             magnitude, noise_magnitude = shaping.pulses(magnitude, cents), shaping.noise(noise_magnitude, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE, phase)
         magnitude, angle = minimum_phase(magnitude.clamp(max=4.0))
-        sung = filter_frames(pulses, torch.polar(torch.exp(magnitude), steadied(angle)), self.window)
-        rough = _spectrum(noise, NOISE_FFT, NOISE_HOP, self.noise_window)
-        rough = rough[:, :, :-1] * torch.exp(noise_magnitude.clamp(max=4.0)).transpose(1, 2)
-        return sung + _inverse(rough, NOISE_FFT, NOISE_HOP, self.noise_window, noise.shape[1])
+        magnitude, angle = torch.exp(magnitude), steadied(angle)
+        gain = torch.complex(magnitude * torch.cos(angle), magnitude * torch.sin(angle))  # torch.polar takes twice as long
+        sung = filter_frames(pulses, gain, self.window)
+        return sung + filtered_noise(noise, torch.exp(noise_magnitude.clamp(max=4.0)), self.noise_window)
 
 
 def mel_interpolation(bands: int, n_fft: int) -> Tensor:
@@ -285,11 +290,33 @@ def filter_frames(source: Tensor, gain: Tensor, window: Tensor) -> Tensor:
     gain = torch.cat([gain, gain[:, -1:]], dim=1)  # so that the windows add up to one until the end
     pieces = F.pad(source, (HOP, HOP)).unfold(1, 2 * HOP, HOP)[:, : gain.shape[1]] * window
     pieces = F.pad(pieces, (LEAD, FFT - LEAD - 2 * HOP))
-    answers = torch.fft.irfft(torch.fft.rfft(pieces) * gain, FFT)
-    length = (answers.shape[1] - 1) * HOP + FFT
-    whole = F.fold(answers.transpose(1, 2), (1, length), (1, FFT), stride=(1, HOP))
+    whole = overlapped(torch.fft.irfft(torch.fft.rfft(pieces) * gain, FFT), HOP)
     start = LEAD + HOP
-    return whole[:, 0, 0, start : start + samples]
+    return whole[:, start : start + samples]
+
+
+def filtered_noise(noise: Tensor, gain: Tensor, window: Tensor) -> Tensor:
+    """Noise with the short-time spectra of its frames amplified.
+
+    noise: (batch, frames × NOISE_HOP). gain: (batch, frames, NOISE_FFT // 2 + 1), frame i centred on sample i × NOISE_HOP; the
+    last holds until the end. window: NOISE_FFT samples. Returns what noise is shaped like.
+    """
+    gain = torch.cat([gain, gain[:, -1:]], dim=1)
+    pieces = F.pad(noise, (NOISE_FFT // 2, NOISE_FFT // 2)).unfold(1, NOISE_FFT, NOISE_HOP)[:, : gain.shape[1]] * window
+    answers = torch.fft.irfft(torch.fft.rfft(pieces) * gain, NOISE_FFT) * window
+    weight = overlapped(window.square().expand(1, gain.shape[1], -1), NOISE_HOP)
+    first, last = NOISE_FFT // 2, NOISE_FFT // 2 + noise.shape[1]
+    return overlapped(answers, NOISE_HOP)[:, first:last] / weight[:, first:last]
+
+
+def overlapped(frames: Tensor, hop: int) -> Tensor:
+    """(batch, frames, size) added up where they overlap: (batch, (frames + ⌈size / hop⌉ − 1) × hop). F.fold is half as fast."""
+    batch, count, _ = frames.shape
+    parts = frames.split(hop, dim=-1)
+    whole = frames.new_zeros(batch, count + len(parts) - 1, hop)
+    for k, part in enumerate(parts):
+        whole[:, k : k + count, : part.shape[-1]] += part
+    return whole.reshape(batch, -1)
 
 
 def _amplitude(audio: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
@@ -303,27 +330,27 @@ def _spectrum(audio: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
     return torch.stft(audio, n_fft, hop, window=window, center=True, pad_mode="constant", return_complex=True)
 
 
-def _inverse(spectrum: Tensor, n_fft: int, hop: int, window: Tensor, samples: int) -> Tensor:
-    """Inverse STFT; the last frame is repeated so that the sum of windows never vanishes at the end."""
-    spectrum = torch.cat([spectrum, spectrum[:, :, -1:]], dim=2)
-    return torch.istft(spectrum, n_fft, hop, window=window, center=True, length=samples)
-
-
 class SourceFilterNetwork(nn.Module):
     """Encoder and decoder together; sizes are plain arguments and stored beside the weights.
 
     latent_dim: latents that an acoustic model predicts. fine_dim: further ones, the grain of a recording, which nobody
-    could foretell and only copies hold.
+    could foretell and only copies hold. decoder_expansion: hidden units of the decoder's blocks, in decoder_dim.
     """
 
-    def __init__(self, latent_dim: int = 160, decoder_dim: int = 320, decoder_depth: int = 6, fine_dim: int = 0):
+    def __init__(
+        self,
+        latent_dim: int = 160,
+        decoder_dim: int = 320,
+        decoder_depth: int = 6,
+        fine_dim: int = 0,
+        decoder_expansion: int = 3,
+    ):
         super().__init__()
         self.sizes = {"latent_dim": latent_dim, "decoder_dim": decoder_dim, "decoder_depth": decoder_depth}
-        if fine_dim:
-            self.sizes["fine_dim"] = fine_dim
+        self.sizes |= {"fine_dim": fine_dim, "decoder_expansion": decoder_expansion}
         self.latent_dim = latent_dim
         self.encoder = Encoder(latent_dim + fine_dim)
-        self.decoder = Decoder(decoder_dim, decoder_depth, latent_dim + fine_dim)
+        self.decoder = Decoder(decoder_dim, decoder_depth, latent_dim + fine_dim, decoder_expansion)
 
     @property
     def importance(self) -> Tensor:
@@ -347,11 +374,12 @@ class SourceFilterNetwork(nn.Module):
         shaping: Shaping | None = None,
         phase: float = 0.0,
         drawn: bool = False,
+        least: Tensor | None = None,
     ) -> Tensor:
         """Latents, all or the first latent_dim, pitch and unit noise (see Decoder) to (batch, samples)."""
         missing = len(self.encoder.deviation) - latents.shape[-1]
         latents = F.pad(latents, (0, missing)) if missing else latents
-        return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping, phase, drawn)
+        return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping, phase, drawn, least)
 
     def forward(self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None) -> Tensor:
         """Audio through the codec.

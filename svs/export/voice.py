@@ -9,7 +9,7 @@ import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
-from svs import band
+from svs import band, purity
 from svs.audio import AudioError
 from svs.export import ExportError
 from svs.files import read_small
@@ -51,7 +51,7 @@ def export_voice(name_or_folder, output) -> Path:
         sizes = {"latent_dim": voice.acoustic.sizes["latent_dim"], "conditions": list(voice.conditions)}
         facts["onnx"] = {"format": FORMAT, **sizes}
         (folder / "voice.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
-        for file in ("timing.safetensors", band.FILE, TIMBRES, "CARD.md"):
+        for file in ("timing.safetensors", band.FILE, purity.FILE, TIMBRES, "CARD.md"):
             if (voice.folder / file).is_file():
                 shutil.copyfile(voice.folder / file, folder / file)
         folder.chmod(0o755)
