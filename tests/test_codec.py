@@ -21,12 +21,15 @@ from svs.codec.source_filter import (
     HOP,
     LATENT_HOP,
     MELS,
+    NOISE_FFT,
+    NOISE_HOP,
     ROUGH_MELS,
     SAMPLE_RATE,
     SEEN,
     Features,
     SourceFilterNetwork,
     filter_frames,
+    filtered_noise,
     mel_filterbank,
     minimum_phase,
 )
@@ -325,9 +328,23 @@ def test_a_minimum_phase_filter_is_that_of_a_resonance():
 
 
 def test_a_filter_of_one_leaves_the_source_as_it_is():
-    source = torch.randn(2, 12 * HOP)
-    gain = torch.ones(2, 12, FFT // 2 + 1, dtype=torch.cfloat)
-    torch.testing.assert_close(filter_frames(source, gain, torch.hann_window(2 * HOP)), source, atol=1e-5, rtol=0)
+    frames = 600  # of several blocks
+    source = torch.randn(2, frames * HOP)
+    gain = torch.ones(2, frames, FFT // 2 + 1, dtype=torch.cfloat)
+    found = filter_frames(source, lambda first, last: gain[:, first:last], torch.hann_window(2 * HOP))
+    torch.testing.assert_close(found, source, atol=1e-5, rtol=0)
+
+
+def test_noise_through_a_filter_is_what_the_inverse_of_its_spectrogram_says():
+    random = torch.Generator().manual_seed(0)
+    frames, window = 2000, torch.hann_window(NOISE_FFT)  # of several blocks
+    noise = torch.randn(2, frames * NOISE_HOP, generator=random)
+    gain = torch.rand(2, frames, NOISE_FFT // 2 + 1, generator=random)
+    torch.testing.assert_close(filtered_noise(noise, torch.zeros_like(gain), window), noise, atol=1e-5, rtol=0)
+    spectrum = torch.stft(noise, NOISE_FFT, NOISE_HOP, window=window, pad_mode="constant", return_complex=True)
+    held = torch.cat([gain, gain[:, -1:]], dim=1).transpose(1, 2)
+    wanted = torch.istft(spectrum * held, NOISE_FFT, NOISE_HOP, window=window, length=noise.shape[1])
+    torch.testing.assert_close(filtered_noise(noise, gain.log(), window), wanted, atol=1e-5, rtol=0)
 
 
 # Noise ------------------------------------------------------------------------------------------------------------

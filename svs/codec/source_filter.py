@@ -13,7 +13,7 @@ what the encoder sees.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -39,6 +39,7 @@ COARSE_SEEN, FINE_SEEN = LATENT_HOP // HOP * MELS, LATENT_HOP // NOISE_HOP * FIN
 SEEN = COARSE_SEEN + FINE_SEEN + ROUGH_MELS
 QUEFRENCY = 640  # samples, 14.5 ms: of the pulses' filter
 LEAD = 256  # samples, 6 ms
+BLOCK = 256  # frames that are filtered at once: what they take stays near the processor
 PHASE_SPAN = 25  # frames, 250 ms, of a Hann window; its half is less than what stretches overlap
 
 
@@ -230,11 +231,8 @@ class Decoder(nn.Module):
         if shaping is not None:
             magnitude, noise_magnitude = shaping.pulses(magnitude, cents), shaping.noise(noise_magnitude, voiced)
         pulses = pulse_train(cents, voiced, HOP, SAMPLE_RATE, phase)
-        magnitude, angle = minimum_phase(magnitude.clamp(max=4.0))
-        magnitude, angle = torch.exp(magnitude), steadied(angle)
-        gain = torch.complex(magnitude * torch.cos(angle), magnitude * torch.sin(angle))  # torch.polar takes twice as long
-        sung = filter_frames(pulses, gain, self.window)
-        return sung + filtered_noise(noise, torch.exp(noise_magnitude.clamp(max=4.0)), self.noise_window)
+        sung = filter_frames(pulses, lambda first, last: pulse_filter(magnitude, first, last), self.window)
+        return sung + filtered_noise(noise, noise_magnitude.clamp(max=4.0), self.noise_window)
 
 
 def mel_interpolation(bands: int, n_fft: int) -> Tensor:
@@ -279,44 +277,63 @@ def steadied(frames: Tensor, span: int = PHASE_SPAN) -> Tensor:
     return total
 
 
-def filter_frames(source: Tensor, gain: Tensor, window: Tensor) -> Tensor:
+def pulse_filter(magnitude: Tensor, first: int, last: int) -> Tensor:
+    """The complex filter over the pulses of frames first to last, (batch, last − first, bins), of all (batch, frames, bins)."""
+    before, after = max(0, first - PHASE_SPAN // 2), last + PHASE_SPAN // 2
+    magnitude, angle = minimum_phase(magnitude[:, before:after].clamp(max=4.0))
+    here = slice(first - before, last - before)
+    magnitude, angle = torch.exp(magnitude[:, here]), steadied(angle)[:, here]
+    return torch.complex(magnitude * torch.cos(angle), magnitude * torch.sin(angle))  # torch.polar takes twice as long
+
+
+def filter_frames(source: Tensor, gain: Callable[[int, int], Tensor], window: Tensor) -> Tensor:
     """A source through a filter that changes every HOP samples, by overlap-add.
 
-    source: (batch, frames × HOP). gain: (batch, frames, bins) complex, frame i centred on sample i × HOP. window: 2 × HOP
-    samples that add up to one. A piece of source lies at LEAD in its FFT, so an answer may begin that much before its
-    cause and end FFT − LEAD − 2 × HOP after it. Returns (batch, frames × HOP).
+    source: (batch, frames × HOP). gain: (batch, last − first, bins) complex of frames first to last, frame i centred on sample
+    i × HOP. window: 2 × HOP samples that add up to one. A piece of source lies at LEAD in its FFT, so an answer may begin
+    that much before its cause and end FFT − LEAD − 2 × HOP after it. Returns (batch, frames × HOP).
     """
-    samples = source.shape[1]
-    gain = torch.cat([gain, gain[:, -1:]], dim=1)  # so that the windows add up to one until the end
-    pieces = F.pad(source, (HOP, HOP)).unfold(1, 2 * HOP, HOP)[:, : gain.shape[1]] * window
-    pieces = F.pad(pieces, (LEAD, FFT - LEAD - 2 * HOP))
-    whole = overlapped(torch.fft.irfft(torch.fft.rfft(pieces) * gain, FFT), HOP)
+    batch, samples = source.shape
+    count = samples // HOP
+    pieces = F.pad(source, (HOP, HOP)).unfold(1, 2 * HOP, HOP)
+    whole = source.new_zeros(batch, (count + 1) * HOP + FFT)
+    for first in range(0, count, BLOCK):
+        last = min(first + BLOCK, count)
+        here = gain(first, last)
+        if last == count:  # so that the windows add up to one until the end
+            here = torch.cat([here, here[:, -1:]], dim=1)
+        heard = F.pad(pieces[:, first : first + here.shape[1]] * window, (LEAD, FFT - LEAD - 2 * HOP))
+        add_overlapped(whole[:, first * HOP :], torch.fft.irfft(torch.fft.rfft(heard) * here, FFT), HOP)
     start = LEAD + HOP
     return whole[:, start : start + samples]
 
 
-def filtered_noise(noise: Tensor, gain: Tensor, window: Tensor) -> Tensor:
+def filtered_noise(noise: Tensor, log_gain: Tensor, window: Tensor) -> Tensor:
     """Noise with the short-time spectra of its frames amplified.
 
-    noise: (batch, frames × NOISE_HOP). gain: (batch, frames, NOISE_FFT // 2 + 1), frame i centred on sample i × NOISE_HOP; the
-    last holds until the end. window: NOISE_FFT samples. Returns what noise is shaped like.
+    noise: (batch, frames × NOISE_HOP). log_gain: (batch, frames, NOISE_FFT // 2 + 1) natural, frame i centred on sample
+    i × NOISE_HOP; the last holds until the end. window: NOISE_FFT samples. Returns what noise is shaped like.
     """
-    gain = torch.cat([gain, gain[:, -1:]], dim=1)
-    pieces = F.pad(noise, (NOISE_FFT // 2, NOISE_FFT // 2)).unfold(1, NOISE_FFT, NOISE_HOP)[:, : gain.shape[1]] * window
-    answers = torch.fft.irfft(torch.fft.rfft(pieces) * gain, NOISE_FFT) * window
-    weight = overlapped(window.square().expand(1, gain.shape[1], -1), NOISE_HOP)
-    first, last = NOISE_FFT // 2, NOISE_FFT // 2 + noise.shape[1]
-    return overlapped(answers, NOISE_HOP)[:, first:last] / weight[:, first:last]
+    batch, samples = noise.shape
+    log_gain = torch.cat([log_gain, log_gain[:, -1:]], dim=1)
+    count = log_gain.shape[1]
+    pieces = F.pad(noise, (NOISE_FFT // 2, NOISE_FFT // 2)).unfold(1, NOISE_FFT, NOISE_HOP)
+    whole, weight = (noise.new_zeros(rows, count * NOISE_HOP + NOISE_FFT) for rows in (batch, 1))
+    add_overlapped(weight, window.square().expand(1, count, -1), NOISE_HOP)
+    for first in range(0, count, 3 * BLOCK):
+        last = min(first + 3 * BLOCK, count)
+        spectrum = torch.fft.rfft(pieces[:, first:last] * window) * torch.exp(log_gain[:, first:last])
+        add_overlapped(whole[:, first * NOISE_HOP :], torch.fft.irfft(spectrum, NOISE_FFT) * window, NOISE_HOP)
+    start = NOISE_FFT // 2
+    return whole[:, start : start + samples] / weight[:, start : start + samples]
 
 
-def overlapped(frames: Tensor, hop: int) -> Tensor:
-    """(batch, frames, size) added up where they overlap: (batch, (frames + ⌈size / hop⌉ − 1) × hop). F.fold is half as fast."""
-    batch, count, _ = frames.shape
-    parts = frames.split(hop, dim=-1)
-    whole = frames.new_zeros(batch, count + len(parts) - 1, hop)
-    for k, part in enumerate(parts):
-        whole[:, k : k + count, : part.shape[-1]] += part
-    return whole.reshape(batch, -1)
+def add_overlapped(whole: Tensor, frames: Tensor, hop: int) -> None:
+    """Add (batch, frames, size), every one `hop` samples after the last, to (batch, samples). F.fold is half as fast."""
+    count = frames.shape[1]
+    for k, part in enumerate(frames.split(hop, dim=-1)):
+        there = whole[:, k * hop : (k + count) * hop].unflatten(1, (count, hop))
+        there[:, :, : part.shape[-1]] += part
 
 
 def _amplitude(audio: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
