@@ -333,7 +333,7 @@ def add_overlapped(whole: Tensor, frames: Tensor, hop: int) -> None:
     count = frames.shape[1]
     for k, part in enumerate(frames.split(hop, dim=-1)):
         there = whole[:, k * hop : (k + count) * hop].unflatten(1, (count, hop))
-        there[:, :, : part.shape[-1]] += part
+        there[:, :, : part.shape[-1]].add_(part)
 
 
 def _amplitude(audio: Tensor, n_fft: int, hop: int, window: Tensor) -> Tensor:
