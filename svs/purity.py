@@ -91,6 +91,12 @@ def _is_purity(fact) -> bool:
     return fits and all(low < high for low, high in pairwise(cents))
 
 
+def inner_frames(start: float, end: float, hop_seconds: float) -> slice:
+    """The frames of a vowel, from start to end in seconds, but those within a margin of its ends."""
+    first, last = (start + MARGIN_SECONDS) / hop_seconds, (end - MARGIN_SECONDS) / hop_seconds
+    return slice(max(0, int(np.ceil(first))), max(0, int(last)))
+
+
 def least_purity(
     singers: Sequence[tuple[Purity, float]], spans: Sequence[PhonemeSpan], cents: np.ndarray, hop_seconds: float
 ) -> np.ndarray | None:
@@ -104,7 +110,6 @@ def least_purity(
     total = sum(weight for _, weight in singers)
     for span in spans:
         if is_vowel(span.symbol):
-            first, last = (span.start + MARGIN_SECONDS) / hop_seconds, (span.end - MARGIN_SECONDS) / hop_seconds
-            inside = slice(max(0, int(np.ceil(first))), max(0, int(last)))
+            inside = inner_frames(span.start, span.end, hop_seconds)
             least[inside] = sum(weight / total * purity.at(cents[inside]) for purity, weight in singers)
     return least

@@ -18,12 +18,10 @@ import numpy as np
 from svs.codec.purity import BANDS, over_noise
 from svs.dataset import DatasetError, Shard
 from svs.phonemes import is_vowel
-from svs.purity import FILE, MARGIN_SECONDS, Purity, save
-from svs.units import LATENT_HOP, SAMPLE_RATE
+from svs.purity import FILE, Purity, inner_frames, save
 from svs.voice import Voice, VoiceError
 
 CLIPS = 60  # of a singer at most
-HOP_SECONDS = LATENT_HOP / 2 / SAMPLE_RATE
 
 
 def purities(codec, shards: Sequence[Shard], names: Sequence[str]) -> dict[str, Purity]:
@@ -46,23 +44,20 @@ def purities(codec, shards: Sequence[Shard], names: Sequence[str]) -> dict[str, 
 def _vowels(codec, shard: Shard, clip: dict) -> tuple[np.ndarray, np.ndarray]:
     """What `over_noise` says of the frames inside a clip's vowels, as the decoder makes them of its latents; their cents."""
     import torch
-    from torch.nn import functional as F
 
     samples, curve = shard.samples(clip["start"], clip["frames"]), shard.curve(clip["start"], clip["frames"])
     cents, voiced = curve.cents.astype(np.float32), curve.voiced
     inside = np.zeros(len(cents), bool)
     for phone in clip["phones"]:
         if is_vowel(phone["symbol"]):
-            first, last = phone["start"] + MARGIN_SECONDS, phone["end"] - MARGIN_SECONDS
-            inside[max(0, int(np.ceil(first / HOP_SECONDS))) : max(0, int(last / HOP_SECONDS))] = True
+            inside[inner_frames(phone["start"], phone["end"], curve.hop_seconds)] = True
     inside &= voiced
     if not inside.any():
         return np.zeros((0, BANDS), np.float32), cents[:0]
     with torch.inference_mode():
         latents = codec.encode(torch.from_numpy(np.ascontiguousarray(samples, np.float32))[None])
-        latents = F.pad(latents, (0, len(codec.encoder.deviation) - codec.latent_dim))  # as they are drawn: without the fine
         pitch = (torch.from_numpy(cents)[None], torch.from_numpy(voiced)[None])
-        magnitude, noise = (x[0].numpy() for x in codec.decoder.filters(latents, codec.encoder.spectra(latents), *pitch))
+        magnitude, noise = (x[0].numpy() for x in codec.filters(latents, *pitch))
     noise = noise.reshape(len(cents), -1, noise.shape[-1])[inside]
     return over_noise(magnitude[inside], noise.reshape(-1, noise.shape[-1]), cents[inside]), cents[inside]
 

@@ -35,7 +35,6 @@ class Blocked:
             raise ImportError("torch is blocked")
 sys.meta_path.insert(0, Blocked())
 from svs.cli import main
-from svs.codec.purity import BANDS
 try:
     main()
 finally:

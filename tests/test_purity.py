@@ -1,6 +1,5 @@
 """Purity: held vowels are no airier than their singers' recordings, and nothing else is touched."""
 
-
 import numpy as np
 import pytest
 import torch

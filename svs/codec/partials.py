@@ -42,7 +42,7 @@ def with_odd_partials(magnitude: np.ndarray, cents: np.ndarray) -> np.ndarray:
     if not len(lacking):
         return magnitude
     mended = magnitude.copy()
-    for here in _blocks(lacking):
+    for here in blocks(lacking):
         apart = spacing[here]
         lift = np.maximum(_below_neighbours(log_partials(magnitude[here], apart, PARTIALS)), 0.0) * share[here, None]
         mended[here] += _about_odd(lift, np.arange(magnitude.shape[1]) / apart[:, None])
@@ -58,12 +58,13 @@ def without_half_partials(noise_magnitude: np.ndarray, cents: np.ndarray, voiced
     hz = cents_to_hz(cents).repeat(times)
     high = np.flatnonzero(np.repeat(voiced, times) & (hz > RESOLVED_HZ))
     even = noise_magnitude.copy()
-    for here in _blocks(high):
+    for here in blocks(high):
         even[here] = smooth(noise_magnitude[here], (RIPPLE * SAMPLE_RATE / hz[here]).astype(np.float32))
     return even
 
 
-def _blocks(frames: np.ndarray) -> list[np.ndarray]:
+def blocks(frames: np.ndarray) -> list[np.ndarray]:
+    """Numbers of frames, as many at a time as are worked on at once."""
     return [frames[at : at + BLOCK] for at in range(0, len(frames), BLOCK)]
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from svs.codec.arrays import NEPERS_A_DB
-from svs.codec.partials import log_partials
+from svs.codec.partials import blocks, log_partials
 from svs.units import SAMPLE_RATE, cents_to_hz
 
 EDGES_HZ = (0.0, 800.0, 1500.0, 2500.0, 4000.0, 6000.0, 9000.0)
@@ -22,7 +22,6 @@ UNTOUCHED_HZ = 12_000.0  # from here on noise is all there is
 LOWEST_HZ = 40.0  # lower partials lie too close to have valleys
 MOST_DB = 20.0  # taken away
 STEADY = np.hanning(13)[1:-1] / 6.0  # frames of 10 ms, over which it comes and goes
-BLOCK = 512  # frames that are worked on at once
 
 
 def over_noise(magnitude: np.ndarray, noise_magnitude: np.ndarray, cents: np.ndarray) -> np.ndarray:
@@ -33,8 +32,7 @@ def over_noise(magnitude: np.ndarray, noise_magnitude: np.ndarray, cents: np.nda
     """
     found = np.empty((len(cents), BANDS), np.float32)
     noise = noise_magnitude.reshape(len(cents), -1, noise_magnitude.shape[-1])
-    for at in range(0, len(cents), BLOCK):
-        here = slice(at, at + BLOCK)
+    for here in blocks(np.arange(len(cents))):
         hz = np.maximum(cents_to_hz(cents[here]), LOWEST_HZ)
         count = max(1, int(EDGES_HZ[-1] / hz.min()))
         power = np.log(np.exp(2.0 * np.minimum(noise[here], 10.0)).mean(axis=1) + 1e-20)

@@ -394,9 +394,18 @@ class SourceFilterNetwork(nn.Module):
         least: Tensor | None = None,
     ) -> Tensor:
         """Latents, all or the first latent_dim, pitch and unit noise (see Decoder) to (batch, samples)."""
-        missing = len(self.encoder.deviation) - latents.shape[-1]
-        latents = F.pad(latents, (0, missing)) if missing else latents
+        latents = self._with_fine(latents)
         return self.decoder(latents, self.encoder.spectra(latents), cents, voiced, noise, shaping, phase, drawn, least)
+
+    def filters(self, latents: Tensor, cents: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
+        """The decoder's filters over pulses and noise (see Decoder.filters), of latents all or the first latent_dim."""
+        latents = self._with_fine(latents)
+        return self.decoder.filters(latents, self.encoder.spectra(latents), cents, voiced)
+
+    def _with_fine(self, latents: Tensor) -> Tensor:
+        """All latents, the fine ones 0, which is their mean, where they lack."""
+        missing = len(self.encoder.deviation) - latents.shape[-1]
+        return F.pad(latents, (0, missing)) if missing else latents
 
     def forward(self, audio: Tensor, cents: Tensor, voiced: Tensor, noise: Tensor, latent_noise: Tensor | None = None) -> Tensor:
         """Audio through the codec.

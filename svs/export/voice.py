@@ -66,7 +66,6 @@ def export_voice(name_or_folder, output) -> Path:
 def _write_networks(voice: Voice, folder: Path) -> None:
     import torch
     from torch import nn
-    from torch.nn import functional as F
 
     from svs.conditioning import WHOLE, Conditions
 
@@ -97,9 +96,7 @@ def _write_networks(voice: Voice, folder: Path) -> None:
             self.codec = voice.codec
 
         def forward(self, latents, cents, voiced):
-            latents = F.pad(latents, (0, len(self.codec.encoder.deviation) - self.codec.latent_dim))
-            spectra = self.codec.encoder.spectra(latents)
-            return self.codec.decoder.filters(latents, spectra, cents, voiced)
+            return self.codec.filters(latents, cents, voiced)
 
     further = [name for name in FURTHER if name in voice.condition_sizes]
     frames, rows = EXAMPLE_FRAMES, len(voice.phonemes)
