@@ -77,8 +77,10 @@ def _at_once(work: Work, songs: Sequence[Song], workers: int) -> Iterator[Outcom
                     idle.append(worker)
                 yield outcome
     finally:
-        for worker in (*idle, *busy.values()):
+        for worker in busy.values():
             worker.process.terminate()
+        for worker in idle:
+            worker.end()
 
 
 class _Worker:
@@ -97,6 +99,11 @@ class _Worker:
         self.song = song
         self.pipe.send(song)
 
+    def end(self) -> None:
+        """Let it finish, and wait for that: at this process's own end it would be killed while it tidies up."""
+        self.pipe.close()
+        self.process.join()
+
     def outcome(self) -> Outcome:
         try:
             return self.pipe.recv()
@@ -109,12 +116,17 @@ class _Worker:
 def _sing_all(pipe: Any, work: Work) -> None:
     """What a worker does until the pipe ends, as it does when its parent is gone, even killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which ends its workers so that they leave nothing half-written
+    signal.signal(signal.SIGTERM, _end)  # which ends its workers so that they leave nothing half-written
     try:
         while True:
             pipe.send(attempt(work, pipe.recv()))
     except (EOFError, OSError):
         pass
+
+
+def _end(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told once is enough: a second time would break into the tidying up
+    sys.exit(1)
 
 
 def _cores() -> int:

@@ -1,5 +1,6 @@
 """Several scores by one command, as somebody sings who leaves for the night."""
 
+import atexit
 import os
 import re
 import signal
@@ -90,6 +91,23 @@ def test_a_process_that_is_killed_takes_only_its_song_along():
     found = {outcome.song.score.stem: outcome for outcome in outcomes(fall_ill, songs, 2)}
     assert [found[name].sung for name in ("a", "killed", "b", "c", "d")] == [True, False, True, True, True]
     assert "killed: the process that sang it ended (-9)" in found["killed"].said
+
+
+def tidy_up(song: Song) -> None:
+    time.sleep(0.5)
+    song.output.write_text("tidied up")
+
+
+def sing_and_leave_something_to_tidy(song: Song) -> str:
+    atexit.register(tidy_up, song)
+    return song.score.stem
+
+
+def test_processes_that_have_sung_are_not_disturbed_as_they_end(tmp_path, capfd):
+    songs = [Song(Path(name), tmp_path / name) for name in "abc"]
+    assert all(outcome.sung for outcome in outcomes(sing_and_leave_something_to_tidy, songs, 2))
+    assert [song.output.read_text() for song in songs] == ["tidied up"] * 3
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
