@@ -4,7 +4,8 @@
 
 The codec's copy stands beside WORLD's and HiFi-GAN's (on the band HiFi-GAN hears, 8 kHz at 22.05 kHz). Two noises of
 equal colour already differ in log spectrum: `floor` is the distance of two such twins of the recording, below which no
-copy with noise of its own falls where a sound is noise. Clips of a .jsonl manifest with phones, and sounds with a take
+copy with noise of its own falls where a sound is noise. `refined` are copies whose latents were found by listening to
+them (--refined; svs/codec/refining.py). Clips of a .jsonl manifest with phones, and sounds with a take
 beside them (SONG.wav, SONG.json: data_prep.teach_songs), are sung by the DiT too (`chain`) where they are of a singer
 of the voice; its cepstral distortion is from the codec's copy. Naturalness (DNSMOS) and likeness want optional packages
 and are left out without them.
@@ -35,8 +36,9 @@ from svs.units import SAMPLE_RATE
 from svs.voice import Voice
 
 FIGURES = {
-    "lsd": "LSD", "lsd_world": "WORLD's", "lsd_floor": "floor", "mel": "mel 8 kHz", "mel_hifigan": "HiFi-GAN's",
-    "hnr": "HNR", "hnr_copy": "copy's", "mos": "MOS", "mos_copy": "copy's", "like_copy": "copy alike",
+    "lsd": "LSD", "lsd_refined": "refined", "lsd_world": "WORLD's", "lsd_floor": "floor",
+    "mel": "mel 8 kHz", "mel_refined": "refined", "mel_hifigan": "HiFi-GAN's",
+    "hnr": "HNR", "hnr_copy": "copy's", "mos": "MOS", "mos_copy": "copy's", "mos_refined": "refined", "like_copy": "copy alike",
     "chain_mcd": "chain MCD", "chain_hnr": "HNR", "chain_mos": "MOS", "chain_like": "alike",
 }  # fmt: skip
 LSD_BAR, MOS_COPY_BAR, MOS_CHAIN_BAR, MCD_BAR, LIKE_BAR = 0.92, 0.15, 0.2, 5.0, 0.85
@@ -50,6 +52,7 @@ def main(arguments=None) -> dict:
     options.add_argument("--voice", default="default")
     options.add_argument("--limit", type=int, default=12, help="clips of a group at most, evenly spaced (0: all)")
     options.add_argument("--heldout", nargs="+", metavar="NAME", help="only clips of these speakers, or so named")
+    options.add_argument("--refined", action="store_true", help="measure copies encoded by listening to them, too")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--save", type=Path, help="write copies and chain into this folder, to be listened to")
     options.add_argument("--json", type=Path)
@@ -81,13 +84,17 @@ def main(arguments=None) -> dict:
 
 def verdicts(name: str, figures: dict) -> None:
     """Lines that hold a group's means against the bars."""
-    ratio = figures["lsd"] / figures["lsd_world"] if figures["lsd"] and figures["lsd_world"] else None
-    floor = figures["lsd_floor"]
-    verdict(f"{name}: codec's log-spectral distance ÷ WORLD's (two noises: {floor:.3f} nepers)", ratio, LSD_BAR)
+    floor, world = figures["lsd_floor"], figures["lsd_world"]
+    for copies, key in (("codec's", "lsd"), ("refined copy's", "lsd_refined")):
+        if key == "lsd" or figures[key] is not None:
+            ratio = figures[key] / world if figures[key] and world else None
+            verdict(f"{name}: {copies} log-spectral distance ÷ WORLD's (two noises: {floor:.3f} nepers)", ratio, LSD_BAR)
     if figures["mel_hifigan"] is not None:
         verdict(f"{name}: codec's mel distance, bar is HiFi-GAN's", figures["mel"], figures["mel_hifigan"])
     if figures["mos"] is not None:
         verdict(f"{name}: DNSMOS that the codec loses", figures["mos"] - figures["mos_copy"], MOS_COPY_BAR)
+        if figures["mos_refined"] is not None:
+            verdict(f"{name}: DNSMOS that the refined copy loses", figures["mos"] - figures["mos_refined"], MOS_COPY_BAR)
     if figures["chain_mcd"] is None:
         return
     verdict(f"{name}: chain's mel-cepstral distortion from the codec's copy, dB", figures["chain_mcd"], MCD_BAR)
@@ -124,6 +131,13 @@ def measure(path: Path, codec: Codec, clip: dict | None, options: Namespace) -> 
     other = hifigan_copy(recorded)
     found["mel_hifigan"] = None if other is None else band_distance(recorded, other)
     sounds = {"copy": copied}
+    if options.refined:
+        sounds["refined"] = nearer = copy(codec.refined(), recorded)
+        found |= {
+            "lsd_refined": log_spectral_distance(x, nearer.samples, SAMPLE_RATE, highest_hz=highest_hz),
+            "mel_refined": band_distance(recorded, nearer),
+            "mos_refined": naturalness(nearer),
+        }
     if clip is not None:
         settings = Namespace(voice=options.voice, singer=clip["speaker"], seed=options.seed)
         sung = from_take(as_take(clip, recorded), settings)

@@ -4,19 +4,21 @@
 
 A group is a folder, a file or a .jsonl manifest. Distances are those of svs/evaluation/spectrum.py, over the band the
 recording fills (a 24 kHz original: to 10.8 kHz, even where it hides that; --highest-hz NAME=HZ sets it). Pitch is
-Praat's, of the copy against the original: median over frames voiced in both; V/UV over all frames.
+Praat's, of the copy against the original: median over frames voiced in both; V/UV over all frames. --refined adds copies
+whose latents were found by listening to them (svs/codec/refining.py), at some seconds of work a second of sound.
 """
 
 from __future__ import annotations
 
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.common import band_of, mean, parser, print_table, say, sound_files, verdict, write_json
 from svs.audio import Audio
+from svs.codec.refining import STEPS
 from svs.codecs import Codes
 from svs.codecs.source_filter import SourceFilter
 from svs.dataset import level, measure_pitch
@@ -44,13 +46,16 @@ def main(arguments=None):
     options.add_argument("--heldout", nargs="+", metavar="NAME", help="only clips of these speakers, or so named")
     options.add_argument("--highest-hz", action="append", default=[], metavar="NAME=HZ")
     options.add_argument("--world-only", action="store_true", help="measure WORLD alone")
+    options.add_argument("--refined", action="store_true", help="copies encoded by listening to them, too")
     options.add_argument("--per-clip", action="store_true", help="print every clip")
     options.add_argument("--save", type=Path, help="write the copies into this folder, to be listened to")
     options.add_argument("--json", type=Path)
     options = options.parse_args(arguments)
     highest = {name: float(hz) for name, hz in (item.split("=") for item in options.highest_hz)}
 
-    codec = None if options.world_only else load_codec(options.codec, options.voice)
+    codecs = {} if options.world_only else {"codec": load_codec(options.codec, options.voice)}
+    if codecs and options.refined:
+        codecs["refined"] = codecs["codec"].refined()
     groups = {}
     for item in options.clips:
         name, _, path = item.partition("=")
@@ -58,9 +63,10 @@ def main(arguments=None):
             raise SystemExit(f"--clips {item}: NAME=PATH is wanted")
         for clip in sound_files(Path(path), options.limit, options.heldout):
             say(f"{name}: {clip.name}")
-            groups.setdefault(name, {})[f"{clip.parent.name}/{clip.stem}"] = measure(clip, codec, highest.get(name), options.save)
+            found = measure(clip, codecs, highest.get(name), options.save)
+            groups.setdefault(name, {})[f"{clip.parent.name}/{clip.stem}"] = found
 
-    systems = ["world"] if codec is None else ["codec", "world"]
+    systems = [*codecs, "world"]
     rows = []
     for name, clips in groups.items():
         for clip, found in clips.items() if options.per_clip else ():
@@ -69,21 +75,26 @@ def main(arguments=None):
             means = [mean([found[s][f] for found in clips.values()]) for f in FIGURES]
             rows.append([f"{name} ({len(clips)})", s, *means, mean([found["hnr"] for found in clips.values()])])
     print_table(["clips", "copy", *HEADINGS, "original HNR"], rows)
-    if codec is not None:
+    if codecs:
         print()
-        for name, clips in groups.items():
-            means_of = {s: {f: mean([found[s][f] for found in clips.values()]) for f in FIGURES} for s in systems}
-            verdict(f"{name}: log-spectral distance, bar is WORLD's", means_of["codec"]["lsd"], means_of["world"]["lsd"])
-            verdict(f"{name}: F0 median error, cents", means_of["codec"]["f0_median_cents"], 3)
-            verdict(f"{name}: voicing disagreement, %", means_of["codec"]["voicing_disagreement"], 4)
+    for name, clips in groups.items():
+        means_of = {s: {f: mean([found[s][f] for found in clips.values()]) for f in FIGURES} for s in systems}
+        for s in codecs:
+            verdict(f"{name}, {s}: log-spectral distance, bar is WORLD's", means_of[s]["lsd"], means_of["world"]["lsd"])
+            verdict(f"{name}, {s}: F0 median error, cents", means_of[s]["f0_median_cents"], 3)
+            verdict(f"{name}, {s}: voicing disagreement, %", means_of[s]["voicing_disagreement"], 4)
     write_json(options.json, groups)
 
 
 class Codec:
     """A codec's network between sounds and latents (frames, dim), both as NumPy arrays."""
 
-    def __init__(self, network):
-        self.codec = SourceFilter(network, fine=True)
+    def __init__(self, network, refining: int = 0):
+        self.codec = SourceFilter(network, fine=True, refining=refining)
+
+    def refined(self) -> Codec:
+        """The same network, its latents found by listening to the copy."""
+        return Codec(self.codec.network, STEPS)
 
     def encode(self, audio: Audio, curve: PitchCurve) -> np.ndarray:
         return self.codec.encode_with(audio, curve).frames
@@ -110,16 +121,14 @@ def copy(codec, audio: Audio) -> Audio:
     return Audio(np.pad(samples, (0, len(audio.samples) - len(samples))), SAMPLE_RATE)
 
 
-def measure(clip: Path, codec, highest_hz: float | None = None, save: Path | None = None) -> dict:
-    """Figures of the codec's and of WORLD's copy of one clip, and of the original."""
+def measure(clip: Path, codecs: dict[str, Codec], highest_hz: float | None = None, save: Path | None = None) -> dict:
+    """Figures of the codecs' and of WORLD's copy of one clip, and of the original."""
     original = Audio.read(clip)
     highest_hz = band_of(original) if highest_hz is None else highest_hz
     original = original.resample(SAMPLE_RATE)
     original = Audio(level(original.samples), SAMPLE_RATE)  # as every clip is that a codec is trained on
     found = {"seconds": original.seconds, "hnr": harmonic_to_noise(original.samples, SAMPLE_RATE)}
-    copies = {"world": world_copy}
-    if codec is not None:
-        copies["codec"] = lambda audio: copy(codec, audio)
+    copies = {"world": world_copy} | {name: partial(copy, codec) for name, codec in codecs.items()}
     for name, make in copies.items():
         started = time.perf_counter()
         made = make(original)

@@ -73,12 +73,8 @@ def main(arguments=None) -> dict:
         say("japanese: left out (no --japanese SINGER=MANIFEST)")
     if "clips" not in options.skip and groups:
         print("\n## Recordings, codec, chain\n")
-        settings = [f"--clips={item}" for item in options.clips] + [
-            "--voice",
-            options.voice,
-            "--limit",
-            str(options.limit),
-        ]
+        settings = [f"--clips={item}" for item in options.clips]
+        settings += ["--voice", options.voice, "--limit", str(options.limit), "--refined"]
         if options.heldout:
             settings += ["--heldout", *options.heldout]
         found["clips"] = clips.main([*settings, "--seed", str(options.seed), "--save", str(options.out / "clips")])

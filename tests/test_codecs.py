@@ -164,7 +164,7 @@ def test_sounds_and_codes_that_are_none_are_told_in_one_line(codecs, asked):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("opus", "no such codec; choose one of source-filter, source-filter-fine, rvq, world"),
+        ("opus", "no such codec; choose one of source-filter, source-filter-fine, source-filter-refined, rvq, world"),
         ("world@4", "continuous and has no codebooks; leave @4 out"),
         ("world:folder", "it has no weights; leave :folder out"),
         ("rvq@none", "'none' is no number of codebooks"),

@@ -38,7 +38,7 @@ def copies(
     own = out / "codec"
     own.mkdir(parents=True, exist_ok=True)
     save_network(network, own / WEIGHTS)
-    weights = {"source-filter": own, "source-filter-fine": own, "rvq": own}
+    weights = dict.fromkeys(("source-filter", "source-filter-fine", "source-filter-refined", "rvq"), own)
     if models is not None:
         weights |= {folder.parent.name: folder.parent for folder in sorted(models.glob("*/config.json"))}
     kept = _kept(out / "codecs.json", facts := {"clips": sorted(sounds), **hearing.facts})
