@@ -33,6 +33,7 @@ def add_song_options(options: argparse.ArgumentParser) -> None:
         "--transpose", type=_transposition, default=0.0, help="semitones, or fit: each song in the singer's octave"
     )
     options.add_argument("--pitch", default="exact", choices=["exact", "natural"])
+    options.add_argument("--phrasing", choices=["natural", "written"], help="as --pitch when not given")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--out", type=Path, default=Path("out/benchmarks"), help="where renders go")
     options.add_argument("--reuse", action="store_true", help="measure renders that are there already")
@@ -70,9 +71,8 @@ def renders(options):
             if transpose == "fit":
                 transpose = octaves(score, options.voice, options.singer)
             say(f"singing {score.name}" + (f", {transpose:+g} semitones" if transpose else ""))
-            take = svs.sing(
-                score, options.voice, pitch=options.pitch, seed=options.seed, singer=options.singer, transpose=transpose
-            )
+            how = {"pitch": options.pitch, "phrasing": options.phrasing, "seed": options.seed, "singer": options.singer}
+            take = svs.sing(score, options.voice, transpose=transpose, **how)
             take.audio.write(wav)
             take_path.write_text(json.dumps(take.to_json(), ensure_ascii=False), encoding="utf-8")
         yield score, Audio.read(wav), json.loads(take_path.read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from itertools import groupby
 from svs.inventory import BR, SIL
 from svs.timing import PhonemeSpan
 
-SHORTEST_REST = 0.3  # seconds
+SHORTEST_REST = 0.25  # seconds
 SHARE = 0.6  # of the rest
 SHORTEST, LONGEST = 0.2, 0.55  # seconds of an inhalation
 BEFORE = 0.05  # seconds between it and the first phone

@@ -43,6 +43,13 @@ class PitchStyle(StrEnum):
     exact = "exact"
 
 
+class Phrasing(StrEnum):
+    """natural: as a singer would shape phrases. written: with the score's own rests and dynamics alone."""
+
+    natural = "natural"
+    written = "written"
+
+
 class UsageError(Mistake):
     """Options that do not fit together or name what is not there; the message says which and what to do."""
 
@@ -113,6 +120,10 @@ def sing(
     temperament: Temperament = "equal",
     tonic: Tonic = "C",
     pitch: Annotated[PitchStyle, typer.Option(help="natural, or the bare notes.")] = PitchStyle.natural,
+    phrasing: Annotated[
+        Phrasing | None,
+        typer.Option(help="natural, with breaths and a loudness that moves, or as written; as --pitch is if not given."),
+    ] = None,
     settings: Annotated[
         Path | None,
         typer.Option(
@@ -209,6 +220,7 @@ def sing(
         "temperament": temperament,
         "tonic": tonic,
         "pitch": pitch.value,
+        "phrasing": None if phrasing is None else phrasing.value,
         "settings": settings,
         "f0": f0,
         "seed": seed,

@@ -78,16 +78,22 @@ class Colour:
 
 
 def colour(
-    notes: Sequence[Note], expressions: Sequence[Expression], frames: int, hop_seconds: float, formant_shift: float = 0.0
+    notes: Sequence[Note],
+    expressions: Sequence[Expression],
+    frames: int,
+    hop_seconds: float,
+    formant_shift: float = 0.0,
+    swell: np.ndarray | None = None,
 ) -> Colour | None:
     """The line's colour, each note's from its onset on, gliding between them; None where all is plain.
 
-    formant_shift: the singer's own, in semitones, that those of the notes come on top of.
+    formant_shift: the singer's own, in semitones, that those of the notes come on top of. swell: (≤ frames,) dB by which the
+    line is louder than written, which tilts the partials as written dynamics do.
     """
     amounts = [
         (e.breathiness, e.tilt(n), e.formant_shift + formant_shift) for n, e in zip(notes, expressions, strict=True)
     ]
-    if not any(any(amount) for amount in amounts):
+    if swell is None and not any(any(amount) for amount in amounts):
         return None
     times = np.arange(frames) * hop_seconds
     at: list[float] = []
@@ -96,7 +102,20 @@ def colour(
         at += [note.onset - 0.5 * GLIDE_SECONDS, note.onset + 0.5 * GLIDE_SECONDS]
         of += [of[-1] if of else amount, amount]
     ascending = np.maximum.accumulate(at)
-    return Colour(*(np.interp(times, ascending, one).astype(np.float32) for one in zip(*of, strict=True)))
+    breathiness, tension, shift = (np.interp(times, ascending, one) for one in zip(*of, strict=True))
+    if swell is not None:
+        tension = tension + np.pad(swell_tilt(notes, expressions, swell, hop_seconds), (0, frames - len(swell)))
+    return Colour(*(amount.astype(np.float32) for amount in (breathiness, tension, shift)))
+
+
+def swell_tilt(
+    notes: Sequence[Note], expressions: Sequence[Expression], swell: np.ndarray, hop_seconds: float
+) -> np.ndarray:
+    """dB an octave, (frames,), by which a swell tilts the partials: each note's dynamic tilt for each of its dB."""
+    onsets = [note.onset for note in notes]
+    sounding = np.searchsorted(onsets, np.arange(len(swell)) * hop_seconds + 1e-9, side="right") - 1
+    tilts = np.array([expression.dynamic_tilt for expression in expressions])
+    return np.clip(tilts[sounding.clip(0)] * swell, -STEEPEST, STEEPEST)
 
 
 class Glide:

@@ -3,7 +3,7 @@
 A contour is a CSV of seconds and cents (`read_curve`, laid over a line by `follow`). Settings are a small YAML
 (`read_settings`, applied by `Settings`):
 
-    style:                    # of the whole line; any component of svs.pitch.Style and svs.expression.Expression
+    style:                    # of the whole line; any of svs.pitch.Style, svs.expression.Expression, svs.dynamics.Dynamics
       vibrato_cents: 20
       breathiness: 6
     notes:                    # of single notes; later entries win
@@ -13,6 +13,7 @@ A contour is a CSV of seconds and cents (`read_curve`, laid over a line by `foll
         note: 3               # the third note sung in it, as `svs score` lists them
         scoop_cents: 80
         detune_cents: -15     # sung this far from the written pitch
+        breath_seconds: 0     # no breath after this note, or one of so many seconds, taken from its end
       - bar: 9-16             # a range of bars, on their second time only
         time: 2
         lyric: grace          # the notes with this syllable
@@ -28,10 +29,12 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from svs import expression
+from svs import dynamics, expression
+from svs.dynamics import Dynamics
 from svs.expression import Expression
 from svs.files import load_yaml, read_small
 from svs.mistakes import Mistake
@@ -39,15 +42,15 @@ from svs.pitch import PitchCurve, Style
 from svs.score import Note
 
 LOWEST, HIGHEST = 1200.0, 12_000.0  # cents (16 Hz and 8.4 kHz): what lies beyond was not meant as cents
-AMOUNTS = (*(field.name for field in fields(Style)), *expression.AMOUNTS)
+AMOUNTS = (*(field.name for field in fields(Style)), *expression.AMOUNTS, *dynamics.AMOUNTS)
 PLACES = ("bar", "note", "time", "lyric", "part")
 # What a note has of itself gives way to a contour that the score draws over it; only steps and consonants stay.
 DRAWN = dict.fromkeys(
     ("preparation_share", "overshoot_share", "scoop_cents", "release_cents", "vibrato_cents", "drift_cents"), 0.0
 )
 AS_SET = {"vibrato_variation": 0.0, "vibrato_full_cycles": 0.0}
-OWN = ("detune_cents",)  # settings of a note that are no part of a style
-SIGNED = (*OWN, *expression.AMOUNTS)
+OWN = ("detune_cents", "breath_seconds")  # settings of a note that are no part of a style
+SIGNED = ("detune_cents", *expression.AMOUNTS)
 LARGEST = 1e6  # of any amount
 
 
@@ -178,11 +181,15 @@ class Settings:
     entries: tuple[Entry, ...] = ()
 
     def apply(
-        self, notes: Sequence[Note], part: str = "", expressed: Expression | None = None
-    ) -> tuple[tuple[Note, ...], tuple[Style, ...], tuple[Expression, ...]]:
-        """The notes, detuned where that is asked for, and for each a style and an expression.
+        self,
+        notes: Sequence[Note],
+        part: str = "",
+        expressed: Expression | None = None,
+        moved: Dynamics | None = None,
+    ) -> Sung:
+        """The notes, detuned where that is asked for, and for each a style, an expression and its dynamics.
 
-        expressed: what the line is expressed with where the settings say nothing.
+        expressed, moved: expression and dynamics of the line where the settings say nothing.
 
         A rate or extent of vibrato that is set for single notes is sung as set, neither varied nor reduced.
         Over notes that the score bends the line's vibrato, drift and ornaments are not sung, unless an entry asks for them.
@@ -190,6 +197,7 @@ class Settings:
         """
         line = _parted(self.style)
         style, whole = replace(Style(), **line[0]), replace(expressed or Expression(), **line[1])
+        loud = replace(moved or Dynamics(), **line[2])
         amounts: list[dict[str, float]] = [dict(DRAWN) if note.bend else {} for note in notes]
         places = _places(notes)
         for entry in self.entries:
@@ -207,14 +215,32 @@ class Settings:
             replace(note, cents=note.cents + amount.pop("detune_cents", 0.0))
             for note, amount in zip(notes, amounts, strict=True)
         )
+        breaths = tuple(amount.pop("breath_seconds", None) for amount in amounts)
         parted = [_parted(amount) for amount in amounts]
-        return detuned, tuple(replace(style, **a) for a, _ in parted), tuple(replace(whole, **b) for _, b in parted)
+        return Sung(
+            detuned,
+            tuple(replace(style, **own) for own, _, _ in parted),
+            tuple(replace(whole, **own) for _, own, _ in parted),
+            tuple(replace(loud, **own) for _, _, own in parted),
+            breaths,
+        )
 
 
-def _parted(amounts: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
-    """(amounts of style, amounts of expression)."""
+class Sung(NamedTuple):
+    """The notes of a line, and how each of them is sung. breaths: seconds of the one after it, None where nothing is set."""
+
+    notes: tuple[Note, ...]
+    styles: tuple[Style, ...]
+    expressions: tuple[Expression, ...]
+    dynamics: tuple[Dynamics, ...]
+    breaths: tuple[float | None, ...]
+
+
+def _parted(amounts: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """(amounts of style, of expression, of dynamics)."""
     expressed = {name: amount for name, amount in amounts.items() if name in expression.AMOUNTS}
-    return {name: amount for name, amount in amounts.items() if name not in expressed}, expressed
+    moved = {name: amount for name, amount in amounts.items() if name in dynamics.AMOUNTS}
+    return {name: amount for name, amount in amounts.items() if name not in {**expressed, **moved}}, expressed, moved
 
 
 def _places(notes: Sequence[Note]) -> list[tuple[int, int]]:
@@ -329,10 +355,13 @@ def _amount(where: str, key: str, value) -> float:
         raise HandError(f"{where}: {key} is {shown(value)}; an amount from −{limit:g} to {limit:g} is wanted")
     if not number or (value < 0 and key not in SIGNED):
         unit = "cents" if "cents" in key or "limit" in key else "Hz" if key.endswith("rate") else "a number"
+        unit = "dB" if key.endswith("_db") else unit
         unit = "seconds" if key.endswith(("_seconds", "_delay", "_ease", "_shortest", "_semitone")) else unit
         raise HandError(f"{where}: {key} is {shown(value)}; {unit}{'' if key in SIGNED else ', 0 or more,'} is wanted")
     if key.endswith("_share") and value > 1:
         raise HandError(f"{where}: {key} is {shown(value)}; a fraction from 0 to 1 is wanted")
+    if key in dynamics.AMOUNTS and value > dynamics.LARGEST:
+        raise HandError(f"{where}: {key} is {shown(value)}; 0 to {dynamics.LARGEST:g} are wanted")
     if key == "vibrato_rate" and value > 20:
         raise HandError(f"{where}: vibrato_rate is {shown(value)}; Hz from 0 to 20 are wanted (singers: 4 to 8)")
     return float(value)

@@ -125,12 +125,13 @@ class OnnxVoice(Voice):
         progress: Progress | None = None,
         manner: Manner | None = None,
         language: str | None = None,
+        swell: np.ndarray | None = None,
     ) -> Iterator[np.ndarray]:
         """As svs.rendering.pieces, without a cache; of a manner all but its prefix."""
         whole = even(curve)
         frames = frame_arrays(spans, stresses(spans, notes), whole, self.phonemes)
         expressions = expressions or [Expression()] * len(notes)
-        coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds, self.formant_shift(singer))
+        coloured = colour(notes, expressions, len(whole.cents), curve.hop_seconds, self.formant_shift(singer), swell)
         least = least_purity(self.purities(singer), spans, whole.cents, whole.hop_seconds)
         frames["speaker"] = self.singing(singer, language).frames(frames["phonemes"], self.phonemes)
         line: dict[str, np.ndarray] = {}
@@ -147,7 +148,7 @@ class OnnxVoice(Voice):
             pure = None if least is None else least[2 * first : 2 * last]
             return self._decoded(latents, here, bent, pure, sampling.seed, first, phase)
 
-        return finished(notes, spans, curve, expressions, sound, progress)
+        return finished(notes, spans, curve, expressions, sound, progress, swell)
 
     def _latents(self, frames: dict[str, np.ndarray], line, first: int, sampling: Sampling) -> np.ndarray:
         """(frames, latent_dim) of a stretch that begins at latent frame `first` of its line.

@@ -16,7 +16,7 @@ import numpy as np
 from svs.audio import Audio, gather
 from svs.band import widen
 from svs.cache import PhraseCache, phrase_key
-from svs.expression import Colour, Expression, Glide, colour, consonant_glide
+from svs.expression import Colour, Expression, Glide, colour, consonant_glide, swell_tilt
 from svs.guidance import check_guidance, read_guidance
 from svs.pitch import PitchCurve
 from svs.purity import least_purity
@@ -88,14 +88,16 @@ def render(
     cache: PhraseCache | None = None,
     manner: Manner | None = None,
     language: str | None = None,
+    swell: np.ndarray | None = None,
 ) -> Audio:
     """Audio of a line whose timing and pitch are settled; as long as the curve, to the sample.
 
-    expressions: one for each note; all plain when None. manner: style, description and reference (svs.manner).
+    expressions: one for each note; all plain when None. swell: (frames,) dB by which the line is louder than its notes are
+    written, as of svs.dynamics; nowhere when None. manner: style, description and reference (svs.manner).
     language: of the words, by which a singer may borrow consonants (svs.voice); the voice's first when None.
     """
     sampling = Sampling.of(voice, seed, steps, guidance, sampler, fast)
-    sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, manner, language)
+    sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, manner, language, swell)
     return gather(sung, sound_samples(curve), SAMPLE_RATE)
 
 
@@ -116,6 +118,7 @@ def pieces(
     cache: PhraseCache | None = None,
     manner: Manner | None = None,
     language: str | None = None,
+    swell: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
     """The samples that `render` returns, a stretch at a time, each when it is finished: (samples,) float32."""
     import torch
@@ -126,7 +129,8 @@ def pieces(
     singing = voice.singing(singer, language)
     conditions = frame_conditions(spans, stresses(spans, notes), whole, voice.phonemes, singing, manner)
     expressions = expressions or [Expression()] * len(notes)
-    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds, voice.formant_shift(singer))
+    formants = voice.formant_shift(singer)
+    coloured = colour(notes, expressions, 2 * conditions.frames, curve.hop_seconds, formants, swell)
     least = least_purity(voice.purities(singer), spans, whole.cents, whole.hop_seconds)
 
     def sound(first: int, last: int, phase: float) -> np.ndarray:
@@ -135,7 +139,7 @@ def pieces(
             pure = None if least is None else least[2 * first : 2 * last]
             return _sung(conditions.slice(first, last), here, pure, voice, first, phase, sampling, cache, prefix)
 
-    return finished(notes, spans, curve, expressions, sound, progress)
+    return finished(notes, spans, curve, expressions, sound, progress, swell)
 
 
 def finished(
@@ -145,6 +149,7 @@ def finished(
     expressions: Sequence[Expression],
     sound: Callable[[int, int, float], np.ndarray],
     progress: Progress | None = None,
+    swell: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
     """The samples of a line, a stretch at a time, joined, with its dynamics and limited.
 
@@ -154,7 +159,7 @@ def finished(
     samples, frames = sound_samples(curve), -(-len(curve.cents) // 2)
     line = stretches(spans, frames)
     begin = phases(line, curve.cents)
-    gain = Gain.of(notes, spans, expressions)
+    gain = Gain.of(notes, spans, expressions, swell, curve.hop_seconds)
     at = 0
     for number, joined in enumerate(crossfaded(line, frames, lambda first, last: sound(first, last, begin[first]))):
         piece = joined[: samples - at]
@@ -261,21 +266,34 @@ def decode(
 
 @dataclass(frozen=True)
 class Gain:
-    """Amplitude factors of a line: of the notes' dynamics, and of consonants."""
+    """Amplitude factors of a line: of the notes' dynamics, of what swells beside them, and of consonants."""
 
     loudness: Glide
     consonants: Glide
+    swell: Glide
 
     @classmethod
-    def of(cls, notes: Sequence[Note], spans: Sequence[PhonemeSpan], expressions: Sequence[Expression]) -> Gain:
-        """Dynamics glide between the middles of notes."""
+    def of(
+        cls,
+        notes: Sequence[Note],
+        spans: Sequence[PhonemeSpan],
+        expressions: Sequence[Expression],
+        swell: np.ndarray | None,
+        hop_seconds: float,
+    ) -> Gain:
+        """Dynamics glide between the middles of notes; swell: of `render`, its frames hop_seconds apart."""
         middles = [note.onset + 0.5 * note.duration for note in notes]
         levels = [expression.level(note) for note, expression in zip(notes, expressions, strict=True)]
-        return cls(Glide(middles, levels), consonant_glide(spans, expressions))
+        beside = np.zeros(1) if swell is None else swell + swell_tilt(notes, expressions, swell, hop_seconds)
+        return cls(
+            Glide(middles, levels),
+            consonant_glide(spans, expressions),
+            Glide((np.arange(len(beside)) * hop_seconds).tolist(), beside.tolist()),
+        )
 
     def between(self, start: int, end: int) -> np.ndarray:
         """Of samples start to end, (end − start,) float32."""
-        return self.loudness.gain(start, end) * self.consonants.gain(start, end)
+        return self.loudness.gain(start, end) * self.consonants.gain(start, end) * self.swell.gain(start, end)
 
 
 def limited(samples: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Sing: every stage, once, in order. Read this page first.
 
-    score → pronounce → place → pitch → conditions → latents → audio
+    score → pronounce → phrase → place → pitch, loudness → conditions → latents → audio
 
 What comes after pitch is in svs/rendering.py, where `render` takes a timing and a contour of one's own.
 """
@@ -18,10 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
+from svs import dynamics
 from svs.articulation import articulate
 from svs.audio import READ_SAMPLES, Audio, AudioFile, gather, write_pieces
 from svs.breath import breathe
 from svs.cache import PhraseCache
+from svs.dynamics import WRITTEN, Dynamics
 from svs.expression import Expression
 from svs.g2p import parted
 from svs.guidance import read_guidance
@@ -30,6 +32,7 @@ from svs.inventory import BR, adapt, strip_stress
 from svs.onnx_runner import OnnxVoice
 from svs.onnx_runner import load as load_voice
 from svs.phonemes import pronounce
+from svs.phrasing import phrased
 from svs.pitch import PitchCurve, exact, natural
 from svs.rendering import Progress, Sampling, limited, pieces, sound_samples
 from svs.score import Grid, Note, Part, Score, note_to_json, read_score, select_part
@@ -48,7 +51,8 @@ class Take:
 
     audio: the sound; a file or tape when it was asked to go there. notes, spans: as sung. curve: the commanded contour.
     seconds_taken: wall-clock time of rendering. grid: where the beats and bars of the score fall; None of a score
-    without them. expressions: of the notes, if any. likeness: how the singer was found, when a recording chose it.
+    without them. expressions: of the notes, if any. swell: (frames,) dB on the curve's grid by which the line is louder than
+    written, None where nothing was added (svs.dynamics). likeness: how the singer was found, when a recording chose it.
     manner: style, description and reference that were asked for.
     """
 
@@ -63,6 +67,7 @@ class Take:
     seconds_taken: float
     grid: Grid | None = None
     expressions: tuple[Expression, ...] = ()
+    swell: np.ndarray | None = None
     likeness: Likeness | None = None
     manner: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,9 +106,14 @@ class Take:
                 "cents": [round(float(c), 3) for c in self.curve.cents],
                 "voiced": [bool(v) for v in self.curve.voiced],
             },
+            **({} if self.swell is None else {"swell": _swell_to_json(self.swell, self.curve.hop_seconds)}),
             **({} if self.grid is None else {"grid": asdict(self.grid)}),
             **({"expressions": [asdict(e) for e in self.expressions]} if any(not e.plain for e in self.expressions) else {}),
         }
+
+
+def _swell_to_json(swell: np.ndarray, hop_seconds: float) -> dict:
+    return {"hop_seconds": hop_seconds, "db": [round(float(level), 2) for level in swell]}
 
 
 def sing(
@@ -120,6 +130,7 @@ def sing(
     temperament: str | Path | Scale = "equal",
     tonic: str = "C",
     pitch: str = "natural",
+    phrasing: str | None = None,
     settings: Settings | Mapping | str | Path | None = None,
     f0: Drawn | str | Path | None = None,
     seed: int = 0,
@@ -144,11 +155,13 @@ def sing(
     """Sing one part of a score.
 
     score: a file, or a Score read already. part: name or number from 1; the first one with lyrics when None.
-    transpose: semitones. tempo: factor. tuning: Hz of A4. pitch: "natural" or "exact", the bare notes.
+    transpose: semitones. tempo: factor. tuning: Hz of A4. pitch: "natural" or "exact", the bare notes. phrasing: "natural",
+    with breaths where the page has no rests for long and a loudness that moves within phrases, or "written", without; when
+    None, as pitch is.
     missing_lyric: syllable for notes that have none and continue no vowel, as of a melody without words; else an error.
     temperament: "equal", "just", "pythagorean", "meantone" or a Scala file; tonic: of the page, such as "Eb".
-    settings: amounts of the contour, for the line and for single notes (svs.hand): a YAML file or the same as a dict;
-    when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
+    settings: amounts of contour, expression and dynamics, for the line and for single notes (svs.hand): a YAML file or the
+    same as a dict; when None, song.yaml beside song.musicxml, if there is one. f0: CSV of a contour to be sung instead.
     steps, sampler: a name in svs.samplers.SAMPLERS; midpoint's and heun's steps cost two evaluations each; guidance: scale
     on the lyrics, or scales by condition, a dict or "lyrics=1.5,text=2". The voice's own when None. fast: the voice's
     quick setting for those three. singer: of the voice, or a mixture such as "ann:0.6+bob:0.4". singer_from: a recording
@@ -169,6 +182,8 @@ def sing(
     began = time.perf_counter()
     if pitch not in ("natural", "exact"):
         raise ValueError(f"pitch is {pitch!r}; choose natural or exact")
+    if phrasing not in (None, "natural", "written"):
+        raise ValueError(f"phrasing is {phrasing!r}; choose natural or written")
     if seed < 0:
         raise ValueError(f"seed is {seed}; a whole number from 0 is wanted")
     if steps is not None and not 1 <= steps <= MOST_STEPS:
@@ -198,8 +213,11 @@ def sing(
     line = as_sung_by(voice, line, singer)
     for remark in score.remarks:
         warnings.warn(remark, stacklevel=2)
-    notes, styles, expressions = settings.apply(tune(line.notes, tuned, score.transposed), line.name, expression)
-    notes = articulate(delay(notes))
+    shaped = pitch == "natural" if phrasing is None else phrasing == "natural"
+    moved = Dynamics() if shaped else WRITTEN
+    line = replace(line, notes=tune(line.notes, tuned, score.transposed))
+    notes, styles, expressions, loud, breaths_set = settings.apply(line.notes, line.name, expression, moved)
+    notes = phrased(articulate(delay(notes)), breaths_set, free=shaped)
     warn_out_of_range(line.name, notes, voice, singer)
     spans = place(notes, durations)
     curve = exact(notes, spans) if pitch == "exact" else natural(notes, spans, seed=seed, style=styles)
@@ -207,10 +225,12 @@ def sing(
         curve = _drawn(curve, f0, notes)
     if breaths and BR in voice.phonemes:
         spans = breathe(spans)
+    swell = dynamics.natural(notes, spans, loud)
+    line_of = (notes, spans, curve)
     if isinstance(voice, OnnxVoice):
-        sung = voice.pieces(notes, spans, curve, singer, sampling, expressions, progress, how, line.language)
+        sung = voice.pieces(*line_of, singer, sampling, expressions, progress, how, line.language, swell)
     else:
-        sung = pieces(notes, spans, curve, voice, singer, sampling, expressions, progress, cache, how, line.language)
+        sung = pieces(*line_of, voice, singer, sampling, expressions, progress, cache, how, line.language, swell)
     sung = _heard(sung, hear)
     with one_thread(voice) if reproducible else nullcontext():
         audio = to.record(sung) if isinstance(to, Tape) else _gathered(sung, to, sound_samples(curve))
@@ -218,7 +238,7 @@ def sing(
     grid = score.grid.delayed(LEAD_IN) if score.grid else None
     asked = {"style": style, "describe": describe, "reference": None if reference is None else Path(reference).name}
     manner = {name: value for name, value in asked.items() if value is not None}
-    facts = (seed, voice.name, singer, line.name, taken, grid, expressions, likeness, manner)
+    facts = (seed, voice.name, singer, line.name, taken, grid, expressions, swell, likeness, manner)
     return Take(audio, notes, tuple(spans), curve, *facts)
 
 

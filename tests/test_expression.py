@@ -152,7 +152,7 @@ def test_consonants_are_louder_and_vowels_as_they_were(voice):
 
 def test_settings_colour_single_notes_over_what_the_line_has(line):
     settings = read_settings({"style": {"tension": 1.0}, "notes": [{"bar": 2, "breathiness": 9.0, "vibrato_cents": 10}]})
-    _, styles, expressions = settings.apply(line, "", Expression(tension=-2.0, consonants=3.0))
+    _, styles, expressions, *_ = settings.apply(line, "", Expression(tension=-2.0, consonants=3.0))
     assert {e.tension for e in expressions} == {1.0} and {e.consonants for e in expressions} == {3.0}
     assert [e.breathiness for e in expressions] == [9.0 * (note.bar == 2) for note in line]
     assert styles[4].vibrato_cents == 10

@@ -135,7 +135,7 @@ def test_a_curve_that_is_no_text_or_not_there_is_told(tmp_path):
 
 def test_amounts_of_the_line_are_every_notes_style(tmp_path):
     settings = read_settings(yaml(tmp_path, "style:\n  vibrato_cents: 12\n  drift_cents: 0\n"))
-    notes, styles, _ = settings.apply(song())
+    notes, styles, *_ = settings.apply(song())
     assert list(notes) == song()
     assert set(styles) == {Style(vibrato_cents=12, drift_cents=0)}
 
@@ -157,7 +157,7 @@ def test_amounts_of_the_line_are_every_notes_style(tmp_path):
 def test_notes_are_addressed_as_musicians_do(tmp_path, place, chosen):
     inside = place.strip("{}") if place.startswith("{") else place
     settings = read_settings(yaml(tmp_path, f"notes:\n  - {{{inside}, portamento_seconds: 0.3}}\n"))
-    _, styles, _ = settings.apply(song(), "Tenor")
+    _, styles, *_ = settings.apply(song(), "Tenor")
     assert [i for i, style in enumerate(styles) if style == Style(portamento_seconds=0.3)] == list(chosen)
     assert all(style == Style() for i, style in enumerate(styles) if i not in chosen)
 
@@ -169,19 +169,19 @@ def test_later_entries_win_and_both_win_over_the_line():
             "notes": [{"bar": 1, "scoop_cents": 20}, {"bar": 1, "note": 2, "scoop_cents": 30}],
         }
     )
-    _, styles, _ = settings.apply(song())
+    _, styles, *_ = settings.apply(song())
     assert [style.scoop_cents for style in styles] == [20, 30, 10, 10, 20, 30, 10, 10]
 
 
 def test_a_vibrato_set_by_hand_is_sung_as_set():
-    _, styles, _ = read_settings({"notes": [{"bar": 1, "vibrato_rate": 6.2}]}).apply(song())
+    _, styles, *_ = read_settings({"notes": [{"bar": 1, "vibrato_rate": 6.2}]}).apply(song())
     assert styles[0] == Style(vibrato_rate=6.2, vibrato_variation=0, vibrato_full_cycles=0)
     assert styles[2] == Style()
 
 
 def test_over_a_note_that_the_score_bends_nothing_else_swings_unless_it_is_asked_for():
     bent = [replace(song()[0], bend=((0.0, 50.0),)), *song()[1:]]
-    _, (style, *others), _ = read_settings({"style": {"vibrato_cents": 40}}).apply(bent)
+    _, (style, *others), *_ = read_settings({"style": {"vibrato_cents": 40}}).apply(bent)
     assert (style.vibrato_cents, style.scoop_cents, style.drift_cents) == (0, 0, 0) and style.portamento_seconds > 0
     assert all(other.vibrato_cents == 40 for other in others)
     asked = read_settings({"notes": [{"bar": 1, "note": 1, "time": 1, "vibrato_cents": 30}]})
@@ -189,7 +189,7 @@ def test_over_a_note_that_the_score_bends_nothing_else_swings_unless_it_is_asked
 
 
 def test_a_note_is_detuned_and_no_other():
-    notes, styles, _ = read_settings({"notes": [{"bar": 2, "note": 1, "time": 1, "detune_cents": -30}]}).apply(song())
+    notes, styles, *_ = read_settings({"notes": [{"bar": 2, "note": 1, "time": 1, "detune_cents": -30}]}).apply(song())
     assert [note.cents for note in notes] == [6000, 6000, 5970, 6000, 6000, 6000, 6000, 6000]
     assert set(styles) == {Style()}
 

@@ -539,7 +539,7 @@ def test_render_takes_any_contour(voice):
 
 def loudness_gain(notes, start, end):
     even = [Expression(dynamic_tilt=0.0)] * len(notes)
-    return Gain.of(notes, [PhonemeSpan("SIL", 0.0, notes[-1].end, -1)], even).between(start, end)
+    return Gain.of(notes, [PhonemeSpan("SIL", 0.0, notes[-1].end, -1)], even, None, 0.01).between(start, end)
 
 
 def test_dynamics_are_decibels_from_the_middle_of_one_note_to_the_middle_of_the_next():

@@ -145,19 +145,22 @@ def hann_window(samples: int) -> np.ndarray:
 
 def shape_pulses(magnitude: np.ndarray, cents: np.ndarray, tilt_db: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """Log magnitudes (frames, bins) with the envelope's formants higher by a factor, (frames,), and tilted."""
-    longest = LIFTER * SAMPLE_RATE / (A4_HZ * np.exp2((cents - A4_CENTS) / 1200.0))
-    envelope = smooth(magnitude, longest.astype(np.float32))
+    if (factor != 1.0).any():
+        longest = LIFTER * SAMPLE_RATE / (A4_HZ * np.exp2((cents - A4_CENTS) / 1200.0))
+        envelope = smooth(magnitude, longest.astype(np.float32))
+        magnitude = magnitude - envelope + warped(envelope, factor)
     hz = np.linspace(0.0, SAMPLE_RATE / 2, magnitude.shape[-1], dtype=np.float32)
     octaves = np.clip(np.log2(np.maximum(hz, 1.0) / PIVOT_HZ), *TILTED_OCTAVES).astype(np.float32)
-    tilt = np.float32(NEPERS_A_DB) * tilt_db[:, None] * octaves
-    return magnitude - envelope + warped(envelope, factor) + tilt
+    return magnitude + np.float32(NEPERS_A_DB) * tilt_db[:, None] * octaves
 
 
 def shape_noise(magnitude: np.ndarray, voiced: np.ndarray, noise_db: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """Log magnitudes (k × frames, bins) louder by decibels where voiced, with formants higher by a factor."""
     times = len(magnitude) // len(voiced)
     louder = (np.float32(NEPERS_A_DB) * noise_db * voiced).repeat(times)
-    return warped(magnitude, factor.repeat(times)) + louder[:, None]
+    if (factor != 1.0).any():
+        magnitude = warped(magnitude, factor.repeat(times))
+    return magnitude + louder[:, None]
 
 
 def smooth(log_magnitude: np.ndarray, longest: np.ndarray) -> np.ndarray:

@@ -53,12 +53,18 @@ def refined(
 
 
 def _search(
-    network: SourceFilterNetwork, latents: Tensor, inside: slice, audio: Tensor, sources: tuple, phase: float, steps: int
+    network: SourceFilterNetwork,
+    latents: Tensor,
+    inside: slice,
+    audio: Tensor,
+    sources: tuple[Tensor, Tensor, Tensor],
+    phase: float,
+    steps: int,
 ) -> Tensor:
-    """The latents of the frames inside, moved. phase: of the pulses at the first sample."""
+    """The latents of the frames inside, moved. sources: cents, voicing, noise. phase: of the pulses at the first sample."""
     loss, heard = SpectralLoss(), slice(inside.start * LATENT_HOP, inside.stop * LATENT_HOP)
     nepers = torch.zeros_like(latents[:, inside]).requires_grad_(True)
-    unit = network.encoder.deviation[: latents.shape[-1]]
+    unit, (cents, voiced, noise) = network.encoder.deviation[: latents.shape[-1]], sources
     optimiser = torch.optim.Adam([nepers], RATE, betas=(0.9, 0.99))
 
     def moved() -> Tensor:
@@ -67,7 +73,7 @@ def _search(
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = RATE * (1.0 - 0.9 * step / steps)
         tried = torch.cat([latents[:, : inside.start], moved(), latents[:, inside.stop :]], dim=1)
-        copy = network.decode(tried, *sources, phase=phase)
+        copy = network.decode(tried, cents, voiced, noise, phase=phase)
         (nepers.grad,) = torch.autograd.grad(loss(copy[:, heard], audio[:, heard])["total"], nepers)
         optimiser.step()
     return moved().detach()

@@ -29,9 +29,10 @@ class Shaping:
 
     def pulses(self, magnitude: Tensor, cents: Tensor) -> Tensor:
         """Log magnitudes (batch, frames, bins) of the pulses' filter, shaped: its envelope warped, its partials in place."""
-        bins = magnitude.shape[-1]
-        envelope = smooth(magnitude, LIFTER * SAMPLE_RATE / (A4_HZ * torch.exp2((cents - A4_CENTS) / 1200.0)))
-        shaped = magnitude - envelope + warped(envelope, self.warp)
+        bins, shaped = magnitude.shape[-1], magnitude
+        if (self.warp != 1.0).any():
+            envelope = smooth(magnitude, LIFTER * SAMPLE_RATE / (A4_HZ * torch.exp2((cents - A4_CENTS) / 1200.0)))
+            shaped = magnitude - envelope + warped(envelope, self.warp)
         hz = torch.linspace(0.0, SAMPLE_RATE / 2, bins, device=magnitude.device)
         octaves = torch.log2(hz.clamp(min=1.0) / PIVOT_HZ).clamp(*TILTED_OCTAVES)
         return shaped + NEPERS_A_DB * self.tilt_db[..., None] * octaves
@@ -40,7 +41,9 @@ class Shaping:
         """Log magnitudes (batch, k × frames, bins) of the noise's filter, shaped."""
         times = magnitude.shape[1] // voiced.shape[1]
         louder = (NEPERS_A_DB * self.noise_db * voiced).repeat_interleave(times, dim=1)
-        return warped(magnitude, self.warp.repeat_interleave(times, dim=1)) + louder[..., None]
+        if (self.warp != 1.0).any():
+            magnitude = warped(magnitude, self.warp.repeat_interleave(times, dim=1))
+        return magnitude + louder[..., None]
 
 
 def smooth(log_magnitude: Tensor, longest: Tensor) -> Tensor:
