@@ -36,6 +36,9 @@ app = typer.Typer(
 )
 
 
+BREATH_SIGN = " '"  # as choirs pencil it in
+
+
 class PitchStyle(StrEnum):
     """natural: as a singer would join the notes. exact: the bare notes."""
 
@@ -339,7 +342,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
     check: Annotated[bool, typer.Option("--check", help="List all that will not be sung, and why.")] = False,
 ):
-    """Show what will be sung: bars, notes, words, phonemes."""
+    """Show what will be sung: bars, notes, words, phonemes; ' where a breath is taken that is not written."""
     from dataclasses import replace
 
     from svs import g2p
@@ -801,19 +804,22 @@ def _console():
 
 
 def _print_score(score) -> None:
+    from svs.articulation import articulate
+    from svs.phrasing import breaths
     from svs.units import pitch_name
 
     for part in score.parts:
         last = part.notes[-1].end if part.notes else 0.0
         print(f"{score.title}, {part.name} ({part.language}): {len(part.notes)} notes, {last:.1f} s")
         table = _table("bar", "onset s", "length s", "pitch", "lyric", "phonemes", right=("bar", "onset s", "length s"))
-        for note in part.notes:
+        breathed = set(breaths(articulate(part.notes)))
+        for index, note in enumerate(part.notes):
             table.add_row(
                 str(note.bar),
                 f"{note.onset:.3f}",
                 f"{note.duration:.3f}",
                 pitch_name(note.cents),
-                _lyric_text(note),
+                _lyric_text(note) + BREATH_SIGN * (index in breathed),
                 " ".join(note.phonemes),
             )
         _print_table(table)

@@ -147,6 +147,17 @@ def test_a_full_disk_behind_standard_output_is_one_line():
     assert "cannot be written: No space left" in result.stderr
 
 
+def test_the_table_of_a_score_shows_where_a_breath_is_taken_that_is_not_written(svs):
+    shown = svs("score", SCORES / "amazing_grace.musicxml").out
+    assert [line.split("'")[0].split()[-1] for line in shown.splitlines() if " '" in line] == ["sound,", "me!", "found,"]
+
+
+def test_phrasing_is_handed_on(svs, voice, tmp_path):
+    for options, wanted in (((), None), (("--phrasing", "written"), "written")):
+        assert svs("sing", ROW, "-o", tmp_path / "song.wav", *options).status == 0
+        assert voice[-1]["phrasing"] == wanted
+
+
 @pytest.mark.skipif(os.name != "posix", reason="no shell that closes streams")
 def test_a_closed_standard_output_is_nowhere():
     result = run("score", ROW, preexec_fn=lambda: os.close(1))

@@ -37,6 +37,7 @@ MODULE = sys.modules["svs.rendering"]
 HOP = 441  # samples a frame of the contour
 SCORES = Path(__file__).parent.parent / "assets" / "scores"
 ROW = SCORES / "row_your_boat.musicxml"
+HYMN = SCORES / "amazing_grace.musicxml"
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +215,29 @@ def test_the_take_as_json_has_the_keys_of_the_design(voice):
     assert evaluate_take(take.audio, plain)["summary"]["notes"] == len(take.notes)
 
 
+def test_natural_phrases_have_breaths_and_a_loudness_that_moves_and_exact_ones_neither(voice):
+    exact, natural, written = (sing(HYMN, voice, steps=1, **how) for how in ({"pitch": "exact"}, {}, {"phrasing": "written"}))
+    rests = [sum(span.symbol == "SIL" for span in take.spans) for take in (exact, natural, written)]
+    assert rests[0] == rests[2] == rests[1] - 3  # before and after, and where the lines end
+    assert exact.swell is None and "swell" not in exact.to_json() and written.swell is None
+    assert len(natural.swell) == len(natural.curve.cents)
+    told = natural.to_json()["swell"]
+    np.testing.assert_allclose(told["db"], natural.swell, atol=0.005)
+    settled = sing(HYMN, voice, steps=1, pitch="exact", phrasing="natural")
+    assert settled.notes == natural.notes and settled.swell is not None
+
+
+def test_a_swell_is_heard_as_so_many_decibels(voice):
+    take = sing(score((6000, "ah"), (6000, "ah")), voice, pitch="exact")
+    swell = np.linspace(-6.0, 6.0, len(take.curve.cents))
+    even = [Expression(dynamic_tilt=0.0)] * 2
+    of = (take.notes, take.spans, take.curve, voice)
+    plain, swollen = (render(*of, expressions=even, swell=s).samples for s in (None, swell))
+    at = np.abs(plain) > 0.02 * np.abs(plain).max()
+    heard = 20 * np.log10(np.abs(swollen[at] / plain[at]))
+    np.testing.assert_allclose(heard, np.interp(np.flatnonzero(at) / 441, np.arange(len(swell)), swell), atol=0.05)
+
+
 def test_a_melisma_is_said_so_in_the_take(voice):
     take = sing(score((6000, "glo-"), (6200, None), (6400, "ry")), voice, steps=1)
     assert [(n["lyric"], n["melisma"]) for n in take.to_json()["notes"]] == [
@@ -326,6 +350,7 @@ def test_a_voice_that_lacks_a_phoneme_says_which_for_what_and_where(tmp_path):
         ({"singer": "carl"}, VoiceError, "voice 'tiny' has no singer 'carl'; it has ann, bob"),
         ({"language": "xx"}, ValueError, "language 'xx' is not supported"),
         ({"pitch": "flat"}, ValueError, "pitch is 'flat'; choose natural or exact"),
+        ({"phrasing": "free"}, ValueError, "phrasing is 'free'; choose natural or written"),
         ({"tuning": 44.0}, ValueError, "tuning is 44.0 Hz"),
         ({"tuning": float("nan")}, ValueError, "tuning is nan Hz"),
         ({"seed": -1}, ValueError, "seed is -1; a whole number from 0 is wanted"),
