@@ -716,7 +716,7 @@ def test_chain_benchmark_compares_what_keeps_the_teachers_timing(sung, tmp_path,
 @pytest.mark.parametrize(
     "name",
     [
-        *("pitch", "words", "codec", "codecs", "chain", "speed", "trackers", "japanese", "recogniser", "clips", "stress"),
+        *("pitch", "words", "codec", "codecs", "chain", "speed", "trackers", "japanese", "recogniser", "clips", "stress", "expression"),
         *("voice", "fast", "long", "soak", "throughput", "peers", "mutation", "crash", "stages", "fuzz", "audit"),
     ],
 )
