@@ -40,6 +40,17 @@ def add_song_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--json", type=Path, help="write the figures here too")
 
 
+def add_few_songs(options: argparse.ArgumentParser, limit: int | None = None) -> None:
+    """Options of benchmarks that sing a few songs themselves, each in several ways."""
+    options.add_argument("--voice", default="default")
+    options.add_argument("--singer")
+    options.add_argument("--songs", type=Path, nargs="+", help="scores (default: those of songs.txt)")
+    options.add_argument("--limit", type=int, default=limit, help="only so many of them, evenly spaced")
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--no-words", action="store_true", help="without the recogniser")
+    options.add_argument("--json", type=Path)
+
+
 def song_list(path: Path = SONGS) -> list[Path]:
     """The scores a list names, one a line, # for remarks. Raises SystemExit naming those that are missing."""
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]

@@ -18,7 +18,19 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import SONGS, at_least, evenly, mean, parser, print_table, say, song_list, verdict, write_json
+from benchmarks.common import (
+    SONGS,
+    add_few_songs,
+    at_least,
+    evenly,
+    mean,
+    parser,
+    print_table,
+    say,
+    song_list,
+    verdict,
+    write_json,
+)
 from benchmarks.guidance import misheard
 from svs.evaluation import evaluate_take
 from svs.evaluation.spectrum import harmonic_to_noise
@@ -54,13 +66,7 @@ MOST_CENTS = 5.0
 
 def main(arguments=None):
     options = parser(__doc__)
-    options.add_argument("--voice", default="default")
-    options.add_argument("--singer")
-    options.add_argument("--songs", type=Path, nargs="+", help="scores (default: those of songs.txt)")
-    options.add_argument("--limit", type=int, default=3, help="only so many of them, evenly spaced")
-    options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--no-words", action="store_true", help="without the recogniser")
-    options.add_argument("--json", type=Path)
+    add_few_songs(options, limit=3)
     options = options.parse_args(arguments)
     songs = evenly(options.songs or song_list(SONGS), options.limit)
     warnings.simplefilter("ignore")

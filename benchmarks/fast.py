@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import SONGS, evenly, parser, print_table, say, song_list, write_json
+from benchmarks.common import SONGS, add_few_songs, evenly, parser, print_table, say, song_list, write_json
 from benchmarks.guidance import misheard
 from svs import samplers
 from svs.evaluation import evaluate_take
@@ -31,14 +31,8 @@ SETTINGS = ("own", "fast", "midpoint/2", "euler/2", "euler/3", "euler/4", "heun/
 
 def main(arguments=None):
     options = parser(__doc__)
-    options.add_argument("--voice", default="default")
-    options.add_argument("--singer")
-    options.add_argument("--songs", type=Path, nargs="+", help="scores (default: those of songs.txt)")
-    options.add_argument("--limit", type=int, help="only so many of them, evenly spaced")
+    add_few_songs(options)
     options.add_argument("--settings", nargs="+", default=list(SETTINGS))
-    options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--no-words", action="store_true", help="without the recogniser")
-    options.add_argument("--json", type=Path)
     options = options.parse_args(arguments)
     songs = evenly(options.songs or song_list(SONGS), options.limit)
     warnings.simplefilter("ignore")

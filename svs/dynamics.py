@@ -14,7 +14,7 @@ that songs keep their level, and to change a note changes no other phrase.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
 
@@ -73,17 +73,20 @@ def natural(
         return None
     times = grid.times(grid.frames(spans[-1].end))
     added = np.zeros(len(times))
+    cents = np.array([note.cents for note in notes])
+    amounts = {name: np.array([getattr(d, name) for d in each]) for name in AMOUNTS}
+    faded = round(FADE_SECONDS / grid.hop_seconds)
     for sung in phrases(spans):
-        inside = slice(*np.searchsorted(times, [sung[0].start, sung[-1].end]))
-        if inside.start == inside.stop:
+        first, end = np.searchsorted(times, [sung[0].start, sung[-1].end])
+        if first == end:
             continue
-        phrase = _Phrase(sung, notes, each, times[inside])
+        phrase = _Phrase(sung, cents, amounts, times[first:end])
         moving = phrase.arch() + phrase.high_loud() + phrase.swell()
-        added[inside] = np.clip(moving - moving.mean(), -MOST, MOST) + phrase.release()
-        for edge, beside in ((inside.start, -1), (inside.stop - 1, 1)):  # back to 0 in the rests, or its sound would begin loud
-            seconds = beside * (times - times[edge])
-            near = (seconds > 0) & (seconds < FADE_SECONDS)
-            added[near] += added[edge] * (1.0 - seconds[near] / FADE_SECONDS)
+        added[first:end] = np.clip(moving - moving.mean(), -MOST, MOST) + phrase.release()
+        # back to 0 in the rests
+        before, after = added[max(0, first - faded) : first], added[end : end + faded]
+        before += added[first] * np.linspace(0.0, 1.0, faded, endpoint=False)[faded - len(before) :]
+        after += added[end - 1] * np.linspace(1.0, 0.0, faded + 1)[1:][: len(after)]
     return added
 
 
@@ -104,15 +107,18 @@ def phrases(spans: Sequence[PhonemeSpan]) -> list[list[PhonemeSpan]]:
 
 
 class _Phrase:
-    """A phrase on the grid; each component is (frames,) dB. times: seconds of its frames."""
+    """A phrase on the grid; each component is (frames,) dB.
 
-    def __init__(self, spans: list[PhonemeSpan], notes: Sequence[Note], dynamics: Sequence[Dynamics], times: np.ndarray):
+    cents, amounts: of all notes of the line. times: seconds of the phrase's frames.
+    """
+
+    def __init__(self, spans: list[PhonemeSpan], cents: np.ndarray, amounts: Mapping[str, np.ndarray], times: np.ndarray):
         self.spans, self.times = spans, times
         self.begin, self.end = spans[0].start, spans[-1].end
         at = np.searchsorted([span.start for span in spans], times + 1e-9, side="right") - 1
         note = np.array([span.note for span in spans])[at.clip(0)]
-        self.cents = np.array([n.cents for n in notes])[note]
-        self.amounts = {name: np.array([getattr(d, name) for d in dynamics])[note] for name in AMOUNTS}
+        self.cents = cents[note]
+        self.amounts = {name: of_notes[note] for name, of_notes in amounts.items()}
 
     def arch(self) -> np.ndarray:
         seconds = self.end - self.begin

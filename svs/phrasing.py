@@ -23,6 +23,7 @@ FULL_WEIGHT, COMMA_WEIGHT, CAPITAL_WEIGHT, LENGTH_WEIGHT = 2.0, 1.2, 0.5, 0.8
 COST = 2.5  # of a breath: so much must speak for one where none is needed
 SHORT, LONG = 5.0, 8.0  # seconds of a phrase that are comfortable
 SHORT_BY, LONG_BY = 1.5, 3.0  # seconds beyond them that cost 1, twice as many 4
+FURTHEST = 30.0  # seconds: what lies farther back is not asked, so that a long song takes no longer a second than a short one
 QUOTES = "\"'’”»)]"
 
 
@@ -69,19 +70,20 @@ def _breaths(notes: Sequence[Note], places: list[int]) -> list[int]:
         return []
     typical = median(note.duration for note in notes)
     ends = [*places, len(notes) - 1]
-    best, before = [0.0] * len(ends), [-1] * len(ends)  # what speaks for the breaths up to each end, and the breath before it
+    begins = [notes[0].onset, *(notes[place + 1].onset for place in places)]  # of phrases: the first, and after each breath
+    best, before = [0.0], []  # what speaks for all until there; for each end which of them the phrase began with
+    first = 0
     for number, end in enumerate(ends):
-        choices = {-1: 0.0} | dict(enumerate(best[:number]))
-        begins = {choice: notes[0 if choice < 0 else places[choice] + 1].onset for choice in choices}
-        scores = {choice: score - _strain(notes[end].end - begins[choice]) for choice, score in choices.items()}
-        before[number] = max(scores, key=lambda choice: scores[choice])
-        best[number] = scores[before[number]]
+        while first < number and notes[end].end - begins[first] > FURTHEST:
+            first += 1
+        chosen = max(range(first, number + 1), key=lambda choice: best[choice] - _strain(notes[end].end - begins[choice]))
+        before.append(chosen)
         if end < len(notes) - 1:
-            best[number] += _weight(notes, end, typical) - COST
+            best.append(best[chosen] - _strain(notes[end].end - begins[chosen]) + _weight(notes, end, typical) - COST)
     found, number = [], before[-1]
-    while number >= 0:
-        found.append(places[number])
-        number = before[number]
+    while number > 0:
+        found.append(places[number - 1])
+        number = before[number - 1]
     return found[::-1]
 
 
@@ -93,8 +95,9 @@ def _can_breathe(notes: Sequence[Note], place: int) -> bool:
 
 def _punctuation(notes: Sequence[Note], place: int) -> float:
     """How much the punctuation of the syllable that is sung on a note speaks for a breath after it."""
-    syllable = next((note.lyric for note in reversed(notes[: place + 1]) if note.lyric is not None), "")
-    said = syllable.rstrip(QUOTES)
+    while place > 0 and notes[place].lyric is None:
+        place -= 1
+    said = (notes[place].lyric or "").rstrip(QUOTES)
     return FULL_WEIGHT if said.endswith(FULL) else COMMA_WEIGHT if said.endswith(COMMA) else 0.0
 
 

@@ -1,5 +1,6 @@
 """Where a singer breathes on a page without rests, and how loudness moves within a phrase."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +86,15 @@ def test_what_is_short_or_has_rests_of_its_own_is_sung_as_it_stands():
 def test_a_melody_without_words_is_breathed_after_its_long_notes():
     lengths = ([0.4] * 11 + [1.6]) * 4
     assert breaths(line("la " * 48, lengths)) == [11, 23, 35]
+
+
+def test_a_song_of_hours_without_a_rest_is_phrased_in_seconds():
+    notes = line("la, " * 20_000, 0.6)
+    began = time.process_time()
+    chosen = breaths(notes)
+    assert time.process_time() - began < 5.0
+    lengths = np.diff([-1, *chosen, len(notes) - 1]) * 0.6
+    assert 4.0 < lengths.mean() < 9.0 and lengths.max() < 12.0
 
 
 def test_where_no_note_can_spare_a_breath_none_is_taken():
