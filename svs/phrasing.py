@@ -68,7 +68,7 @@ def _breaths(notes: Sequence[Note], places: list[int]) -> list[int]:
     """
     if not places:
         return []
-    typical = median(note.duration for note in notes)
+    typical = max(median(note.duration for note in notes), SHORTEST_SUNG)
     ends = [*places, len(notes) - 1]
     begins = [notes[0].onset, *(notes[place + 1].onset for place in places)]  # of phrases: the first, and after each breath
     best, before = [0.0], []  # what speaks for all until there; for each end which of them the phrase began with

@@ -97,6 +97,10 @@ def test_a_song_of_hours_without_a_rest_is_phrased_in_seconds():
     assert 4.0 < lengths.mean() < 9.0 and lengths.max() < 12.0
 
 
+def test_a_long_note_among_notes_of_no_length_is_no_fault():
+    assert breaths(line("la, " * 9, [0.0] * 4 + [9.0] + [0.0] * 4)) == []  # what is left would be no phrase
+
+
 def test_where_no_note_can_spare_a_breath_none_is_taken():
     assert breaths(line("la " * 80, 0.2)) == []
 
