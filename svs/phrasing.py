@@ -12,11 +12,11 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from statistics import median
 
+from svs.articulation import SHORTEST
 from svs.score import Note
 
 REST_SECONDS = 0.15  # a singer breathes in rests as long as this anyway
 BREATH_SECONDS, BREATH_SHARE = 0.4, 0.35  # taken from the end of a note, and of the note at most
-SHORTEST_SUNG = 0.12  # seconds; a vowel shorter than this is a click
 SHORTEST_NOTE, SHORTEST_ENDING = 0.5, 0.35  # seconds of a note that can spare a breath; of one with punctuation
 FULL, COMMA = (".", "!", "?", ";", ":", "…", "。", "！", "？"), (",", "、", "，", "–", "—")
 FULL_WEIGHT, COMMA_WEIGHT, CAPITAL_WEIGHT, LENGTH_WEIGHT = 2.0, 1.2, 0.5, 0.8
@@ -42,8 +42,8 @@ def phrased(notes: Sequence[Note], asked: Sequence[float | None] | None = None, 
 
 
 def _ending(note: Note, seconds: float) -> Note:
-    """The note, so many seconds shorter, but of SHORTEST_SUNG at least where it was as long."""
-    return replace(note, duration=max(note.duration - seconds, min(note.duration, SHORTEST_SUNG)))
+    """The note, so many seconds shorter, but of SHORTEST at least where it was as long."""
+    return replace(note, duration=max(note.duration - seconds, min(note.duration, SHORTEST)))
 
 
 def breaths(notes: Sequence[Note], but: Container[int] = ()) -> list[int]:
@@ -68,7 +68,7 @@ def _breaths(notes: Sequence[Note], places: list[int]) -> list[int]:
     """
     if not places:
         return []
-    typical = max(median(note.duration for note in notes), SHORTEST_SUNG)
+    typical = max(median(note.duration for note in notes), SHORTEST)
     ends = [*places, len(notes) - 1]
     begins = [notes[0].onset, *(notes[place + 1].onset for place in places)]  # of phrases: the first, and after each breath
     best, before = [0.0], []  # what speaks for all until there; for each end which of them the phrase began with

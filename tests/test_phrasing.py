@@ -1,12 +1,12 @@
 """Where a singer breathes on a page without rests, and how loudness moves within a phrase."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from svs import phrasing
 from svs.breath import breathe
 from svs.dynamics import AMOUNTS, WRITTEN, Dynamics, natural, phrases
 from svs.hand import HandError, read_settings
@@ -88,13 +88,17 @@ def test_a_melody_without_words_is_breathed_after_its_long_notes():
     assert breaths(line("la " * 48, lengths)) == [11, 23, 35]
 
 
-def test_a_song_of_hours_without_a_rest_is_phrased_in_seconds():
-    notes = line("la, " * 20_000, 0.6)
-    began = time.process_time()
-    chosen = breaths(notes)
-    assert time.process_time() - began < 5.0
-    lengths = np.diff([-1, *chosen, len(notes) - 1]) * 0.6
-    assert 4.0 < lengths.mean() < 9.0 and lengths.max() < 12.0
+def test_a_song_of_hours_without_a_rest_costs_no_more_a_note_than_a_short_one(monkeypatch):
+    weighed, strain = [], phrasing._strain
+    monkeypatch.setattr(phrasing, "_strain", lambda seconds: weighed.append(seconds) or strain(seconds))
+    asked = {}
+    for count in (2_000, 20_000):
+        weighed.clear()
+        notes = line("la, " * count, 0.6)
+        lengths = np.diff([-1, *breaths(notes), count - 1]) * 0.6
+        assert 4.0 < lengths.mean() < 9.0 and lengths.max() < 12.0
+        asked[count] = len(weighed)
+    assert asked[20_000] < 10.5 * asked[2_000]
 
 
 def test_a_long_note_among_notes_of_no_length_is_no_fault():

@@ -41,12 +41,13 @@ def refined(
     """
     moved, frames = latents.detach().clone(), latents.shape[1]
     pieces = math.ceil(frames / PIECE)
+    phase, known_at = 0.0, 0  # of the pulses, and at which latent frame
     for piece in range(pieces):
         first, last = piece * frames // pieces, (piece + 1) * frames // pieces
         begin, end = max(0, first - CONTEXT), min(frames, last + CONTEXT)
         grid, samples = slice(2 * begin, 2 * end), slice(begin * LATENT_HOP, end * LATENT_HOP)
         sources = (cents[:, grid], voiced[:, grid], noise[:, samples])
-        phase = periods(cents[0, : 2 * begin + 1].numpy()) % 1.0
+        phase, known_at = (phase + periods(cents[0, 2 * known_at : 2 * begin + 1].numpy())) % 1.0, begin
         inside = slice(first - begin, last - begin)
         moved[:, first:last] = _search(network, moved[:, begin:end], inside, audio[:, samples], sources, phase, steps)
     return moved

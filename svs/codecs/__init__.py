@@ -6,7 +6,7 @@
 
     source-filter   the default: continuous latents at 50 Hz beside the pitch (svs/codec)
     source-filter-fine   with its latents for copies alone
-    source-filter-refined   with these, and encoded by listening to the copy: nearer, and a hundred times as slow
+    source-filter-refined   with these, and encoded by listening to the copy: nearer, for seconds of work a second of sound
     rvq             the same latents through residual vector quantisation, beside a coded pitch
     world           WORLD with its envelope coded to a few numbers: what classical vocoders do (Morise 2016)
     world-full      WORLD with nothing left out
